@@ -1,0 +1,52 @@
+# `make help` tells what there is; the work itself stands in tools/ and examples/.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo test lint format constraints clean
+
+DATA_DIR ?= .demo
+PORT ?= 8080
+SERVE ?= 1
+MODEL ?=
+
+BIN := .venv/bin
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
+	@echo
+	@echo 'make demo SERVE=0                 end after printing, serve no page'
+	@echo 'make demo MODEL=/path/model.gguf  let a capable model of yours write the answers'
+	@echo 'make demo DATA_DIR=/data PORT=80  data folder and port'
+	@echo 'make setup PYTHON=python3.12      which Python; tools/setup.sh tells what else can be set'
+
+setup: ## Make .venv with everything that running needs
+	@tools/setup.sh app
+
+setup-dev: ## The same with what the tests need
+	@tools/setup.sh dev
+
+demo: setup ## Take in examples/documents, ask three questions, open the page
+	@$(BIN)/python examples/demo.py --data-dir '$(DATA_DIR)' --port '$(PORT)' \
+		$(if $(MODEL),--model '$(MODEL)') \
+		$(if $(filter 0 no false,$(SERVE)),--no-serve) \
+		$(if $(DISPLAY)$(WAYLAND_DISPLAY),--open-browser)
+
+lint: setup-dev ## Format, style, types, imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint ## Everything a change must pass: lint, then all tests
+	$(BIN)/python -m pytest
+
+format: setup-dev ## Put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+constraints: setup-dev ## Write constraints.txt from what is installed
+	$(BIN)/python tools/constraints.py
+
+clean: ## Remove .venv, the demo's data and caches
+	rm -rf .venv .demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

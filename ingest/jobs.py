@@ -1,0 +1,279 @@
+"""Jobs: what is to be ingested, handed over to workers and watched until it is done."""
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ingest.pipeline import Parsed, Pipeline
+from ingest.sources.folder import FoundFile, find_files
+from ingest.worker import Worker, local_pid
+from sovereign_rag.access import Principal
+from sovereign_rag.audit import AuditTrail, entry
+from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.catalog.records import JobRecord, NewTask, TaskRecord
+from sovereign_rag.content import ContentStore
+from sovereign_rag.domain import ParsedDocument, SourceFile
+from sovereign_rag.settings import IngestSettings
+
+_LOOK_EVERY_S = 0.2  # for progress
+_PAGE = 1_000  # tasks read at a time
+
+
+@dataclass(frozen=True, slots=True)
+class IngestProgress:
+    """How far a job is."""
+
+    done: int
+    total: int
+    pages: int  # of the documents that are done
+    seconds: float
+    current: tuple[str, ...]  # names of the documents being worked on
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What became of a job."""
+
+    job: JobRecord
+    tasks: tuple[TaskRecord, ...]
+    seconds: float
+
+
+class Ingestion:
+    """Jobs submitted from this machine, and the workers that do them."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        content: ContentStore,
+        audit: AuditTrail,
+        pipeline: Callable[[], Pipeline],
+        settings: IngestSettings,
+        workers: int,
+        max_bytes: int,
+    ) -> None:
+        """`pipeline` gives the pipeline, loading its models when the first document comes.
+
+        `workers` is the number of documents worked on at once, 0 for one a core; `max_bytes` the
+        size above which a file is refused.
+        """
+        self._catalog, self._content, self._audit = catalog, content, audit
+        self._pipeline, self._settings = pipeline, settings
+        self._workers, self._max_bytes = workers or os.cpu_count() or 1, max_bytes
+
+    def ingest(
+        self,
+        paths: Sequence[Path],
+        principal: Principal,
+        *,
+        readers: frozenset[str] | None = None,
+        level: int | None = None,
+        on_progress: Callable[[IngestProgress], None] = lambda progress: None,
+        on_task: Callable[[TaskRecord], None] = lambda task: None,
+        stop: threading.Event | None = None,
+    ) -> IngestReport:
+        """Take in files and folders, working here until the job is done.
+
+        A job that a crash left behind is finished on the way.
+
+        Args:
+            readers: Labels of who may read; None keeps what a known document has, and gives a
+                new one to nobody but the owner.
+            level: Clearance needed; None likewise, 0 for a new one.
+            on_progress: Called from this thread, a few times a second.
+            on_task: Called with each document of the job after it ended, in order of ending.
+            stop: Set it to stop after the documents at hand; the job can be resumed.
+
+        Raises:
+            BadInput: A path does not exist.
+        """
+        tasks = [self._task(file, principal.tenant, readers, level) for file in find_files(paths)]
+        return self.take_in(
+            tasks,
+            principal,
+            origin=[str(path) for path in paths],
+            on_progress=on_progress,
+            on_task=on_task,
+            stop=stop,
+        )
+
+    def take_in(
+        self,
+        tasks: Iterable[NewTask],
+        principal: Principal,
+        *,
+        origin: Sequence[str],
+        on_progress: Callable[[IngestProgress], None] = lambda progress: None,
+        on_task: Callable[[TaskRecord], None] = lambda task: None,
+        stop: threading.Event | None = None,
+    ) -> IngestReport:
+        """Make a job of `tasks`, from whatever source, and work here until it is done.
+
+        Args:
+            origin: Where the documents come from, for the audit record.
+            on_progress, on_task, stop: As `ingest` has them.
+        """
+        begin = time.monotonic()
+        stop = stop or threading.Event()
+        self._free_leases_of_the_dead()
+        submitter = "owner" if principal.is_owner else f"user:{principal.user}"
+        job = self._catalog.create_job(principal.tenant, submitter, tasks)
+        self._audit.append(entry("ingest", principal, {"job": job.id, "origin": list(origin)}))
+        watch = _Watch(self._catalog, job, on_progress=on_progress, on_task=on_task)
+        with self._working(stop) as working:
+            while True:
+                busy = working()  # before the look: what ended since is seen once more
+                watch.look()
+                if not busy or stop.is_set():
+                    break
+                stop.wait(_LOOK_EVERY_S)
+        return IngestReport(
+            job=watch.look(),
+            tasks=tuple(_tasks(self._catalog, job.id, principal.tenant)),
+            seconds=round(time.monotonic() - begin, 2),
+        )
+
+    def add_parsed(
+        self, documents: Sequence[tuple[str, str, ParsedDocument]], *, tenant: str
+    ) -> None:
+        """Index documents given as (uri, name, parsed), readable by the owner alone.
+
+        For evaluations, whose labelled texts no parser has to read; the rest of their way is the
+        same as any document's.
+        """
+        pipeline, items = self._pipeline(), []
+        for uri, name, parsed in documents:
+            text = "\n\n".join(page.text for page in parsed.pages).encode()
+            content_hash = hashlib.sha256(uri.encode() + b"\n" + text).hexdigest()
+            self._content.put_parsed(content_hash, pipeline.parse_key, parsed)
+            source = SourceFile(uri, name, content_hash, len(text), None, frozenset())
+            items.append(Parsed(source, parsed))
+        pipeline.index(items, tenant)
+
+    def run_worker(self, stop: threading.Event) -> None:
+        """Work off jobs until `stop` is set."""
+        self._free_leases_of_the_dead()
+        with self._working(stop, until_done=False):
+            stop.wait()
+
+    @contextmanager
+    def _working(
+        self, stop: threading.Event, *, until_done: bool = True
+    ) -> Iterator[Callable[[], bool]]:
+        """Run one worker thread a parser; yields a call that says whether any still works."""
+        workers = [
+            Worker(
+                catalog=self._catalog,
+                content=self._content,
+                pipeline=self._pipeline,
+                settings=self._settings,
+                max_bytes=self._max_bytes,
+            )
+            for _ in range(self._workers)
+        ]
+        threads = [
+            threading.Thread(
+                target=worker.run, args=(stop,), kwargs={"until_done": until_done}, name=worker.name
+            )
+            for worker in workers
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield lambda: any(thread.is_alive() for thread in threads)
+        except BaseException:
+            stop.set()
+            raise
+        finally:
+            for thread in threads:
+                thread.join()
+
+    def _task(
+        self, file: FoundFile, tenant: str, readers: frozenset[str] | None, level: int | None
+    ) -> NewTask:
+        known = self._catalog.find(tenant, file.uri)
+        if readers is None:
+            readers = known.readers if known else frozenset()
+        if level is None:
+            level = known.level if known else 0
+        return NewTask(
+            uri=file.uri,
+            name=file.path.name,
+            readers=readers,
+            level=level,
+            path=str(file.path),
+            modified=datetime.fromtimestamp(file.modified, UTC),
+        )
+
+    def _free_leases_of_the_dead(self) -> None:
+        """Take over at once what workers of this machine held that are no more."""
+        for worker in self._catalog.lease_holders():
+            pid = local_pid(worker)
+            if pid is not None and not _is_alive(pid):
+                self._catalog.free_leases(worker)
+
+
+class _Watch:
+    """Tells of a job's progress, whoever works on it, without reading all of it each time."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        job: JobRecord,
+        *,
+        on_progress: Callable[[IngestProgress], None],
+        on_task: Callable[[TaskRecord], None],
+    ) -> None:
+        self._catalog, self._job = catalog, job
+        self._on_progress, self._on_task = on_progress, on_task
+        self._begin = time.monotonic()
+        self._told: set[int] = set()
+        self._all_told_to: int | None = None  # every task up to this id has been told
+        self._pages = 0
+        self._counts: object = None
+
+    def look(self) -> JobRecord:
+        """Tell what changed since the last look; returns the job as it is."""
+        job = self._catalog.job(self._job.id, self._job.tenant)
+        current: list[str] = []
+        if job.counts != self._counts:
+            self._counts = job.counts
+            unbroken = True
+            for task in _tasks(self._catalog, job.id, job.tenant, after=self._all_told_to):
+                if not task.state.is_final:
+                    unbroken = False
+                    current += [task.name] if task.started else []
+                    continue
+                if task.id not in self._told:
+                    self._told.add(task.id)
+                    self._pages += task.pages
+                    self._on_task(task)
+                if unbroken:
+                    self._all_told_to = task.id
+        elapsed = time.monotonic() - self._begin
+        self._on_progress(IngestProgress(job.done, job.total, self._pages, elapsed, tuple(current)))
+        return job
+
+
+def _tasks(
+    catalog: Catalog, job_id: str, tenant: str, *, after: int | None = None
+) -> Iterator[TaskRecord]:
+    while page := catalog.tasks(job_id, tenant, after=after, limit=_PAGE):
+        yield from page
+        after = page[-1].id
+
+
+def _is_alive(pid: int) -> bool:
+    with suppress(PermissionError):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+    return True

@@ -1,0 +1,93 @@
+"""A draft becomes a `ParsedDocument`: spans, furniture, title, language."""
+
+from collections.abc import Mapping
+from pathlib import PurePath
+
+from ingest.parse.draft import Draft, Page
+from ingest.parse.furniture import mark_furniture
+from ingest.parse.language import language_of
+from ingest.parse.text import one_line
+from sovereign_rag.domain import Element, ElementKind, PageText, ParsedDocument, Word
+from sovereign_rag.errors import DocumentError, NoText
+
+_MAX_CHARACTERS = 50_000_000
+_SEPARATOR = "\n\n"
+_UNTITLED = ("untitled", "microsoft word", "microsoft powerpoint", "document1", "présentation")
+
+
+def finish(draft: Draft, *, media_type: str, name: str) -> ParsedDocument:
+    """Join the blocks of each page by blank lines; spans are exact because they are counted here.
+
+    Raises:
+        NoText: No page has a letter or a digit.
+        DocumentError: "too_large".
+    """
+    if sum(len(b.text) for page in draft.pages for b in page.blocks) > _MAX_CHARACTERS:
+        raise DocumentError(
+            "too_large",
+            f"The document holds more than {_MAX_CHARACTERS // 1_000_000} million characters. "
+            "Split it into several files.",
+        )
+    drafts = mark_furniture(draft.pages) if draft.paged else draft.pages
+    pages: list[PageText] = []
+    elements: list[Element] = []
+    for page in drafts:
+        text, words = _compose(page, elements)
+        pages.append(
+            PageText(
+                number=page.number,
+                text=text,
+                name=one_line(page.name)[:200] if page.name else None,
+                words=words,
+                width=page.width,
+                height=page.height,
+                ocr_confidence=page.ocr_confidence,
+            )
+        )
+    if not any(character.isalnum() for page in pages for character in page.text):
+        raise NoText(" ".join(("No text was found in the file.", *draft.warnings[:3])))
+    properties = {
+        one_line(key): value for key, raw in draft.properties.items() if (value := one_line(raw))
+    }
+    return ParsedDocument(
+        media_type=media_type,
+        pages=tuple(pages),
+        elements=tuple(elements),
+        paged=draft.paged,
+        title=_title(draft, properties, pages, elements, name),
+        properties=properties,
+        language=language_of(pages),
+        warnings=tuple(one_line(w)[:500] for w in draft.warnings),
+    )
+
+
+def _compose(page: Page, elements: list[Element]) -> tuple[str, tuple[Word, ...]]:
+    texts: list[str] = []
+    words: list[Word] = []
+    at = 0
+    for item in page.blocks:
+        end = at + len(item.text)
+        elements.append(Element(item.kind, page.number, at, end, item.level))
+        words += (Word(at + w.start, at + w.end, w.box) for w in item.words)
+        texts.append(item.text)
+        at = end + len(_SEPARATOR)
+    return _SEPARATOR.join(texts), tuple(words)
+
+
+def _title(
+    draft: Draft,
+    properties: Mapping[str, str],
+    pages: list[PageText],
+    elements: list[Element],
+    name: str,
+) -> str:
+    for candidate in (draft.title or "", properties.get("title", "")):
+        if len(candidate.strip()) > 2 and not candidate.lower().startswith(_UNTITLED):
+            return one_line(candidate)[:300]
+    text = {page.number: page.text for page in pages}
+    first = {page.number for page in pages[:2]}
+    titles = [e for e in elements if e.kind is ElementKind.TITLE and e.page in first]
+    if titles:
+        top = min(titles, key=lambda e: e.level)
+        return one_line(text[top.page][top.start : top.end])[:300]
+    return PurePath(name).stem or name

@@ -1,0 +1,45 @@
+"""Office files behind a password."""
+
+from pathlib import Path
+from typing import Final
+
+from ingest import detect
+from sovereign_rag.errors import DocumentError
+
+_MAY_BE_ENCRYPTED: Final = {detect.ENCRYPTED_OFFICE, detect.DOC, detect.XLS, detect.PPT}
+
+
+def opened(path: Path, media_type: str, password: str | None) -> Path:
+    """The file itself or, where it was encrypted, a copy without that, written beside it.
+
+    Raises:
+        DocumentError: "encrypted": no password came with it, or not the right one.
+    """
+    if media_type not in _MAY_BE_ENCRYPTED:
+        return path
+    import msoffcrypto  # type: ignore[import-untyped]
+
+    plain = path.with_name("decrypted")
+    with path.open("rb") as source:
+        try:
+            office = msoffcrypto.OfficeFile(source)
+            if not office.is_encrypted():
+                return path
+        except Exception:
+            # Damaged so that not even this can be told; the reader will say what is wrong.
+            return path
+        if not password:
+            raise DocumentError(
+                "encrypted",
+                "The file is protected by a password. Save it without one, or give the password, "
+                "and ingest it again.",
+            )
+        try:
+            with plain.open("wb") as target:
+                office.load_key(password=password)
+                office.decrypt(target)
+        except Exception as error:  # its errors have several classes, all of which mean this
+            raise DocumentError(
+                "encrypted", "The password does not open the file. Give the right one."
+            ) from error
+    return plain

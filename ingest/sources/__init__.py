@@ -1,0 +1,1 @@
+"""Where documents come from: a folder of files, or any LlamaIndex reader."""

@@ -1,0 +1,356 @@
+"""The life of a question: principal -> scope -> search -> evidence -> generation -> verified
+citations -> audit -> answer.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Generator as Steps
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from sovereign_rag import language as languages
+from sovereign_rag.access import Principal, ReadScope, read_scope
+from sovereign_rag.audit import AuditTrail, disclosed, entry
+from sovereign_rag.catalog.records import LiveDocument
+from sovereign_rag.citations import LivePages, StatementChecker, StoredPages, quoted
+from sovereign_rag.content import ContentStore
+from sovereign_rag.domain import Answer, AnswerKind, Passage, Statement
+from sovereign_rag.errors import BadInput
+from sovereign_rag.evidence import EvidenceFinder, Extract
+from sovereign_rag.generation.protocol import Generator, Piece
+from sovereign_rag.messages import message
+from sovereign_rag.prompt import NOT_FOUND, Prompt, build_prompt
+from sovereign_rag.retrieval import Mode, Query, Retriever
+from sovereign_rag.settings import AnswerSettings, GenerationSettings, RetrievalSettings
+from sovereign_rag.store.protocol import NO_NARROWING, Narrowing
+
+Kind = Literal["auto", "extracts", "generated"]
+
+
+class LiveCatalog(Protocol):
+    """Tells where the stored text of documents is; the catalog."""
+
+    def live_versions(
+        self, document_ids: Sequence[str], scope: ReadScope
+    ) -> Mapping[str, LiveDocument]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The search is done; what it found is on record."""
+
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """A verified quote, sent before a model has said its first word."""
+
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of the model's draft; not checked yet."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The checked answer; the last event."""
+
+    answer: Answer
+
+
+AnswerEvent = Found | Quoted | Token | Done
+
+
+class Answering:
+    """Answers questions. What lives outside is given: models, store, stored text, audit."""
+
+    def __init__(
+        self,
+        *,
+        retriever: Retriever,
+        evidence: EvidenceFinder,
+        checker: StatementChecker,
+        generator: Callable[[], Generator | None],
+        content: ContentStore,
+        catalog: LiveCatalog,
+        audit: AuditTrail,
+        index_version: str,
+        retrieval: RetrievalSettings,
+        answer: AnswerSettings,
+        generation: GenerationSettings,
+    ) -> None:
+        """`generator` gives the language model, loading it when first called, or None."""
+        self._retriever, self._evidence, self._checker = retriever, evidence, checker
+        self._generator, self._content, self._catalog = generator, content, catalog
+        self._audit, self._index_version = audit, index_version
+        self._retrieval, self._settings, self._generation = retrieval, answer, generation
+
+    def answer(
+        self,
+        question: str,
+        principal: Principal,
+        *,
+        language: str | None = None,
+        kind: Kind | None = None,
+        mode: Mode | None = None,
+        narrowing: Narrowing = NO_NARROWING,
+        cancel: threading.Event | None = None,
+    ) -> Answer:
+        """Answer `question` from what `principal` may read; see `stream`."""
+        for event in self.stream(
+            question,
+            principal,
+            language=language,
+            kind=kind,
+            mode=mode,
+            narrowing=narrowing,
+            cancel=cancel,
+        ):
+            if isinstance(event, Done):
+                return event.answer
+        raise AssertionError("an answer's stream ends with Done")
+
+    def stream(
+        self,
+        question: str,
+        principal: Principal,
+        *,
+        language: str | None = None,
+        kind: Kind | None = None,
+        mode: Mode | None = None,
+        narrowing: Narrowing = NO_NARROWING,
+        cancel: threading.Event | None = None,
+    ) -> Iterator[AnswerEvent]:
+        """Answer `question` step by step: Found, then Quoted and Token, and Done at the end.
+
+        Nothing is yielded that is not on the audit record. Without evidence the answer says so
+        in the asker's language and cites nothing.
+
+        Args:
+            language: Of the answer, ISO 639-1; None: the question's.
+            kind: Composed of extracts or written by the model; None: as the settings say.
+            mode: Which legs search; None: as the settings say.
+            narrowing: Leaves out some of what the principal may read; adds nothing.
+            cancel: Set it to stop the model's writing; the answer is made of what is there.
+
+        Raises:
+            BadInput: The question is empty.
+            StoreError, ModelError, AuditError, Busy, GenerationError: see `errors`.
+        """
+        if not question.strip():
+            raise BadInput("The question is empty.")
+        clock = _Stopwatch()
+        language = language or languages.of_question(question)
+        scope = read_scope(principal)
+        with clock("search"):
+            query = self._retriever.query(question, language, scope)
+            passages = self._retriever.retrieve(
+                query, scope, limit=self._retrieval.passages, mode=mode, narrowing=narrowing
+            )
+            pages = self._pages(passages, scope)
+        self._record("answer.search", principal, question, passages)
+        yield Found(tuple(passages))
+
+        with clock("evidence"):
+            extracts = self._evidence.find(query, passages)
+        draft = _Draft(kind=AnswerKind.NONE)
+        if extracts and self._is_evidence(extracts[0], query):
+            statements = self._quote(extracts, pages)
+            for statement in statements:
+                yield Quoted(statement)
+            draft = yield from self._compose(
+                question, language, kind, extracts, statements, pages, principal, cancel, clock
+            )
+        answer = Answer(
+            question=question,
+            text=" ".join(s.text for s in draft.statements) or message("not_found", language),
+            kind=draft.kind,
+            notice=draft.notice,
+            statements=draft.statements,
+            passages=tuple(passages),
+            language=language,
+            model=draft.model,
+            prompt_version=draft.prompt_version,
+            index_version=self._index_version,
+            timings_ms=clock.timings_ms(),
+            usage=draft.usage,
+        )
+        self._record("answer", principal, question, passages, answer)
+        yield Done(answer)
+
+    def _is_evidence(self, best: Extract, query: Query) -> bool:
+        threshold = self._settings.min_evidence
+        return best.score >= (MIN_EVIDENCE if threshold is None else threshold)
+
+    def _quote(self, extracts: Sequence[Extract], pages: StoredPages) -> tuple[Statement, ...]:
+        """The best extracts as statements: the best one, and others nearly as good."""
+        chosen = [
+            extract
+            for extract in _distinct(extracts)
+            if extract.score >= extracts[0].score - EXTRACT_MARGIN
+        ]
+        return tuple(quoted(extract, pages) for extract in chosen[: self._settings.max_extracts])
+
+    def _compose(
+        self,
+        question: str,
+        language: str,
+        kind: Kind | None,
+        extracts: Sequence[Extract],
+        statements: tuple[Statement, ...],
+        pages: StoredPages,
+        principal: Principal,
+        cancel: threading.Event | None,
+        clock: "_Stopwatch",
+    ) -> Steps[AnswerEvent, None, "_Draft"]:
+        """The extracts themselves, or what the model writes from them."""
+        kind = kind or self._settings.kind
+        generator = None if kind == "extracts" else self._generator()
+        trusted = generator is not None and (
+            generator.info.parameters >= self._generation.trusted_from_parameters
+        )
+        if generator is None or (kind == "auto" and not trusted):
+            notice = _extracts_notice(kind, generator, language)
+            return _Draft(kind=AnswerKind.EXTRACTS, notice=notice, statements=statements)
+
+        with clock("prompt"):
+            best = list(_distinct(extracts))[:EXTRACTS_FOR_THE_MODEL]
+            prompt = build_prompt(
+                question, language, best, generator, max_tokens=self._generation.max_tokens
+            )
+        last = Piece("")
+        text = ""
+        with clock("generation"):
+            for last in generator.stream(
+                prompt.messages,
+                tenant=principal.tenant,
+                max_tokens=self._generation.max_tokens,
+                cancel=cancel,
+            ):
+                if last.text:
+                    text += last.text
+                    yield Token(last.text)
+        with clock("check"):
+            checked = self._checker.check(text.strip(), language, prompt.passages, pages)
+        return _generated(text, checked, prompt, generator, last, language, trusted=trusted)
+
+    def _pages(self, passages: Sequence[Passage], scope: ReadScope) -> LivePages:
+        ids = sorted({passage.chunk.document_id for passage in passages})
+        live = self._catalog.live_versions(ids, scope)
+        return LivePages(
+            self._content, {id_: (d.content_hash, d.parse_key) for id_, d in live.items()}
+        )
+
+    def _record(
+        self,
+        action: str,
+        principal: Principal,
+        question: str,
+        passages: Sequence[Passage],
+        answer: Answer | None = None,
+    ) -> None:
+        detail: dict[str, object] = {
+            "question": question,
+            "disclosed": disclosed(passages),
+        }
+        if answer is not None:
+            detail |= {
+                "kind": answer.kind.value,
+                "model": answer.model,
+                "prompt": answer.prompt_version,
+                "index": answer.index_version,
+                "statements": len(answer.statements),
+                "unsupported": sum(not s.supported for s in answer.statements),
+            }
+        self._audit.append(entry(action, principal, detail))
+
+
+MIN_EVIDENCE = 6.7
+"""Least score of the best extract for an answer; calibrated, see docs/quality.md."""
+EXTRACT_MARGIN = 0.15
+"""How far below the best one another extract may score and still be quoted."""
+EXTRACTS_FOR_THE_MODEL = 5
+"""How many of the best sentences, with their neighbourhood, a model reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What an answer says, before it is told how it came about."""
+
+    kind: AnswerKind
+    notice: str = ""
+    statements: tuple[Statement, ...] = ()
+    model: str | None = None
+    prompt_version: str | None = None
+    usage: Mapping[str, int] = field(default_factory=dict)
+
+
+def _generated(
+    text: str,
+    checked: tuple[Statement, ...],
+    prompt: Prompt,
+    generator: Generator,
+    last: Piece,
+    language: str,
+    *,
+    trusted: bool,
+) -> _Draft:
+    refused = not checked or NOT_FOUND in text
+    notice = "generated" if trusted else "generated_untrusted"
+    return _Draft(
+        kind=AnswerKind.NONE if refused else AnswerKind.GENERATED,
+        notice="" if refused else message(notice, language, model=generator.info.name),
+        statements=() if refused else checked,
+        model=generator.info.id,
+        prompt_version=prompt.version,
+        usage={
+            "prompt_tokens": last.prompt_tokens,
+            "cached_tokens": last.cached_tokens,
+            "completion_tokens": last.completion_tokens,
+        },
+    )
+
+
+def _extracts_notice(kind: Kind, generator: Generator | None, language: str) -> str:
+    if kind == "extracts":
+        return message("extracts_by_choice", language)
+    if generator is None:
+        return message("extracts_no_model", language)
+    return message("extracts_no_capable_model", language, model=generator.info.name)
+
+
+def _distinct(extracts: Sequence[Extract]) -> Iterator[Extract]:
+    """The extracts without those that say again, word for word, what a better one said."""
+    said: set[str] = set()
+    for extract in extracts:
+        words = " ".join(extract.text.casefold().split())
+        if words not in said:
+            said.add(words)
+            yield extract
+
+
+class _Stopwatch:
+    """Wall time by stage, in milliseconds."""
+
+    def __init__(self) -> None:
+        self._begin = time.perf_counter()
+        self._stages: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._stages[stage] = round((time.perf_counter() - begin) * 1000, 1)
+
+    def timings_ms(self) -> dict[str, float]:
+        total = round((time.perf_counter() - self._begin) * 1000, 1)
+        return {**self._stages, "total": total}

@@ -1,0 +1,110 @@
+"""Questions over HTTP."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated
+
+import anyio
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sovereign_rag.answer import AnswerEvent, Done, Found, Quoted, Token
+from sovereign_rag.api.identity import CurrentPrincipal, CurrentService
+from sovereign_rag.api.schemas import AnswerOut, QuestionBody, refusals, reply
+from sovereign_rag.api.streaming import Event, EventStream, at_once
+from sovereign_rag.domain import Answer
+from sovereign_rag.errors import BadInput
+from sovereign_rag.service import Service
+from sovereign_rag.wire import answer_to_dict, passage_to_dict, statement_to_dict
+
+router = APIRouter(tags=["Answers"])
+
+
+def answering_places(request: Request) -> anyio.CapacityLimiter:
+    """Threads for answers alone: people waiting for one must not hold up every other route."""
+    places: anyio.CapacityLimiter = request.app.state.answering_places
+    return places
+
+
+AnsweringPlaces = Annotated[anyio.CapacityLimiter, Depends(answering_places)]
+
+
+@router.post(
+    "/v1/answers",
+    response_model=AnswerOut,
+    responses={
+        200: {
+            "description": "The answer; or, as `text/event-stream`, the events `found`, "
+            "`extract`, `token`, `answer` and `error`.",
+            "content": {"text/event-stream": {}},
+        },
+        **refusals(429),
+    },
+)
+async def ask(
+    body: QuestionBody,
+    request: Request,
+    principal: CurrentPrincipal,
+    service: CurrentService,
+    places: AnsweringPlaces,
+) -> Response:
+    """Answer a question from the documents the caller may read.
+
+    Every citation was checked against the stored text of its page. Without evidence the answer
+    says so, with status 200 and no citations. Streamed, the last event is `answer` with the
+    whole answer, or `error`; text in `token` events is a draft that has not been checked yet.
+    """
+    check_length(body.question, service)
+    cancel = threading.Event()
+
+    # The service's parts are opened at their first use, which takes seconds: in the thread, too.
+    def events() -> Iterator[AnswerEvent]:
+        return service.answering.stream(
+            body.question,
+            principal,
+            language=body.language,
+            kind=body.kind,
+            narrowing=body.narrowing,
+            cancel=cancel,
+        )
+
+    if body.stream or accepts_events(request):
+        return await EventStream.opened(json_events(events), cancel=cancel, places=places)
+    answer = await at_once(lambda: last(events()), request, cancel=cancel, places=places)
+    return reply(answer_to_dict(answer))
+
+
+def last(events: Iterable[AnswerEvent]) -> Answer:
+    """The answer that a stream ends with."""
+    for event in events:
+        if isinstance(event, Done):
+            return event.answer
+    raise AssertionError("an answer's stream ends with Done")
+
+
+def json_events(events: Callable[[], Iterator[AnswerEvent]]) -> Iterator[Event]:
+    """The life of an answer as the API tells it."""
+    for event in events():
+        match event:
+            case Found(passages):
+                yield Event("found", {"passages": [passage_to_dict(p) for p in passages]})
+            case Quoted(statement):
+                yield Event("extract", statement_to_dict(statement))
+            case Token(text):
+                yield Event("token", {"text": text})
+            case Done(answer):
+                yield Event("answer", answer_to_dict(answer))
+
+
+def check_length(question: str, service: Service) -> None:
+    """Raises BadInput for a question beyond `server.max_question_chars`."""
+    limit = service.settings.server.max_question_chars
+    if len(question) > limit:
+        raise BadInput(
+            f"The question has {len(question)} characters, the limit is {limit}. Ask it shorter."
+        )
+
+
+def accepts_events(request: Request) -> bool:
+    return "text/event-stream" in request.headers.get("accept", "")

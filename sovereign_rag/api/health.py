@@ -1,0 +1,27 @@
+"""Whether the service lives, and whether it can work; both say nothing about documents."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from sovereign_rag.api.identity import CurrentService
+from sovereign_rag.api.schemas import reply
+from sovereign_rag.version import VERSION
+
+router = APIRouter(tags=["Health"])
+
+
+@router.get("/healthz", response_class=Response)
+async def alive() -> Response:
+    """Answer 200 as long as the process serves requests."""
+    return reply({"status": "ok", "version": VERSION})
+
+
+@router.get("/readyz", response_class=Response)
+def ready(service: CurrentService) -> Response:
+    """Answer 200 when every component works, else 503; says which do not, and why."""
+    components = dict(service.readiness())
+    is_ready = all(state == "ok" for state in components.values())
+    return reply(
+        {"status": "ok" if is_ready else "not ready", "components": components},
+        status=200 if is_ready else 503,
+    )

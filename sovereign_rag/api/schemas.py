@@ -1,0 +1,240 @@
+"""What the API takes and gives; `sovereign_rag.wire` makes the bodies that go out."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from sovereign_rag.answer import Kind
+from sovereign_rag.retrieval import Mode
+from sovereign_rag.store.protocol import Narrowing
+
+Language = Literal["fr", "de", "en", "es", "it"]
+Ids = Annotated[list[Annotated[str, StringConstraints(max_length=64)]], Field(max_length=1_000)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ErrorBody(BaseModel):
+    """Every refusal: a stable code, and what happened with the way out."""
+
+    error: str = Field(description="A stable code, such as NotFound.")
+    detail: str = Field(description="What happened, and what to do about it.")
+
+
+class _Narrowed(_Body):
+    documents: Ids | None = Field(None, description="Only these documents, by id.")
+    exclude_documents: Ids = Field([], description="None of these documents, by id.")
+    languages: list[Language] | None = Field(None, description="Only passages in these languages.")
+
+    @property
+    def narrowing(self) -> Narrowing:
+        """What the caller leaves out of what they may read; it can't add to it."""
+        return Narrowing(
+            documents=None if self.documents is None else frozenset(self.documents),
+            exclude_documents=frozenset(self.exclude_documents),
+            languages=None if self.languages is None else frozenset(self.languages),
+        )
+
+
+class QuestionBody(_Narrowed):
+    """A question. Who asks comes from the key, never from here."""
+
+    question: Text = Field(description="The question, in French, German, English, ...")
+    language: Language | None = Field(
+        None, description="Language of the answer; unset: that of the question."
+    )
+    kind: Kind | None = Field(
+        None, description="extracts or generated; unset: what the service is set to."
+    )
+    stream: bool = Field(
+        False,
+        description="Answer as server-sent events; so does `Accept: text/event-stream`.",
+    )
+
+
+class SearchBody(_Narrowed):
+    """A search for passages."""
+
+    query: Text = Field(description="What to look for: words, a name, a number, a question.")
+    limit: int = Field(10, ge=1, le=50, description="Most passages to return.")
+    mode: Mode | None = Field(None, description="Which legs to ask; unset: as set.")
+
+
+class BoxOut(BaseModel):
+    """A rectangle in fractions of the page, origin top left."""
+
+    page: int
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class CitationOut(BaseModel):
+    """A verbatim quote at its place: `text[start:end]` of the page's stored text."""
+
+    quote: str
+    document_id: str
+    title: str
+    uri: str
+    page: int | None = Field(description="From 1; null where the format has no pages.")
+    start: int
+    end: int
+    boxes: list[BoxOut]
+    verified: bool = Field(description="The quote stands at its place, character for character.")
+    ocr_confidence: float | None = Field(description="0..1; null: not recognised from an image.")
+
+
+class StatementOut(BaseModel):
+    text: str
+    supported: bool
+    citations: list[CitationOut]
+
+
+class SpanOut(BaseModel):
+    page: int
+    start: int
+    end: int
+
+
+class PassageOut(BaseModel):
+    """A passage that was found, and where its score came from."""
+
+    id: str
+    document_id: str
+    title: str
+    uri: str
+    page: int | None
+    spans: list[SpanOut]
+    heading_path: list[str]
+    kind: str
+    language: str | None
+    text: str
+    score: float
+    score_parts: dict[str, float]
+
+
+class AnswerOut(BaseModel):
+    """Statements with their quotes, or an honest "not found" (`abstained`)."""
+
+    question: str
+    answer: str
+    kind: Literal["extracts", "generated", "none"]
+    abstained: bool
+    notice: str = Field(description="Why this kind of answer, in the answer's language.")
+    statements: list[StatementOut]
+    citations: list[CitationOut]
+    passages: list[PassageOut]
+    language: str
+    model: str | None
+    prompt_version: str | None
+    index_version: str
+    timings_ms: dict[str, float]
+    usage: dict[str, int]
+
+
+class SearchOut(BaseModel):
+    passages: list[PassageOut]
+
+
+class DocumentOut(BaseModel):
+    document_id: str
+    uri: str
+    name: str
+    title: str
+    status: Literal["indexed", "partial", "failed"]
+    reason: str | None = Field(description="What is missing of a partial document, and why.")
+    media_type: str
+    language: str | None
+    paged: bool
+    pages: int
+    chunks: int
+    size: int = Field(description="Bytes of the original.")
+    sha256: str
+    modified: str | None
+    level: int
+    properties: dict[str, str]
+    created: str
+    updated: str
+
+
+class DocumentsOut(BaseModel):
+    documents: list[DocumentOut]
+    next: str | None = Field(description="Give it as `after` for the next page; null at the end.")
+
+
+class PageOut(BaseModel):
+    """A page's canonical text, the ground that quotes are checked against."""
+
+    number: int
+    name: str | None
+    text: str
+    width: float | None = Field(description="Points.")
+    height: float | None = Field(description="Points.")
+    ocr_confidence: float | None
+    has_image: bool
+
+
+class TaskOut(BaseModel):
+    task_id: int
+    uri: str
+    name: str
+    state: str
+    reason: str | None
+    document_id: str | None
+    pages: int
+    chunks: int
+    attempts: int
+    started: str | None
+    finished: str | None
+
+
+class JobOut(BaseModel):
+    job_id: str
+    submitted_by: str
+    created: str
+    finished: str | None
+    cancelled: bool
+    total: int
+    done: int
+    counts: dict[str, int]
+
+
+class JobWithTasksOut(JobOut):
+    """A job with those of its documents that the caller sent in or may read."""
+
+    tasks: list[TaskOut]
+    next: int | None = Field(description="Give it as `after` for the next page; null at the end.")
+
+
+class JobsOut(BaseModel):
+    jobs: list[JobOut]
+
+
+def reply(body: dict[str, Any], *, status: int = 200, **headers: str) -> JSONResponse:
+    """A body that `wire` made, sent as it is; the route's response model documents its shape."""
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorBody, "description": text}
+    for status, text in (
+        (400, "The request can't be understood; `detail` says what to mend."),
+        (401, "No identity, or a key that isn't valid."),
+        (403, "Known, and not allowed to do this."),
+        (404, "It doesn't exist, or the caller may not read it: the same answer."),
+        (409, "It contradicts something that is there already."),
+        (413, "Larger than the service takes."),
+        (429, "Every place is taken; `Retry-After` says when to come again."),
+        (503, "The machine is at fault, not the request; try again later."),
+    )
+}
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The refusals that a route documents: 400, 401 and 503 always, and those named."""
+    return {status: REFUSALS[status] for status in sorted({400, 401, 503, *statuses})}

@@ -1,0 +1,21 @@
+"""Searches over HTTP."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from sovereign_rag.api.answers import check_length
+from sovereign_rag.api.identity import CurrentPrincipal, CurrentService
+from sovereign_rag.api.schemas import SearchBody, SearchOut, refusals, reply
+from sovereign_rag.wire import passage_to_dict
+
+router = APIRouter(tags=["Answers"])
+
+
+@router.post("/v1/search", response_model=SearchOut, responses=refusals())
+def search(body: SearchBody, principal: CurrentPrincipal, service: CurrentService) -> Response:
+    """Find passages in the documents the caller may read, best first."""
+    check_length(body.query, service)
+    passages = service.searching.search(
+        body.query, principal, limit=body.limit, mode=body.mode, narrowing=body.narrowing
+    )
+    return reply({"passages": [passage_to_dict(passage) for passage in passages]})

@@ -1,0 +1,191 @@
+"""Documents in, over HTTP: streamed into the content store, then handed to a job."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
+
+import anyio
+from fastapi import APIRouter, Header
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from sovereign_rag.access import HIGHEST_LEVEL, parse_readers
+from sovereign_rag.api.identity import AdminPrincipal, CurrentService
+from sovereign_rag.api.multipart import MultipartReader
+from sovereign_rag.api.schemas import JobOut, refusals, reply
+from sovereign_rag.catalog.records import NewTask
+from sovereign_rag.errors import BadInput, TooLarge
+from sovereign_rag.service import Service
+from sovereign_rag.wire import job_to_dict
+
+router = APIRouter(tags=["Documents"])
+
+PATH: Final = "/v1/documents"
+MAX_FILES = 500
+MAX_NAME_BYTES = 200  # most file systems take 255; conversions append to it
+_UNSAFE = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')
+
+_FORM: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {
+                    "file": {
+                        "type": "array",
+                        "items": {"type": "string", "format": "binary"},
+                        "description": "One or several files.",
+                    },
+                    "readers": {
+                        "type": "string",
+                        "description": "Who may read them: `everyone`, `group:NAME`, `user:NAME`, "
+                        "separated by commas. Unset: the uploader alone.",
+                    },
+                    "level": {
+                        "type": "integer",
+                        "description": "Clearance that reading them takes. Unset: 0.",
+                    },
+                },
+            }
+        }
+    },
+}
+
+
+@router.post(
+    PATH,
+    status_code=202,
+    response_model=JobOut,
+    responses=refusals(403, 409, 413),
+    openapi_extra={"requestBody": _FORM},
+)
+def upload(
+    request: Request,
+    principal: AdminPrincipal,
+    service: CurrentService,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=200,
+            description="The same key again gives the same job, and nothing is taken in twice.",
+        ),
+    ] = None,
+) -> Response:
+    """Take documents in; the job that comes back tells how far they are. Admin keys only.
+
+    A document is known by its name (`upload:NAME`): the same name again replaces it.
+    """
+    body = _blocks(request)
+    reader = MultipartReader(request.headers.get("content-type", ""), body)
+    try:
+        files, readers, level = _receive(reader, service)
+    except TooLarge:
+        _drain(body, limit=service.settings.server.max_upload_mib << 20)
+        raise
+    labels = frozenset({f"user:{principal.user}"}) if readers is None else readers
+    job = service.documents.submit(
+        [
+            NewTask(
+                uri=f"upload:{name}",
+                name=name,
+                readers=labels,
+                level=level,
+                content_hash=content_hash,
+            )
+            for name, content_hash in files.items()
+        ],
+        principal,
+        idempotency_key,
+    )
+    return reply(job_to_dict(job), status=202, Location=f"/v1/jobs/{job.id}")
+
+
+def safe_name(name: str) -> str:
+    """The file name that a person knows, without what could make it a path or a command.
+
+    Folders, control and reserved characters and leading dots go; it is at most 200 bytes long
+    and keeps its extension, the hint to its format.
+    """
+    name = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
+    name = "".join(c for c in name if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"})
+    name = _UNSAFE.sub("_", name).strip().lstrip(".").strip()
+    stem, dot, extension = name.rpartition(".")
+    if not dot or len(extension.encode()) > 20:
+        stem, dot, extension = name, "", ""
+    room = MAX_NAME_BYTES - len((dot + extension).encode())
+    stem = stem.encode()[:room].decode(errors="ignore").rstrip()
+    return f"{stem or 'document'}{dot}{extension}"
+
+
+def _receive(
+    reader: MultipartReader, service: Service
+) -> tuple[dict[str, str], frozenset[str] | None, int]:
+    """Store the files of a form; returns {name: sha256}, readers (None: not said), level."""
+    max_mib = service.settings.server.max_upload_mib
+    files: dict[str, str] = {}
+    readers: frozenset[str] | None = None
+    level = 0
+    while (part := reader.next_part()) is not None:
+        if part.filename is not None:
+            name = safe_name(part.filename)
+            if name in files:
+                raise BadInput(f"Two files are named {name!r}; send them under different names.")
+            if len(files) == MAX_FILES:
+                raise TooLarge(
+                    f"More than {MAX_FILES} files at once; send them in several uploads."
+                )
+            try:
+                files[name], _ = service.content.add_stream(
+                    reader.blocks(), max_bytes=max_mib << 20
+                )
+            except TooLarge as error:
+                raise TooLarge(
+                    f"{name!r} is larger than {max_mib} MiB. An admin can raise "
+                    "server.max_upload_mib, or ingest it with `sovereign-rag ingest`."
+                ) from error
+        elif part.name == "readers":
+            readers = (readers or frozenset()) | parse_readers(reader.field())
+        elif part.name == "level":
+            level = _level(reader.field())
+        else:
+            raise BadInput(f"The form has no field {part.name!r}: send file, readers, level.")
+    if not files:
+        raise BadInput("The form has no file: send at least one, e.g. `curl -F file=@a.pdf`.")
+    return files, readers, level
+
+
+def _level(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text.strip()) or int(text) > HIGHEST_LEVEL:
+        raise BadInput(f"level is a whole number from 0 to {HIGHEST_LEVEL}.")
+    return int(text)
+
+
+def _blocks(request: Request) -> Iterator[bytes]:
+    """The body's blocks as they arrive, for a route that runs in a thread."""
+    stream = request.stream()
+
+    async def following() -> bytes | None:
+        try:
+            return await anext(stream, None)
+        except ClientDisconnect as error:
+            raise BadInput("The upload broke off.") from error
+
+    while (block := anyio.from_thread.run(following)) is not None:
+        if block:
+            yield block
+
+
+def _drain(body: Iterator[bytes], *, limit: int) -> None:
+    """Read on without keeping, so that the caller gets to read the refusal.
+
+    A connection that is closed on somebody still sending shows them a broken pipe instead.
+    """
+    size = 0
+    for block in body:
+        size += len(block)
+        if size > limit:
+            return

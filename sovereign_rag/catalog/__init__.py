@@ -1,0 +1,1 @@
+"""What is known of documents, jobs, keys and sessions; `records` are the nouns."""

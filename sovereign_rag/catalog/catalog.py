@@ -1,0 +1,51 @@
+"""The catalog: documents, jobs, leases, keys and sessions over one database."""
+
+from types import TracebackType
+
+from sovereign_rag.catalog.database import Clock, Database, utc_now
+from sovereign_rag.catalog.documents import ReadableDocuments, StoredDocuments
+from sovereign_rag.catalog.jobs import Jobs
+from sovereign_rag.catalog.keys import Keys
+from sovereign_rag.catalog.leases import Leases
+from sovereign_rag.catalog.migrate import upgrade
+from sovereign_rag.catalog.sessions import Sessions
+from sovereign_rag.settings import Settings
+
+
+class Catalog(ReadableDocuments, StoredDocuments, Jobs, Leases, Keys, Sessions):
+    """Every method is one transaction, or a few short ones where it says so.
+
+    May be used from several threads; any number of processes may open one database. Every method
+    raises `CatalogError` when the database can't be reached or refuses, with the way out.
+    """
+
+    @classmethod
+    def open(cls, settings: Settings, *, clock: Clock = utc_now) -> "Catalog":
+        """Open the database that the settings name, made or brought up to date where need be.
+
+        Raises:
+            SettingsError: `catalog.url` names no database of a kind that is known.
+            CatalogError: It can't be opened, or a newer version of the product made it.
+        """
+        database = Database.of(settings)
+        try:
+            upgrade(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, clock=clock, max_attempts=settings.ingest.max_attempts)
+
+    def close(self) -> None:
+        """Let go of the database; nothing can be asked afterwards."""
+        self._database.close()
+
+    def __enter__(self) -> "Catalog":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,246 @@
+"""Documents: what a scope may see of them, and the write side's way in.
+
+The labels of a document's readers stand in `document_readers`, the owner's among them, so that
+the rule of `ReadScope.allows` is part of every statement that answers a reader.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, select, update
+from sqlalchemy.engine import RowMapping
+
+from sovereign_rag.access import OWNER, ReadScope, stored_readers
+from sovereign_rag.catalog.database import Part, batches
+from sovereign_rag.catalog.records import (
+    DocumentRecord,
+    DocumentStatus,
+    LiveDocument,
+    TaskRecord,
+    TaskState,
+    document_id,
+)
+from sovereign_rag.catalog.tables import clean, document_readers, documents, tasks
+from sovereign_rag.errors import NotFound
+
+UNFINISHED = [state.value for state in TaskState if not state.is_final]
+
+_LIVE = [documents.c[name] for name in LiveDocument.__dataclass_fields__]
+
+
+class ReadableDocuments(Part):
+    """What readers ask for; every method takes the scope, and none has a default for it."""
+
+    def document(self, document_id: str, scope: ReadScope) -> DocumentRecord:
+        """One document.
+
+        Raises:
+            NotFound: It does not exist, or the scope may not read it: the same answer.
+        """
+        found = self._documents(and_(documents.c.id == document_id, _readable(scope)), limit=1)
+        if not found:
+            raise NotFound("There is no such document, or none that you may read.")
+        return found[0]
+
+    def documents(
+        self, scope: ReadScope, *, limit: int, after: str | None = None
+    ) -> list[DocumentRecord]:
+        """Readable documents by ascending id, failed ones among them.
+
+        Args:
+            limit: Most documents to return.
+            after: The last id of the page before.
+        """
+        condition = _readable(scope)
+        if after is not None:
+            condition = and_(condition, documents.c.id > after)
+        return self._documents(condition, limit=limit)
+
+    def count_documents(self, scope: ReadScope) -> int:
+        """How many documents the scope may read, failed ones among them."""
+        statement = select(func.count()).select_from(documents).where(_readable(scope))
+        with self._database.reading() as connection:
+            return connection.execute(statement).scalar_one()
+
+    def live_versions(
+        self, document_ids: Sequence[str], scope: ReadScope
+    ) -> Mapping[str, LiveDocument]:
+        """The searchable versions by document id, of those that the scope may read right now."""
+        found: dict[str, LiveDocument] = {}
+        with self._database.reading() as connection:
+            for ids in batches(document_ids):
+                rows = connection.execute(
+                    select(*_LIVE).where(
+                        documents.c.id.in_(ids), documents.c.version != "", _readable(scope)
+                    )
+                )
+                found.update((row["id"], LiveDocument(**row)) for row in rows.mappings())
+        return found
+
+    def _documents(self, condition: ColumnElement[bool], *, limit: int) -> list[DocumentRecord]:
+        statement = select(documents).where(condition).order_by(documents.c.id).limit(limit)
+        with self._database.reading() as connection:
+            rows = connection.execute(statement).mappings().all()
+            readers = _readers(connection, [row["id"] for row in rows])
+        return [_record(row, readers[row["id"]]) for row in rows]
+
+
+class StoredDocuments(Part):
+    """What ingestion and removal ask for; no scope, so no method of it may answer a reader."""
+
+    def find(self, tenant: str, uri: str) -> DocumentRecord | None:
+        """The document that `uri` names in `tenant`, whoever may read it."""
+        with self._database.reading() as connection:
+            return _stored(connection, tenant, document_id(tenant, uri))
+
+    def publish(self, record: DocumentRecord) -> None:
+        """Write a document's row and readers: in this moment searches switch to its version.
+
+        A document that was there keeps its time of creation.
+        """
+        with self._database.writing() as connection:
+            _put(connection, record)
+
+    def record_failure(self, task: TaskRecord, reason: str) -> None:
+        """Note that the task's document could not be read.
+
+        An older version stays searchable with the status and the readers that it had, and its
+        `reason` says that it is the older one. Without an older version the document is there as
+        failed.
+        """
+        now = self._clock()
+        with self._database.writing() as connection:
+            known = _stored(connection, task.tenant, document_id(task.tenant, task.uri))
+            if known is not None and known.version:
+                note = f"The newest version could not be read; the one before it is used. {reason}"
+                connection.execute(
+                    update(documents)
+                    .where(documents.c.id == known.id)
+                    .values(reason=note, updated=now)
+                )
+                return
+            failed = DocumentRecord(
+                id=document_id(task.tenant, task.uri),
+                tenant=task.tenant,
+                uri=task.uri,
+                name=task.name,
+                title=task.name,
+                status=DocumentStatus.FAILED,
+                reason=reason,
+                content_hash=task.content_hash or "",
+                parse_key="",
+                version="",
+                media_type="",
+                language=None,
+                paged=False,
+                pages=0,
+                chunks=0,
+                size=0,
+                modified=task.modified,
+                readers=task.readers,
+                level=task.level,
+                properties={},
+                created=now,
+                updated=now,
+            )
+            _put(connection, failed)
+
+    def set_readers(
+        self, tenant: str, document_id: str, readers: frozenset[str], level: int
+    ) -> None:
+        """Change who may read a document.
+
+        Raises:
+            NotFound: The tenant has no such document.
+        """
+        with self._database.writing() as connection:
+            changed = connection.execute(
+                update(documents)
+                .where(documents.c.id == document_id, documents.c.tenant == tenant)
+                .values(level=level, updated=self._clock())
+            )
+            if not changed.rowcount:
+                raise NotFound("There is no such document.")
+            _put_readers(connection, document_id, readers)
+
+    def remove(self, tenant: str, document_id: str) -> None:
+        """Forget a document; that it is gone already is no error."""
+        with self._database.writing() as connection:
+            connection.execute(
+                delete(documents).where(documents.c.id == document_id, documents.c.tenant == tenant)
+            )
+
+    def content_in_use(self, content_hash: str) -> bool:
+        """Whether a document of any tenant, or a task that has not ended, needs this content.
+
+        The empty hash, of a document whose bytes never came in, is always in use: there is
+        nothing to remove.
+        """
+        if not content_hash:
+            return True
+        of_document = exists().where(documents.c.content_hash == content_hash)
+        of_task = exists().where(
+            tasks.c.content_hash == content_hash, tasks.c.state.in_(UNFINISHED)
+        )
+        with self._database.reading() as connection:
+            return bool(connection.execute(select(of_document | of_task)).scalar_one())
+
+
+def _readable(scope: ReadScope) -> ColumnElement[bool]:
+    """`ReadScope.allows` in SQL."""
+    return and_(
+        documents.c.tenant == scope.tenant,
+        documents.c.level <= scope.clearance,
+        exists().where(
+            document_readers.c.document_id == documents.c.id,
+            document_readers.c.label.in_(sorted(scope.labels)),
+        ),
+    )
+
+
+def _stored(connection: Connection, tenant: str, id_: str) -> DocumentRecord | None:
+    condition = and_(documents.c.id == id_, documents.c.tenant == tenant)
+    row = connection.execute(select(documents).where(condition)).mappings().first()
+    return None if row is None else _record(row, _readers(connection, [id_])[id_])
+
+
+def _readers(connection: Connection, ids: Sequence[str]) -> dict[str, set[str]]:
+    """The labels by document id, without the owner's."""
+    found: dict[str, set[str]] = {id_: set() for id_ in ids}
+    for some in batches(ids):
+        rows = connection.execute(
+            select(document_readers).where(
+                document_readers.c.document_id.in_(some), document_readers.c.label != OWNER
+            )
+        )
+        for id_, label in rows:
+            found[id_].add(label)
+    return found
+
+
+def _record(row: RowMapping, readers: Iterable[str]) -> DocumentRecord:
+    status = DocumentStatus(row["status"])
+    return DocumentRecord(**{**row, "status": status, "readers": frozenset(readers)})
+
+
+def _put(connection: Connection, record: DocumentRecord) -> None:
+    values: dict[str, Any] = asdict(record)
+    del values["readers"]
+    values["status"] = record.status.value
+    values["properties"] = {clean(k): clean(v) for k, v in record.properties.items()}
+    changes = {name: value for name, value in values.items() if name != "created"}
+    changed = connection.execute(
+        update(documents)
+        .where(documents.c.id == record.id, documents.c.tenant == record.tenant)
+        .values(changes)
+    )
+    if not changed.rowcount:
+        connection.execute(insert(documents).values(values))
+    _put_readers(connection, record.id, record.readers)
+
+
+def _put_readers(connection: Connection, id_: str, readers: Iterable[str]) -> None:
+    connection.execute(delete(document_readers).where(document_readers.c.document_id == id_))
+    rows = [{"document_id": id_, "label": label} for label in sorted(stored_readers(readers))]
+    connection.execute(insert(document_readers), rows)

@@ -1,0 +1,56 @@
+"""The schema brought to this version of the code, once, however many processes start."""
+
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, inspect, text
+
+from sovereign_rag.catalog.database import Database
+from sovereign_rag.errors import CatalogError
+
+HEAD: Final = "0001"
+"""The newest revision in `migrations/versions`; said here so that an ordinary start, which finds
+it in the database, need not import Alembic."""
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def upgrade(database: Database) -> None:
+    """Bring the database to `HEAD`; nothing is done if it is there.
+
+    Raises:
+        CatalogError: A newer version of the product made it.
+    """
+    with database.reading() as connection:
+        current = _revision(connection)
+    if current == HEAD:
+        return
+    # Processes that start together wait for each other here: a writing transaction is alone.
+    _upgrade(database)
+
+
+def _upgrade(database: Database) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    with database.writing() as connection:
+        current = _revision(connection)
+        if current is not None and current not in known:
+            raise CatalogError(
+                f"The catalog was made by a newer version of Sovereign RAG (schema {current}; "
+                f"this version knows up to {HEAD}). Install that version, or restore the backup "
+                "from before the upgrade."
+            )
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision

@@ -1,0 +1,169 @@
+"""The rows of the catalog as frozen nouns; the database's own types never leave the package."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+
+class DocumentStatus(StrEnum):
+    """What a document is to its readers: found by searches, found in part, or not there."""
+
+    INDEXED = "indexed"
+    PARTIAL = "partial"  # found, but `reason` says what of it is missing
+    FAILED = "failed"  # never was readable; an older version, if any, stays as it was
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRecord:
+    """A document as its readers see it; `version` names the chunks that searches return."""
+
+    id: str  # uuid5 of tenant and uri: the same file is the same document
+    tenant: str
+    uri: str
+    name: str
+    title: str
+    status: DocumentStatus
+    reason: str | None
+    content_hash: str
+    parse_key: str  # which parser made the stored text
+    version: str  # "" while no version was ever searchable
+    media_type: str
+    language: str | None
+    paged: bool
+    pages: int
+    chunks: int
+    size: int  # bytes
+    modified: datetime | None  # of the source; timezone-aware UTC, as every time here
+    readers: frozenset[str]  # without the owner's label
+    level: int
+    properties: Mapping[str, str]
+    created: datetime
+    updated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LiveDocument:
+    """What a search needs of a document: its live version, and its rights as they are now."""
+
+    id: str
+    version: str
+    title: str
+    uri: str
+    paged: bool
+    content_hash: str
+    parse_key: str
+
+
+class TaskState(StrEnum):
+    WAITING = "waiting"
+    PARSING = "parsing"
+    EMBEDDING = "embedding"
+    INDEXED = "indexed"
+    UNCHANGED = "unchanged"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self not in {TaskState.WAITING, TaskState.PARSING, TaskState.EMBEDDING}
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A document that a job is to take in; its bytes are in the content store, or at `path`."""
+
+    uri: str
+    name: str
+    readers: frozenset[str]
+    level: int
+    content_hash: str | None = None  # set: the bytes are in the content store
+    path: str | None = None  # set: the bytes are read from this file when its turn comes
+    modified: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """One document of one job."""
+
+    id: int
+    job_id: str
+    tenant: str
+    uri: str
+    name: str
+    readers: frozenset[str]
+    level: int
+    content_hash: str | None
+    path: str | None
+    modified: datetime | None
+    state: TaskState
+    reason: str | None
+    document_id: str | None
+    pages: int
+    chunks: int
+    attempts: int
+    started: datetime | None
+    finished: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A durable record of what is to be done."""
+
+    id: str
+    tenant: str
+    submitted_by: str  # "user:ana", or "owner"
+    created: datetime
+    finished: datetime | None
+    cancelled: bool
+    counts: Mapping[TaskState, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def done(self) -> int:
+        return sum(n for state, n in self.counts.items() if state.is_final)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """An API key: everything but the secret, of which only a hash is stored."""
+
+    id: str  # the public part, shown in listings and the audit
+    name: str
+    tenant: str
+    user: str
+    groups: frozenset[str]
+    clearance: int
+    is_admin: bool
+    created: datetime
+    expires: datetime | None
+    revoked: datetime | None
+    last_used: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One thing that somebody did or was shown."""
+
+    at: datetime
+    action: str  # "answer", "search", "page", "ingest", "delete", "key.create", ...
+    tenant: str
+    principal: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+_DOCUMENTS: Final = uuid.uuid5(uuid.NAMESPACE_URL, "sovereign-rag:document")
+
+
+def document_id(tenant: str, uri: str) -> str:
+    """The id of the document that `uri` names within `tenant`: the same file, the same id."""
+    # A tenant's name has no line break, so no two pairs give the same text; a URI that is no
+    # valid text still has an id of its own.
+    name = f"{tenant}\n{uri}".encode("utf-8", "backslashreplace").decode("utf-8")
+    return str(uuid.uuid5(_DOCUMENTS, name))

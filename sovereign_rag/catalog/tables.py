@@ -1,0 +1,212 @@
+"""The tables; `migrations/` builds them, and a test holds the two against each other.
+
+One row of `tasks` is one document of one job. `target` is the id that the document will have;
+the unique index on the leased ones makes it impossible, not just unlikely, that two workers
+write one document at the same time.
+"""
+
+import os
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.types import JSON
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """Timezone-aware UTC in Python; SQLite, which has no time zones, gets UTC without one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone; times in the catalog are in UTC")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class CleanText(TypeDecorator[str]):
+    """Text from outside: titles, names, reasons. What no database stores is replaced."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else clean(value)
+
+
+class FilePath(TypeDecorator[str]):
+    """A path as its bytes: a file name need not be valid text."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else os.fsencode(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        return None if value is None else os.fsdecode(value)
+
+
+def clean(text: str) -> str:
+    """Without NUL, which PostgreSQL refuses, and lone surrogates, which are no UTF-8."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys alone
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("uri", CleanText, nullable=False),
+    Column("name", CleanText, nullable=False),
+    Column("title", CleanText, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("reason", CleanText),
+    Column("content_hash", String(64), nullable=False, index=True),
+    Column("parse_key", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("media_type", CleanText, nullable=False),
+    Column("language", Text),
+    Column("paged", Boolean, nullable=False),
+    Column("pages", Integer, nullable=False),
+    Column("chunks", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("modified", UtcTime),
+    Column("level", Integer, nullable=False),
+    Column("properties", JSON, nullable=False),
+    Column("created", UtcTime, nullable=False),
+    Column("updated", UtcTime, nullable=False),
+    Index("ix_documents_tenant_id", "tenant", "id"),
+)
+
+document_readers = Table(
+    "document_readers",
+    metadata,
+    Column(
+        "document_id",
+        String(36),
+        ForeignKey("documents.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("label", Text, primary_key=True),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("submitted_by", CleanText, nullable=False),
+    Column("idempotency_key", CleanText),
+    Column("created", UtcTime, nullable=False),
+    Column("accepted", UtcTime),  # NULL while its tasks are being written
+    Column("cancelled", UtcTime),
+    Column("finished", UtcTime),
+    UniqueConstraint("tenant", "submitted_by", "idempotency_key"),
+    Index("ix_jobs_tenant_created", "tenant", "created"),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", _ID, primary_key=True, autoincrement=True),
+    Column("job_id", String(36), ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),  # in its job, from 1
+    Column("tenant", Text, nullable=False),
+    Column("target", String(36), nullable=False),
+    Column("uri", CleanText, nullable=False),
+    Column("name", CleanText, nullable=False),
+    Column("readers", JSON, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("content_hash", String(64), index=True),
+    Column("path", FilePath),
+    Column("modified", UtcTime),
+    Column("state", String(16), nullable=False),
+    Column("reason", CleanText),
+    Column("document_id", String(36)),
+    Column("pages", Integer, nullable=False),
+    Column("chunks", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("started", UtcTime),
+    Column("finished", UtcTime),
+    Column("not_before", UtcTime),
+    Column("worker", Text),  # set exactly while the task is leased
+    Column("leased_until", UtcTime),
+    Index("ix_tasks_job_id_state", "job_id", "state"),
+    Index("ix_tasks_state_position_id", "state", "position", "id"),
+    Index("ix_tasks_target_id", "target", "id"),
+    sqlite_autoincrement=True,  # ids say which task is newer, so none is ever used again
+)
+Index(
+    "uq_tasks_target_leased",
+    tasks.c.target,
+    unique=True,
+    sqlite_where=tasks.c.worker.is_not(None),
+    postgresql_where=tasks.c.worker.is_not(None),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("secret_hash", String(64), nullable=False),
+    Column("name", CleanText, nullable=False),
+    Column("tenant", Text, nullable=False, index=True),
+    Column("user", Text, nullable=False),
+    Column("groups", JSON, nullable=False),
+    Column("clearance", Integer, nullable=False),
+    Column("is_admin", Boolean, nullable=False),
+    Column("created", UtcTime, nullable=False),
+    Column("expires", UtcTime),
+    Column("revoked", UtcTime),
+    Column("last_used", UtcTime),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("key_id", String(16), ForeignKey("api_keys.id", ondelete="CASCADE"), nullable=True),
+    Column("tenant", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("groups", JSON, nullable=False),
+    Column("clearance", Integer, nullable=False),
+    Column("is_admin", Boolean, nullable=False),
+    Column("created", UtcTime, nullable=False),
+    Column("expires", UtcTime, nullable=False, index=True),
+)

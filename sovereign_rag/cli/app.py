@@ -1,0 +1,224 @@
+"""The frame of every command: options that all have, one way to fail, one way to open the product.
+
+Exit codes: 0 fine, 1 unexpected, 2 wrong use, 3 something on this machine is missing or at
+fault, 4 not allowed, 5 not found, 6 some documents failed, 130 interrupted.
+"""
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Final, ParamSpec, cast
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from sovereign_rag.cli import output
+from sovereign_rag.errors import SovereignError
+
+if TYPE_CHECKING:
+    from sovereign_rag.settings import Settings
+    from sovereign_rag.wiring import Application
+
+P = ParamSpec("P")
+
+EXIT_CODES: Final = (
+    "Exit codes: 0 fine, 1 unexpected, 2 wrong use, 3 missing or at fault on this machine, "
+    "4 not allowed, 5 not found, 6 some documents failed, 130 interrupted."
+)
+SOME_FAILED: Final = 6
+INTERRUPTED: Final = 130
+
+_PANEL: Final = "Options of every command"
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of everything that is stored; also SOVEREIGN_RAG_DATA_DIR.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(help="Settings file; also SOVEREIGN_RAG_CONFIG.", rich_help_panel=_PANEL),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print JSON, for programs.", rich_help_panel=_PANEL)
+]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Show where an error came from.", rich_help_panel=_PANEL)
+]
+
+_COMMON: Final = {"data_dir": DataDir, "config": Config, "json": Json, "debug": Debug}
+
+
+def new_app(help: str) -> typer.Typer:
+    """An application, or a noun with its commands."""
+    return typer.Typer(
+        help=help,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The options that may stand before the command or after it."""
+
+    data_dir: Path | None = None
+    config: Path | None = None
+    json: bool = False
+    debug: bool = False
+
+    def over(self, other: "Common") -> "Common":
+        """These options, and the other's where these are not given."""
+        return Common(
+            self.data_dir or other.data_dir,
+            self.config or other.config,
+            self.json or other.json,
+            self.debug or other.debug,
+        )
+
+
+class Run:
+    """One run of a command: its common options, the settings, and where to print."""
+
+    def __init__(self, common: Common) -> None:
+        self.json = common.json
+        self.debug = common.debug
+        self._common = common
+
+    @cached_property
+    def settings(self) -> "Settings":
+        """Raises SettingsError."""
+        from sovereign_rag.settings import load_settings
+
+        folder = self._common.data_dir
+        overrides = {"data_dir": folder.expanduser().absolute()} if folder else {}
+        return load_settings(config=self._common.config, overrides=overrides)
+
+    def open(self, settings: "Settings | None" = None) -> "AbstractContextManager[Application]":
+        """The product over the data folder; models are loaded when they are needed."""
+        from sovereign_rag.wiring import open_service
+
+        return open_service(settings or self.settings)
+
+    @cached_property
+    def out(self) -> Console:
+        return output.stdout()
+
+    @cached_property
+    def err(self) -> Console:
+        return output.stderr()
+
+    def note(self, text: str, style: str = "") -> None:
+        """A message for the person, on stderr; programs don't get it."""
+        if not self.json:
+            self.err.print(Text(output.safe(text), style=style))
+
+
+def command(
+    app: typer.Typer, name: str, *, examples: tuple[str, ...]
+) -> Callable[[Callable[Concatenate[Run, P], None]], Callable[Concatenate[Run, P], None]]:
+    """Make a command of a function whose first parameter is the `Run`.
+
+    The others are its options and arguments, as Typer reads them; the common ones are added. An
+    error becomes one line on stderr and an exit code.
+    """
+
+    def register(function: Callable[Concatenate[Run, P], None]) -> Callable[..., None]:
+        own = list(inspect.signature(function).parameters.values())[1:]
+        call = cast(Callable[..., None], function)  # Typer gives the arguments their types
+
+        @functools.wraps(function)
+        def invoke(context: typer.Context, **given: Any) -> None:
+            here = Common(**{name: given.pop(name) for name in _COMMON})
+            common = here.over(context.obj or Common())
+            _run(lambda: call(Run(common), **given), common)
+
+        parameters = [
+            inspect.Parameter("context", _KEYWORD, annotation=typer.Context),
+            *(parameter.replace(kind=_KEYWORD) for parameter in own),
+            *common_parameters(),
+        ]
+        adopt(invoke, parameters)
+        shown = "\n\n".join(f"  {example}" for example in examples)
+        noun = "Example:" if len(examples) == 1 else "Examples:"
+        app.command(name, help=inspect.getdoc(function), epilog=f"{noun}\n\n{shown}")(invoke)
+        return function
+
+    return register
+
+
+_KEYWORD: Final = inspect.Parameter.KEYWORD_ONLY
+
+
+def common_parameters() -> list[inspect.Parameter]:
+    """The common options, as parameters of a function that Typer calls."""
+    return [
+        inspect.Parameter(
+            name,
+            _KEYWORD,
+            default=False if annotation in (Json, Debug) else None,
+            annotation=annotation,
+        )
+        for name, annotation in _COMMON.items()
+    ]
+
+
+def adopt(function: Callable[..., None], parameters: list[inspect.Parameter]) -> None:
+    """Give a function the signature that Typer is to read."""
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    function.__annotations__ = {p.name: p.annotation for p in parameters}
+
+
+def _run(call: Callable[[], None], common: Common) -> None:
+    try:
+        call()
+    except typer.Exit:
+        raise
+    except SovereignError as error:
+        _fail(error.code, str(error), error.exit_code, common, error)
+    except (KeyboardInterrupt, typer.Abort) as error:
+        _fail("Interrupted", "Interrupted.", INTERRUPTED, common, error)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python would complain at its own exit.
+        sys.stdout = None
+        raise typer.Exit(0) from None
+    except Exception as error:
+        detail = f"{type(error).__name__}: {error}. Run it again with --debug to see where."
+        _fail("Unexpected", detail, 1, common, error)
+
+
+def _fail(code: str, detail: str, exit_code: int, common: Common, error: BaseException) -> None:
+    print_error(code, detail, as_json=common.json)
+    if common.debug:
+        raise error
+    raise typer.Exit(exit_code) from error
+
+
+def print_error(code: str, detail: str, *, as_json: bool) -> None:
+    """One line on stderr; stdout stays as it is, so that a program can read it."""
+    if as_json:
+        sys.stderr.write(output.encode_json({"error": code, "detail": detail}) + "\n")
+    else:
+        line = Text("Error: ", style="bold red") + Text(output.safe(detail, one_line=True))
+        output.stderr().print(line, soft_wrap=True)
+
+
+def take_common(app: typer.Typer, *, epilog: str) -> None:
+    """Let `app` take the common options before its commands too."""
+
+    def callback(context: typer.Context, **given: Any) -> None:
+        context.obj = Common(**given)
+
+    context = inspect.Parameter("context", _KEYWORD, annotation=typer.Context)
+    adopt(callback, [context, *common_parameters()])
+    app.callback(help=app.info.help, epilog=epilog)(callback)

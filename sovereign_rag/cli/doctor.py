@@ -1,0 +1,236 @@
+"""`doctor`: what is there, what is missing, and how to get it."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import typer
+from rich.text import Text
+
+from sovereign_rag.cli.app import Run, command
+from sovereign_rag.cli.output import print_json, table
+from sovereign_rag.errors import EnvironmentFault, SovereignError
+
+if TYPE_CHECKING:
+    from sovereign_rag.models.manifest import ModelEntry
+    from sovereign_rag.settings import Settings
+
+State = Literal["ok", "missing", "limited"]
+
+_PACKAGES: Final = {
+    "unstructured": "reading office, web and mail formats",
+    "liteparse": "reading PDF",
+    "pypdfium2": "reading and drawing PDF",
+    "python_calamine": "reading tables",
+    "sentence_transformers": "embedding",
+    "torch": "embedding",
+    "qdrant_client": "the vector store",
+    "qdrant_edge": "the embedded vector store",
+    "llama_cpp": "the language model",
+}
+_LEAST_FREE_MIB: Final = 512
+_STYLES: Final = {"ok": "green", "missing": "red", "limited": "yellow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    state: State  # missing: something does not work; limited: it works without
+    detail: str
+    way_out: str = ""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+
+    @command(app, "doctor", examples=("sovereign-rag doctor", "sovereign-rag doctor --json"))
+    def doctor(run: Run) -> None:
+        """Look at everything that is needed, and say how to get what is missing.
+
+        Exit code 3: something needed is missing.
+        """
+        findings = list(_examine(run))
+        if run.json:
+            print_json({"checks": [_to_dict(finding) for finding in findings]})
+        else:
+            rows = (
+                (Text(f.state, _STYLES[f.state]), f.name, f.detail, f.way_out) for f in findings
+            )
+            run.out.print(table(("state", "what", "found", "how to get it"), rows))
+        missing = [finding.name for finding in findings if finding.state == "missing"]
+        if missing:
+            raise EnvironmentFault(
+                f"Missing: {', '.join(missing)}. `sovereign-rag doctor` says how to get it."
+            )
+
+
+def _to_dict(finding: Finding) -> dict[str, str]:
+    return {
+        "check": finding.name,
+        "state": finding.state,
+        "detail": finding.detail,
+        "how": finding.way_out,
+    }
+
+
+def _examine(run: Run) -> Iterator[Finding]:
+    settings = run.settings
+    yield _python()
+    yield from (_package(name, use) for name, use in _PACKAGES.items())
+    yield _server()
+    yield from _models(settings)
+    yield _tesseract(settings)
+    yield _libmagic()
+    yield _libreoffice()
+    yield _data_folder(settings)
+    yield from _opened(run)
+    yield _store(settings)
+
+
+def _python() -> Finding:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    if (3, 11) <= sys.version_info[:2] <= (3, 13):
+        return Finding("Python", "ok", version)
+    return Finding("Python", "missing", version, "install Python 3.11, 3.12 or 3.13")
+
+
+def _package(name: str, use: str) -> Finding:
+    if importlib.util.find_spec(name) is not None:
+        return Finding(f"package {name}", "ok", use)
+    return Finding(
+        f"package {name}",
+        "missing",
+        f"needed for {use}",
+        "install the product again: pip install -c constraints.txt .",
+    )
+
+
+def _server() -> Finding:
+    if all(importlib.util.find_spec(name) for name in ("fastapi", "jinja2", "uvicorn")):
+        return Finding("API and page", "ok", "installed")
+    way_out = "pip install -c constraints.txt '.[server]'"
+    return Finding("API and page", "limited", "the extra `server` is not installed", way_out)
+
+
+def _models(settings: "Settings") -> Iterator[Finding]:
+    from sovereign_rag.models.inventory import embedding_entry, generation_entry
+
+    yield _model("embedding model", lambda: embedding_entry(settings), needed=True)
+    # Without one, answers are composed of extracts; a named one must be there.
+    needed = settings.generation.model is not None
+    yield _model("language model", lambda: generation_entry(settings), needed=needed)
+
+
+def _model(name: str, find: "Callable[[], ModelEntry]", *, needed: bool) -> Finding:
+    try:
+        entry = find()
+    except SovereignError as error:
+        return Finding(name, "missing" if needed else "limited", "not usable", str(error))
+    described = f"{entry.name}, {entry.size >> 20} MiB, {entry.source}"
+    if entry.state == "mismatch":
+        way_out = "bring the right file back; `sovereign-rag models verify` compares"
+        return Finding(name, "missing", f"{described}: not the expected hash", way_out)
+    return Finding(name, "ok", described)
+
+
+def _tesseract(settings: "Settings") -> Finding:
+    name = "text recognition"
+    if not settings.parse.ocr:
+        return Finding(name, "limited", "switched off", "set parse.ocr = true")
+    wanted = settings.parse.ocr_languages.split("+")
+    packages = " ".join(f"tesseract-ocr-{language}" for language in wanted)
+    if shutil.which("tesseract") is None:
+        detail = "Tesseract is missing: scans give no text"
+        return Finding(name, "limited", detail, f"apt install tesseract-ocr {packages}")
+    try:
+        listed = subprocess.run(
+            ["tesseract", "--list-langs"], capture_output=True, text=True, timeout=20, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return Finding(name, "limited", f"Tesseract fails: {error}", "install it again")
+    present = set((listed.stdout + listed.stderr).split())
+    lacking = [language for language in wanted if language not in present]
+    if lacking:
+        packages = " ".join(f"tesseract-ocr-{language}" for language in lacking)
+        return Finding(name, "limited", f"no {', '.join(lacking)}", f"apt install {packages}")
+    return Finding(name, "ok", f"Tesseract with {', '.join(wanted)}")
+
+
+def _libmagic() -> Finding:
+    try:
+        import magic
+
+        magic.from_buffer(b"%PDF-1.7", mime=True)
+    except (ImportError, OSError, AttributeError):
+        detail = "needed to tell formats from their bytes"
+        return Finding("libmagic", "missing", detail, "apt install libmagic1")
+    return Finding("libmagic", "ok", "tells formats from their bytes")
+
+
+def _libreoffice() -> Finding:
+    found = shutil.which("soffice") or shutil.which("libreoffice")
+    if found:
+        return Finding("LibreOffice", "ok", found)
+    detail = "DOC, PPT and other old office formats can't be read"
+    way_out = "apt install --no-install-recommends libreoffice-writer libreoffice-impress"
+    return Finding("LibreOffice", "limited", detail, way_out)
+
+
+def _data_folder(settings: "Settings") -> Finding:
+    folder = settings.data_dir
+    place = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not os.access(place, os.W_OK | os.X_OK):
+        detail = f"{folder}: this user may not write there"
+        return Finding("data folder", "missing", detail, "choose another one with --data-dir")
+    free_mib = shutil.disk_usage(place).free >> 20
+    if free_mib < _LEAST_FREE_MIB:
+        detail = f"{folder}: only {free_mib} MiB are free"
+        return Finding("data folder", "missing", detail, "make room, or choose another disk")
+    return Finding("data folder", "ok", f"{folder}, {free_mib >> 10} GiB free")
+
+
+def _opened(run: Run) -> Iterator[Finding]:
+    """What shows only when the data folder is opened: the catalog, and the parser's sandbox."""
+    try:
+        with run.open() as service:
+            yield Finding("catalog", "ok", "opened; its tables are of this version")
+            yield _sandbox(service.parser.protections().missing, run.settings.parse.sandbox)
+    except (SovereignError, ImportError, OSError) as error:
+        yield Finding("catalog and parser", "missing", "can't be opened", str(error))
+
+
+def _sandbox(missing: Iterable[str], policy: str) -> Finding:
+    lacking = ", ".join(missing)
+    if not lacking:
+        return Finding("parser's sandbox", "ok", "every layer stands")
+    return Finding(
+        "parser's sandbox",
+        "missing" if policy == "required" else "limited",
+        f"this kernel or container gives no {lacking}",
+        "a Linux kernel from 5.13 on, and a container that allows landlock and seccomp",
+    )
+
+
+def _store(settings: "Settings") -> Finding:
+    if settings.store.url is None:
+        return Finding("vector store", "ok", "embedded in the data folder")
+    import httpx
+
+    way_out = "start the server, or correct store.url"
+    try:
+        reply = httpx.get(
+            f"{settings.store.url.rstrip('/')}/readyz",
+            timeout=settings.store.timeout_s,
+            trust_env=False,
+        )
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return Finding("vector store", "missing", f"{settings.store.url}: {error}", way_out)
+    state: State = "ok" if reply.is_success else "missing"
+    return Finding("vector store", state, f"{settings.store.url}: {reply.status_code}", way_out)

@@ -1,0 +1,149 @@
+"""`documents`: what is in, what its stored text is, and its removal."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from sovereign_rag.access import DEFAULT_TENANT
+from sovereign_rag.cli.app import Run, command, new_app
+from sovereign_rag.cli.identity import As, Clearance, Groups, Tenant, principal
+from sovereign_rag.cli.output import facts, print_json, safe, table
+from sovereign_rag.errors import BadInput
+
+if TYPE_CHECKING:
+    from sovereign_rag.access import Principal
+    from sovereign_rag.catalog.records import DocumentRecord
+    from sovereign_rag.documents import Documents
+
+_PAGE = 500  # records asked for at a time
+DocumentId = Annotated[str, typer.Argument(metavar="ID", help="As `documents list` prints it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    documents = new_app("List, show and delete documents.")
+    app.add_typer(documents, name="documents")
+
+    @command(documents, "list", examples=("sovereign-rag documents list --as user:ana",))
+    def list_(
+        run: Run,
+        as_: As = None,
+        groups: Groups = None,
+        clearance: Clearance = None,
+        tenant: Tenant = DEFAULT_TENANT,
+    ) -> None:
+        """List the documents that may be read."""
+        from sovereign_rag.wire import document_to_dict
+
+        who = principal(as_, groups, clearance, tenant)
+        with run.open() as service:
+            records = list(_all(service.documents, who))
+        if run.json:
+            found = [document_to_dict(record) for record in records]
+            print_json({"documents": found, "count": len(found)})
+            return
+        columns = ("id", "status", ">pages", ">chunks", "language", "title", "uri")
+        rows = (
+            (r.id, r.status.value, r.pages, r.chunks, r.language, r.title, r.uri) for r in records
+        )
+        run.out.print(table(columns, rows))
+        run.note(f"{len(records)} documents", style="dim")
+
+    @command(
+        documents,
+        "show",
+        examples=(
+            "sovereign-rag documents show 6f1c… --text",
+            "sovereign-rag documents show 6f1c… --text --json",
+        ),
+    )
+    def show(
+        run: Run,
+        document_id: DocumentId,
+        text: Annotated[bool, typer.Option("--text", help="Its stored text, by page.")] = False,
+        as_: As = None,
+        groups: Groups = None,
+        clearance: Clearance = None,
+        tenant: Tenant = DEFAULT_TENANT,
+    ) -> None:
+        """Show what is known of a document, and with --text the text that quotes are held against.
+
+        A citation's start and end count in the text of its page; where the format has no pages,
+        that is page 1.
+        """
+        from sovereign_rag.wire import document_to_dict
+
+        who = principal(as_, groups, clearance, tenant)
+        with run.open() as service:
+            record = service.documents.get(document_id, who)
+            pages = service.documents.pages(document_id, who) if text else ()
+        if run.json:
+            shown: dict[str, object] = {"document": document_to_dict(record)}
+            if text:
+                shown["pages"] = [
+                    {"number": page.number, "name": page.name, "text": page.text} for page in pages
+                ]
+            print_json(shown)
+            return
+        if not text:
+            run.out.print(facts(_facts(record)))
+        for page in pages:
+            name = f" ({safe(page.name, one_line=True)})" if page.name else ""
+            run.out.print(Text(f"--- page {page.number}{name} ---", "dim"))
+            run.out.print(Text(safe(page.text)), soft_wrap=True)
+
+    @command(documents, "delete", examples=("sovereign-rag documents delete 6f1c… --yes",))
+    def delete(
+        run: Run,
+        document_id: DocumentId,
+        yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+        tenant: Tenant = DEFAULT_TENANT,
+    ) -> None:
+        """Delete a document: its chunks, its stored text, its original, its page images."""
+        who = principal(None, None, None, tenant)
+        with run.open() as service:
+            record = service.documents.get(document_id, who)
+            if not yes:
+                _ask_first(run, record)
+            service.documents.delete(document_id, who)
+        if run.json:
+            print_json({"deleted": record.id, "uri": record.uri})
+        else:
+            run.note(f"Deleted: {record.title}")
+
+
+def _ask_first(run: Run, record: "DocumentRecord") -> None:
+    if run.json or not run.err.is_terminal:
+        raise BadInput("Nobody is there to be asked. Add --yes to delete without a question.")
+    title = safe(record.title, one_line=True)
+    typer.confirm(f"Delete “{title}” ({record.pages} pages)?", abort=True, err=True)
+
+
+def _all(documents: "Documents", who: "Principal") -> "Iterator[DocumentRecord]":
+    after: str | None = None
+    while records := documents.list(who, limit=_PAGE, after=after):
+        yield from records
+        after = records[-1].id
+
+
+def _facts(record: "DocumentRecord") -> dict[str, object]:
+    return {
+        "title": record.title,
+        "id": record.id,
+        "status": record.status.value,
+        "reason": record.reason,
+        "uri": record.uri,
+        "format": record.media_type,
+        "language": record.language,
+        "pages": record.pages if record.paged else "the format has none",
+        "chunks": record.chunks,
+        "size": f"{record.size:,} bytes",
+        "modified": record.modified,
+        "readers": ", ".join(sorted(record.readers)) or "the owner alone",
+        "level": record.level,
+        "ingested": record.updated,
+        "sha256": record.content_hash,
+        **{name: value for name, value in record.properties.items()},
+    }

@@ -1,0 +1,178 @@
+"""`ingest`: files and folders in, with a bar while it runs and a line for what went wrong."""
+
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from sovereign_rag.access import DEFAULT_TENANT, local_owner, parse_readers
+from sovereign_rag.cli.app import INTERRUPTED, SOME_FAILED, Run, command
+from sovereign_rag.cli.identity import Tenant
+from sovereign_rag.cli.output import print_json, safe, table
+
+if TYPE_CHECKING:
+    from sovereign_rag.catalog.records import TaskRecord
+    from sovereign_rag.wiring import IngestProgress, IngestReport
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+
+    @command(
+        app,
+        "ingest",
+        examples=(
+            "sovereign-rag ingest ~/Documents/contracts --readers group:legal,user:ana",
+            "sovereign-rag ingest report.pdf minutes.docx --readers everyone",
+        ),
+    )
+    def ingest(
+        run: Run,
+        paths: Annotated[
+            list[Path], typer.Argument(help="Files, or folders with all that is in them.")
+        ],
+        readers: Annotated[
+            str | None,
+            typer.Option(
+                metavar="group:A,user:B",
+                help="Who may read them, or: everyone. Unless said, a known document keeps its "
+                "readers and a new one is the owner's alone.",
+            ),
+        ] = None,
+        level: Annotated[
+            int | None, typer.Option(min=0, help="Clearance that a reader needs.")
+        ] = None,
+        tenant: Tenant = DEFAULT_TENANT,
+    ) -> None:
+        """Take documents in, so that they can be searched and quoted.
+
+        What has not changed since the last time is left as it is. Hidden files and what symbolic
+        links inside a folder lead to are left out. Ctrl-C stops after the documents at hand; the
+        same command goes on from there. Exit code 6: some documents failed, the others are in.
+        """
+        labels = parse_readers(readers) if readers is not None else None
+        with run.open() as service, _progress(run) as bar, _interruptible(run) as stop:
+            report = service.ingestion.ingest(
+                paths,
+                local_owner(tenant),
+                readers=labels,
+                level=level,
+                on_progress=bar.show,
+                on_task=bar.tell,
+                stop=stop,
+            )
+        if run.json:
+            print_json(_report_to_dict(report))
+        else:
+            _print_summary(run, report)
+        if stop.is_set():
+            run.note(
+                f"Stopped with {report.job.total - report.job.done} documents to go. The same "
+                "command goes on from there, and so does `sovereign-rag worker`."
+            )
+            raise typer.Exit(INTERRUPTED)
+        if any(task.state == "failed" for task in report.tasks):
+            raise typer.Exit(SOME_FAILED)
+
+
+class _Bar:
+    """Progress on stderr: a bar on a terminal, and everywhere a line for each failure."""
+
+    def __init__(self, run: Run, progress: Progress) -> None:
+        self._run, self._progress = run, progress
+        self._task = progress.add_task("", total=None, count="Looking …", rate="", current="")
+
+    def show(self, now: "IngestProgress") -> None:
+        rate = f"{now.pages / now.seconds:.1f} pages/s" if now.pages and now.seconds else ""
+        current = safe(", ".join(now.current), one_line=True)
+        self._progress.update(
+            self._task,
+            completed=now.done,
+            total=now.total,
+            count=f"{now.done} of {now.total} documents, {now.pages} pages",
+            rate=rate,
+            current=current if len(current) <= 40 else current[:39] + "…",
+        )
+
+    def tell(self, task: "TaskRecord") -> None:
+        if task.state in ("failed", "partial"):
+            style = "red" if task.state == "failed" else "yellow"
+            line = Text(f"{task.state.value}: ", style)
+            line.append(f"{safe(task.name, one_line=True)}: ", "bold")
+            line.append(safe(task.reason or "no reason was recorded", one_line=True))
+            # Through the bar's own console, so that it is drawn below.
+            self._progress.console.print(line)
+
+
+@contextmanager
+def _progress(run: Run) -> Iterator[_Bar]:
+    columns = (
+        SpinnerColumn(),
+        BarColumn(bar_width=30),
+        TextColumn("{task.fields[count]}", markup=False),
+        TextColumn("{task.fields[rate]}", markup=False),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[current]}", style="dim", markup=False),
+    )
+    shown = run.err.is_terminal and not run.json
+    with Progress(*columns, console=run.err, transient=True, disable=not shown) as progress:
+        yield _Bar(run, progress)
+
+
+@contextmanager
+def _interruptible(run: Run) -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C sets; the second one interrupts as usual."""
+    stop = threading.Event()
+
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        run.note("Stopping after the documents at hand; Ctrl-C again stops at once.")
+
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _report_to_dict(report: "IngestReport") -> dict[str, object]:
+    return {
+        "job_id": report.job.id,
+        "documents": [
+            {
+                "uri": task.uri,
+                "document_id": task.document_id,
+                "status": task.state.value,
+                "reason": task.reason,
+                "pages": task.pages,
+                "chunks": task.chunks,
+            }
+            for task in report.tasks
+        ],
+        "counts": _counts(report),
+        "seconds": report.seconds,
+    }
+
+
+def _counts(report: "IngestReport") -> dict[str, int]:
+    """How many documents ended how; the four ends that scripts ask for are always there."""
+    ends = dict.fromkeys(("indexed", "unchanged", "partial", "failed"), 0)
+    return ends | Counter(task.state.value for task in report.tasks)
+
+
+def _print_summary(run: Run, report: "IngestReport") -> None:
+    pages = sum(task.pages for task in report.tasks)
+    chunks = sum(task.chunks for task in report.tasks)
+    counts = [(state, n) for state, n in _counts(report).items() if n]
+    run.out.print(table(("result", ">documents"), counts))
+    run.out.print(Text(f"{pages} pages, {chunks} chunks, {report.seconds:.1f} s", "dim"))

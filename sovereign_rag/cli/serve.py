@@ -1,0 +1,207 @@
+"""`serve` and `worker`: the processes that stay."""
+
+import ipaddress
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from sovereign_rag.cli.app import Run, command
+from sovereign_rag.errors import BadInput, EnvironmentFault
+
+if TYPE_CHECKING:
+    from sovereign_rag.settings import Settings
+    from sovereign_rag.wiring import Application
+
+_BACKLOG = 2_048
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+
+    @command(
+        app,
+        "serve",
+        examples=("sovereign-rag serve", "sovereign-rag serve --port 0 --allow-anonymous"),
+    )
+    def serve(
+        run: Run,
+        host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+        port: Annotated[
+            int | None, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")
+        ] = None,
+        allow_anonymous: Annotated[
+            bool,
+            typer.Option(
+                "--allow-anonymous",
+                help="Callers without a key read what everyone may; on loopback alone.",
+            ),
+        ] = False,
+    ) -> None:
+        """Serve the page and the API, and work off ingestion jobs meanwhile.
+
+        Callers need a key: see `sovereign-rag keys create`. Ctrl-C or SIGTERM ends it after the
+        requests at hand.
+        """
+        settings = serving(run.settings, host=host, port=port, allow_anonymous=allow_anonymous)
+        with (
+            _terminating(),
+            listening(settings.server.host, settings.server.port) as listener,
+            run.open(settings) as service,
+            _working(service),
+        ):
+            _announce(run, settings, listener)
+            _serve(service, listener)
+
+    @command(app, "worker", examples=("sovereign-rag worker --data-dir /srv/rag",))
+    def worker(run: Run) -> None:
+        """Work off ingestion jobs until Ctrl-C or SIGTERM; what is begun is finished first."""
+        stop = threading.Event()
+
+        def on_signal(number: int, frame: FrameType | None) -> None:
+            stop.set()
+
+        signal.signal(signal.SIGTERM, on_signal)
+        signal.signal(signal.SIGINT, on_signal)
+        with run.open() as service:
+            run.note("Waiting for documents; Ctrl-C stops after those at hand.")
+            service.ingestion.run_worker(stop)
+
+
+def serving(
+    settings: "Settings", *, host: str | None, port: int | None, allow_anonymous: bool
+) -> "Settings":
+    """The settings with what the command line said of the server.
+
+    Raises:
+        BadInput: Anonymous callers on an address that other machines reach.
+    """
+    server = settings.server
+    host, port = host or server.host, server.port if port is None else port
+    anonymous = allow_anonymous or server.allow_anonymous
+    if anonymous and not is_loopback(host):
+        raise BadInput(
+            f"Anonymous callers are for this machine alone, and {host} can be reached from "
+            "others. Leave out --allow-anonymous and give people keys, or serve on 127.0.0.1."
+        )
+    # An address named for this run is meant to be called by its name.
+    allowed = dict.fromkeys((*server.allowed_hosts, *_names(host)))
+    update = {
+        "host": host,
+        "port": port,
+        "allow_anonymous": anonymous,
+        "allowed_hosts": tuple(allowed),
+    }
+    return settings.model_copy(update={"server": server.model_copy(update=update)})
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address can be reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _names(host: str) -> tuple[str, ...]:
+    """How callers name `host` in their requests; nothing for "every address"."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return (host,)
+    if address.is_unspecified:
+        return ()
+    return (f"[{host}]",) if address.version == 6 else (host,)
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that listens, taken before anything is loaded.
+
+    Raises:
+        EnvironmentFault: The port is taken or the address isn't this machine's.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"{host} is no address of this machine: {error.strerror}."
+        ) from error
+    with listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            raise EnvironmentFault(
+                f"Could not listen on {host}, port {port}: {error.strerror}. Choose another one "
+                "with --port, or 0 for any that is free."
+            ) from error
+        yield listener
+
+
+def _announce(run: Run, settings: "Settings", listener: socket.socket) -> None:
+    host, port = settings.server.host, listener.getsockname()[1]
+    shown = f"[{host}]" if ":" in host else host
+    run.out.print(Text(f"http://{shown}:{port}"))
+    run.out.file.flush()  # whoever started us in a pipe waits for this line
+    if settings.server.allow_anonymous:
+        run.note("Callers without a key read what everyone may.")
+    run.note("Ctrl-C stops.")
+
+
+def _serve(service: "Application", listener: socket.socket) -> None:
+    import uvicorn
+
+    from sovereign_rag.api.app import create_app
+
+    level = service.settings.log_level
+    config = uvicorn.Config(
+        create_app(service), log_level=level, access_log=False, server_header=False
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def _working(service: "Application") -> Iterator[None]:
+    """Work off ingestion jobs beside the server, where the settings say so."""
+    if not service.settings.ingest.worker_in_server:
+        yield
+        return
+    stop = threading.Event()
+    worker = threading.Thread(target=service.ingestion.run_worker, args=(stop,), name="ingestion")
+    worker.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        worker.join()
+
+
+@contextmanager
+def _terminating() -> Iterator[None]:
+    """Make SIGTERM an ordinary end, so that everything that was opened is closed.
+
+    The server raises the signal again when its last request is answered.
+    """
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        sys.exit(0)
+
+    before = signal.signal(signal.SIGTERM, on_signal)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

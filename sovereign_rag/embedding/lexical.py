@@ -1,0 +1,151 @@
+"""BM25 term weights, in the language of the text, with identifiers as terms of their own."""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Final
+
+import qdrant_edge
+
+from sovereign_rag.domain import SparseVector
+
+_K1: Final = 1.2
+_B: Final = 0.75
+
+# What Snowball's lists hold with an accent. The engine folds accents before it looks a word up,
+# so "für" arrives as "fur" and would pass for a term.
+_FOLDED_STOP_WORDS: Final = {
+    "french": "a etaient etais etait etant etante etantes etants ete etee etees etes etiez etions "
+    "eumes eutes fumes futes meme",
+    "german": "fur konnen konnte uber wahrend wurde wurden",
+    "spanish": "eramos estabamos estais estan estara estaran estaras estare estareis estaria "
+    "estariais estariamos estarian estarias esteis esten estes estuvieramos estuviesemos fueramos "
+    "fuesemos habeis habia habiais habiamos habian habias habra habran habras habre habreis habria "
+    "habriais habriamos habrian habrias hayais hubieramos hubiesemos mas mia mias mio mios seais "
+    "sera seran seras sere sereis seria seriais seriamos serian serias si tambien tendra tendran "
+    "tendras tendre tendreis tendria tendriais tendriamos tendrian tendrias teneis tengais tenia "
+    "teniais teniamos tenian tenias tuvieramos tuviesemos",
+    "italian": "avra avro fara faro perche piu sara saro stara staro",
+    "english": "",
+}
+_LANGUAGES: Final = {
+    "fr": ("french", qdrant_edge.Language.French),
+    "de": ("german", qdrant_edge.Language.German),
+    "en": ("english", qdrant_edge.Language.English),
+    "es": ("spanish", qdrant_edge.Language.Spanish),
+    "it": ("italian", qdrant_edge.Language.Italian),
+}
+
+_IDENTIFIER: Final = re.compile(
+    r"""
+      (?P<section> §{1,2}\s?\d+[a-z]?\b )                                # § 433, §§ 433, § 15a
+    | (?P<iban> \b[a-z]{2}\d{2}(?:\s?[a-z0-9]{4}){2,7}(?:\s?[a-z0-9]{1,3})?\b )
+    | (?P<article> \b[lrda]\.?\s?\*?\d+(?:-\d+)+\b )  # L.121-3, L. 121-3, R*123-4
+    | (?P<code> \b\w+(?:[-./_:+]\w+)+\b )                                # REF-2024/00123-B
+    """,
+    re.VERBOSE,
+)
+_PLAIN_NUMBER: Final = re.compile(
+    r"\d+\.\d+|\d{1,2}:\d{2}"
+)  # 3.5, 10:30: too common to name anything
+_DASHES: Final = dict.fromkeys(map(ord, "‐‑‒–—−"), "-")
+
+
+class Bm25Encoder:
+    """Term weights by the tokenizer, stemmers and hash of Qdrant's own BM25 (k1 1.2, b 0.75).
+
+    Words are lowered, accents folded (Straße, STRASSE and strasse are one term), elisions cut
+    (l'entreprise, entreprise) and stemmed by the language of the text; a language without a
+    stemmer here is taken word by word. Passages keep every word, so that one encoded in the
+    wrong language loses none; stop words are left out of questions instead.
+
+    An identifier (see `identifiers`) is split into its parts like any text, and in addition is
+    one term: the first 64 bits of the SHA-256 of its normal form, written as 20 digits and
+    appended to the text as a word. No stemmer touches digits, so it has the same term id in
+    every language, on both sides.
+    """
+
+    def __init__(self, *, average_words: float = 150.0) -> None:
+        """
+        Args:
+            average_words: The usual length of a passage, in words: a constant, because stored
+                weights can't follow a moving average. Another value needs a new index.
+        """
+        self._average_words = average_words
+
+    @property
+    def max_term_weight(self) -> float:
+        return _K1 + 1
+
+    def encode_passages(
+        self, texts: Sequence[str], languages: Sequence[str | None]
+    ) -> list[SparseVector]:
+        return [
+            _vector(
+                _model(language, False, self._average_words).embed_document(_with_identifiers(text))
+            )
+            for text, language in zip(texts, languages, strict=True)
+        ]
+
+    def encode_query(self, text: str, language: str | None) -> SparseVector:
+        """Each distinct term with weight 1; a question of stop words alone keeps them."""
+        text = _with_identifiers(text)
+        terms = _vector(_model(language, True, self._average_words).embed_query(text))
+        if terms.indices:
+            return terms
+        return _vector(_model(language, False, self._average_words).embed_query(text))
+
+
+def identifiers(text: str) -> Iterator[str]:
+    """The normal forms of the identifiers in `text`, in order, repeated as they are.
+
+    Found are sections (§ 433), article numbers (L.121-3), IBANs with or without spaces, and words
+    joined by - . / _ : + that hold a digit (REF-2024/00123-B, 2024-01-15). In the normal form
+    letters are lower-case, there is nothing between a letter and a digit, and / and _ are -.
+    """
+    folded = unicodedata.normalize("NFKC", text).translate(_DASHES).casefold()
+    for match in _IDENTIFIER.finditer(folded):
+        found = match.group()
+        if match.lastgroup == "section":
+            yield "§" + found.lstrip("§").strip()
+        elif match.lastgroup == "iban":
+            yield re.sub(r"\s", "", found)
+        elif any(c.isdigit() for c in found) and not _PLAIN_NUMBER.fullmatch(found):
+            joined = re.sub(r"[/_\s]", "-", found)
+            yield re.sub(r"(?<=[^\W\d_])[-.:+*]+(?=\d)|(?<=\d)[-.:+*]+(?=[^\W\d_])", "", joined)
+
+
+def _with_identifiers(text: str) -> str:
+    text = unicodedata.normalize("NFKC", text)  # a decomposed "u¨" would be cut in two
+    words = (hashlib.sha256(found.encode()).digest()[:8] for found in identifiers(text))
+    return " ".join([text, *(f"{int.from_bytes(word):020d}" for word in words)])
+
+
+@cache
+def _model(
+    language: str | None, without_stop_words: bool, average_words: float
+) -> qdrant_edge.Bm25:
+    name, stop_list = _LANGUAGES.get(language or "", (None, None))
+    if without_stop_words and name is not None and stop_list is not None:
+        dropped = qdrant_edge.StopwordsSet({stop_list}, set(_FOLDED_STOP_WORDS[name].split()))
+    else:
+        dropped = qdrant_edge.StopwordsSet(custom=set())
+    return qdrant_edge.Bm25(
+        qdrant_edge.Bm25Config(
+            k=_K1,
+            b=_B,
+            avg_len=average_words,
+            language=name,
+            stemmer=None if name else qdrant_edge.DisabledStemmer(),
+            stopwords=dropped,
+            ascii_folding=True,
+            lowercase=True,
+        )
+    )
+
+
+def _vector(encoded: qdrant_edge.SparseVector) -> SparseVector:
+    pairs = sorted(zip(encoded.indices, encoded.values, strict=True))
+    return SparseVector(tuple(i for i, _ in pairs), tuple(v for _, v in pairs))

@@ -1,0 +1,136 @@
+"""Every error we raise, drawn as a tree.
+
+    SovereignError
+    ├── BadInput                 400  the caller can mend it
+    │   ├── SettingsError             a setting is misspelt or impossible
+    │   └── TooLarge             413
+    ├── Unauthenticated          401
+    ├── Forbidden                403
+    ├── NotFound                 404  also for what the caller may not read
+    ├── Conflict                 409
+    ├── DocumentError            422  this document's fault: it fails, the job goes on
+    │   └── NoText
+    └── EnvironmentFault         503  this machine's fault: the job pauses and tries again
+        ├── StoreError
+        ├── CatalogError
+        ├── ModelError
+        │   └── ModelMissing
+        ├── GenerationError
+        ├── ParserUnavailable
+        ├── AuditError                what can't be audited isn't released
+        └── Busy                 429
+
+The facts are attributes where a program needs them, the message ends with the way out, and the
+class name is the stable code that clients match. One handler makes HTTP of it.
+"""
+
+
+class SovereignError(Exception):
+    """Base of all; `status` is what the API answers, `exit_code` what the command line does."""
+
+    status = 500
+    exit_code = 1
+
+    @property
+    def code(self) -> str:
+        return type(self).__name__
+
+
+class BadInput(SovereignError):
+    status = 400
+    exit_code = 2
+
+
+class SettingsError(BadInput):
+    """A setting is misspelt, has an impossible value, or names what isn't there."""
+
+
+class TooLarge(BadInput):
+    status = 413
+
+
+class Unauthenticated(SovereignError):
+    """No principal, or a key that isn't valid (any more)."""
+
+    status = 401
+    exit_code = 4
+
+
+class Forbidden(SovereignError):
+    """The principal is known and may not do this; never used for reading documents."""
+
+    status = 403
+    exit_code = 4
+
+
+class NotFound(SovereignError):
+    """It does not exist, or the caller may not know that it does: the same answer."""
+
+    status = 404
+    exit_code = 5
+
+
+class Conflict(SovereignError):
+    status = 409
+
+
+class DocumentError(SovereignError):
+    """This document can't be read; `reason` is a stable word such as "encrypted" or "timeout"."""
+
+    status = 422
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+class NoText(DocumentError):
+    """A file with content gave no text: an error, never a success."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("no_text", message)
+
+
+class EnvironmentFault(SovereignError):
+    """The machine, not the document, is at fault; the same call may work later."""
+
+    status = 503
+    exit_code = 3
+
+
+class StoreError(EnvironmentFault):
+    """The vector store can't be reached or refused a request."""
+
+
+class CatalogError(EnvironmentFault):
+    """The catalog database can't be reached, is locked, or is of another version."""
+
+
+class ModelError(EnvironmentFault):
+    """A model's file is broken, of the wrong kind, or not the one in the manifest."""
+
+
+class ModelMissing(ModelError):
+    """A model isn't on this machine; the message says how to bring it, offline."""
+
+
+class GenerationError(EnvironmentFault):
+    """The language model failed while writing."""
+
+
+class ParserUnavailable(EnvironmentFault):
+    """The parsing process can't be started or a protection it needs is missing."""
+
+
+class AuditError(EnvironmentFault):
+    """The audit record could not be written, so nothing is released."""
+
+
+class Busy(EnvironmentFault):
+    """Every place is taken; `retry_after_s` estimates when one is free."""
+
+    status = 429
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)

@@ -1,0 +1,1 @@
+"""How good search and answers are on labelled sets: `measures` judge what the others run."""

@@ -1,0 +1,143 @@
+"""How good answers are: right, refused where nothing answers, and their quotes true."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sovereign_rag.access import DEFAULT_TENANT
+from sovereign_rag.answer import Kind
+from sovereign_rag.domain import Answer, Citation
+from sovereign_rag.evaluation.datasets import CorpusDocument, LabelledQuestion
+from sovereign_rag.evaluation.measures import contains_answer, mean, token_f1
+from sovereign_rag.evaluation.scratch import Index, Progress, fill
+from sovereign_rag.retrieval import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerResult:
+    """What became of one question. Kept one by one: a comparison of two runs pairs them."""
+
+    id: str
+    language: str
+    answerable: bool
+    answer: str
+    kind: str
+    abstained: bool
+    f1: float  # in [0, 1]; 0 where it abstained or nothing answers
+    contains: bool  # a gold answer
+    quotes: int
+    quotes_marked: int  # as verified, by the product
+    quotes_true: int  # of those marked, that do stand verbatim in the stored text
+    model: str | None
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerReport:
+    name: str
+    mode: str | None
+    kind: str | None
+    embedding_model: str
+    results: tuple[AnswerResult, ...]
+
+    def table(self) -> dict[str, dict[str, float | None]]:
+        """By language, then "all"; shares in [0, 1], None where there is nothing to share.
+
+        `answered`, `containment` and `f1` are over the answerable questions (an abstention
+        scores 0), `refused` over the others, `verified` over the quotes marked as verified.
+        """
+        languages = dict.fromkeys(result.language for result in self.results)
+        rows = {code: [r for r in self.results if r.language == code] for code in languages}
+        rows["all"] = list(self.results)
+        return {name: _row(row) for name, row in rows.items()}
+
+
+def _row(results: Sequence[AnswerResult]) -> dict[str, float | None]:
+    answerable = [result for result in results if result.answerable]
+    marked = sum(result.quotes_marked for result in results)
+    return {
+        "questions": len(results),
+        "answerable": len(answerable),
+        "answered": mean(not result.abstained for result in answerable),
+        "containment": mean(result.contains for result in answerable),
+        "f1": mean(result.f1 for result in answerable),
+        "refused": mean(result.abstained for result in results if not result.answerable),
+        "quotes": sum(result.quotes for result in results),
+        "verified": sum(r.quotes_true for r in results) / marked if marked else None,
+    }
+
+
+def evaluate_answers(
+    name: str,
+    questions: Sequence[LabelledQuestion],
+    index: Index,
+    *,
+    kind: Kind | None = None,
+    mode: Mode | None = None,
+    on_progress: Progress,
+) -> AnswerReport:
+    """Ask every question over its documents and judge the answers.
+
+    A question with documents of its own is asked over those alone: they are a tenant of their
+    own, so that word statistics are theirs too.
+    """
+    results: list[AnswerResult] = []
+    for done, question in enumerate(questions, start=1):
+        tenant = own_tenant(question)
+        if question.documents:
+            documents = [
+                CorpusDocument(f"{tenant}/{n}", "", text, question.language)
+                for n, text in enumerate(question.documents)
+            ]
+            fill(index, documents, total=len(documents), on_progress=_silent, tenant=tenant)
+        answer = index.answer(
+            question.text, kind=kind, mode=mode, exclude=question.exclude_documents, tenant=tenant
+        )
+        results.append(judge_answer(question, answer, index))
+        on_progress(done, len(questions))
+    return AnswerReport(name, mode, kind, index.model_id, tuple(results))
+
+
+def judge_answer(question: LabelledQuestion, answer: Answer, index: Index) -> AnswerResult:
+    """Compare an answer with the labels, and its quotes with the stored text."""
+    wrote = "" if answer.abstained else answer.text
+    counts = question.answerable and not answer.abstained
+    marked = [citation for citation in answer.citations if citation.verified]
+    return AnswerResult(
+        id=question.id,
+        language=question.language,
+        answerable=question.answerable,
+        answer=answer.text,
+        kind=answer.kind.value,
+        abstained=answer.abstained,
+        f1=token_f1(wrote, question.answers, question.language) if counts else 0.0,
+        contains=counts and contains_answer(wrote, question.answers, question.language),
+        quotes=len(answer.citations),
+        quotes_marked=len(marked),
+        quotes_true=sum(
+            stands_verbatim(citation, index, own_tenant(question)) for citation in marked
+        ),
+        model=answer.model,
+        ms=answer.timings_ms.get("total", 0.0),
+    )
+
+
+def stands_verbatim(citation: Citation, index: Index, tenant: str = DEFAULT_TENANT) -> bool:
+    """Whether the quote is, character for character, at its span of the stored text.
+
+    Recomputed here from the content store, without the product's own check.
+    """
+    text = index.page_text(citation.document_id, citation.page or 1, tenant)
+    return text is not None and text[citation.start : citation.end] == citation.quote != ""
+
+
+def own_tenant(question: LabelledQuestion) -> str:
+    """Where a question's own documents are; the common tenant where it has none."""
+    if not question.documents:
+        return DEFAULT_TENANT
+    content = "\0".join((question.id, *question.documents))
+    return f"q-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+
+def _silent(done: int, total: int) -> None:
+    """A handful of documents needs no progress of its own."""

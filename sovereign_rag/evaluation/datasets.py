@@ -1,0 +1,188 @@
+"""Labelled sets on disk -> frozen nouns.
+
+A retrieval set is a folder, a question set a file:
+
+    SET/corpus*.jsonl[.gz]   id, title, text, lang; any number of parts
+    SET/queries.jsonl        id, text, lang
+    SET/qrels.tsv            a header, then query-id, corpus-id, score (0: judged irrelevant)
+    QUESTIONS.jsonl          id, question, lang, answers, gold_doc_ids, answerable, and if they
+                             apply: mini, docs, exclude_doc_ids, retrieval_set
+"""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sovereign_rag.errors import BadInput
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusDocument:
+    """A document to search in; `id` is what the labels call it."""
+
+    id: str
+    title: str
+    text: str
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledQuery:
+    id: str
+    text: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalSet:
+    """A corpus with queries and what is relevant to each."""
+
+    name: str
+    folder: Path
+    queries: tuple[LabelledQuery, ...]  # those with at least one relevant document
+    relevant: Mapping[str, Mapping[str, int]]  # query id -> document id -> grade, 1 or more
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledQuestion:
+    """A question with its right answers; `answers` is empty where nothing answers it."""
+
+    id: str
+    text: str
+    language: str
+    answers: tuple[str, ...]
+    gold_documents: frozenset[str]
+    answerable: bool
+    mini: bool
+    documents: tuple[str, ...]  # texts to answer from, instead of a corpus
+    exclude_documents: frozenset[str]  # of the corpus, to be left out
+    retrieval_set: str | None  # which corpus, where the questions of a file need several
+
+
+def read_retrieval_set(folder: Path) -> RetrievalSet:
+    """Read queries and labels of a retrieval set; the corpus is read by `read_corpus`.
+
+    Raises:
+        BadInput: A file is missing or a line isn't what the layout says.
+    """
+    relevant: dict[str, dict[str, int]] = {}
+    for number, line in enumerate(_lines(folder / "qrels.tsv"), start=1):
+        if number == 1 or not line.strip():
+            continue
+        try:
+            query, document, grade = line.split("\t")
+            if int(grade) > 0:
+                relevant.setdefault(query, {})[document] = int(grade)
+        except ValueError as error:
+            raise BadInput(
+                f"{folder / 'qrels.tsv'}, line {number}: expected query-id, corpus-id and a "
+                "whole number, separated by tabs."
+            ) from error
+    queries = tuple(
+        LabelledQuery(str(row["id"]), str(row["text"]), str(row["lang"]))
+        for row in _rows(folder / "queries.jsonl", required=("id", "text", "lang"))
+        if str(row["id"]) in relevant
+    )
+    if not queries:
+        raise BadInput(f"No query of {folder} has a relevant document in its qrels.tsv.")
+    return RetrievalSet(folder.resolve().name, folder, queries, relevant)
+
+
+def read_corpus(folder: Path) -> Iterator[CorpusDocument]:
+    """The documents of a retrieval set, part by part, never all in memory. Raises BadInput."""
+    for path in corpus_files(folder):
+        for row in _rows(path, required=("id", "text")):
+            yield CorpusDocument(
+                id=str(row["id"]),
+                title=str(row.get("title") or ""),
+                text=str(row["text"]),
+                language=row.get("lang"),
+            )
+
+
+def corpus_files(folder: Path) -> list[Path]:
+    """The parts of a corpus, in order. Raises BadInput where there are none."""
+    files = sorted(folder.glob("corpus*.jsonl*"))
+    if not files:
+        raise BadInput(
+            f"{folder} holds no corpus*.jsonl. Give the folder of a retrieval set: corpus.jsonl, "
+            "queries.jsonl and qrels.tsv."
+        )
+    return files
+
+
+def corpus_hash(folder: Path) -> str:
+    """sha256 over the corpus files, which tells whether an index of it is still the right one."""
+    digest = hashlib.sha256()
+    for path in corpus_files(folder):
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def read_questions(path: Path, *, mini: bool = False) -> tuple[LabelledQuestion, ...]:
+    """Read a question set; `mini` keeps the fixed small subset for slow machines.
+
+    Raises:
+        BadInput: The file is missing, a line isn't what the layout says, or nothing is left.
+    """
+    questions = tuple(
+        _question(row)
+        for row in _rows(path, required=("id", "question", "lang", "answerable"))
+        if not mini or row.get("mini")
+    )
+    if not questions:
+        raise BadInput(f"{path} holds no questions{' marked mini' if mini else ''}.")
+    return questions
+
+
+def _question(row: Mapping[str, Any]) -> LabelledQuestion:
+    return LabelledQuestion(
+        id=str(row["id"]),
+        text=str(row["question"]),
+        language=str(row["lang"]),
+        answers=tuple(str(answer) for answer in row.get("answers", ())),
+        gold_documents=frozenset(str(id_) for id_ in row.get("gold_doc_ids", ())),
+        answerable=bool(row["answerable"]),
+        mini=bool(row.get("mini", False)),
+        documents=tuple(str(text) for text in row.get("docs", ())),
+        exclude_documents=frozenset(str(id_) for id_ in row.get("exclude_doc_ids", ())),
+        retrieval_set=row.get("retrieval_set"),
+    )
+
+
+def _rows(path: Path, *, required: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
+    for number, line in enumerate(_lines(path), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise BadInput(f"{path}, line {number} is not JSON: {error.msg}.") from error
+        missing = [name for name in required if not isinstance(row, dict) or name not in row]
+        if missing:
+            raise BadInput(f"{path}, line {number} lacks {', '.join(missing)}.")
+        yield row
+
+
+def _lines(path: Path) -> Iterator[str]:
+    # Split at "\n" alone: str.splitlines would also cut at U+2028 and the like, inside a string.
+    try:
+        with (
+            gzip.open(path, "rt", encoding="utf-8", newline="\n")
+            if path.suffix == ".gz"
+            else path.open(encoding="utf-8", newline="\n")
+        ) as file:
+            for line in file:
+                yield line.rstrip("\r\n")
+    except OSError as error:
+        raise BadInput(f"Could not read {path}: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is not UTF-8.") from error

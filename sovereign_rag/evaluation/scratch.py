@@ -1,0 +1,223 @@
+"""An index for one evaluation: a data folder of its own, made and searched by the product's parts.
+
+It lies in the user's cache, named after the corpus and the settings that decide what is in it,
+so it is built once and continued where a build was interrupted. A document that another model,
+chunker or parser made is not taken for present: it is made again.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from sovereign_rag.access import DEFAULT_TENANT, local_owner, read_scope
+from sovereign_rag.answer import Kind
+from sovereign_rag.domain import (
+    Answer,
+    Element,
+    ElementKind,
+    PageText,
+    ParsedDocument,
+    Passage,
+)
+from sovereign_rag.evaluation.datasets import CorpusDocument
+from sovereign_rag.retrieval import Mode
+from sovereign_rag.settings import CatalogSettings, Settings, StoreSettings
+from sovereign_rag.store.protocol import Narrowing
+
+if TYPE_CHECKING:
+    from sovereign_rag.wiring import Application
+
+Progress = Callable[[int, int], None]
+"""Called with how many are done and how many there are."""
+
+READING = 1
+"""Which `as_parsed` made an index; raised with it, so that older indexes aren't reused."""
+_SCHEME = "labelled:"
+_BATCH = 64  # documents handed over at once: enough to fill the embedder's batches
+_LISTED = 1_000
+
+
+class Index(Protocol):
+    """What the evaluations ask of an index; documents are named by their corpus ids."""
+
+    @property
+    def model_id(self) -> str:
+        """The embedding model's name and hash."""
+        ...
+
+    def present(self, tenant: str = DEFAULT_TENANT) -> frozenset[str]:
+        """The documents that are searchable."""
+        ...
+
+    def add(self, documents: Sequence[CorpusDocument], tenant: str = DEFAULT_TENANT) -> None:
+        """Chunk, embed and store documents; durable when it returns."""
+        ...
+
+    def search(
+        self, query: str, *, mode: Mode | None, limit: int, tenant: str = DEFAULT_TENANT
+    ) -> list[Passage]:
+        """The best chunks, as `Searching.search` finds them."""
+        ...
+
+    def answer(
+        self,
+        question: str,
+        *,
+        kind: Kind | None,
+        mode: Mode | None,
+        exclude: frozenset[str] = frozenset(),
+        tenant: str = DEFAULT_TENANT,
+    ) -> Answer:
+        """The product's own answer, as if the documents `exclude` were not there."""
+        ...
+
+    def page_text(self, document_id: str, page: int, tenant: str = DEFAULT_TENANT) -> str | None:
+        """The stored text of a page, read from the content store; None: there is none."""
+        ...
+
+
+class ScratchIndex:
+    """The one `Index`: the product over a scratch folder, from `scratch_settings`."""
+
+    def __init__(self, application: "Application") -> None:
+        self._app = application
+        self._ids: dict[str, dict[str, str]] = {}
+
+    @property
+    def model_id(self) -> str:
+        return self._app.embedder.model_id
+
+    def present(self, tenant: str = DEFAULT_TENANT) -> frozenset[str]:
+        return frozenset(self._document_ids(tenant))
+
+    def add(self, documents: Sequence[CorpusDocument], tenant: str = DEFAULT_TENANT) -> None:
+        self._app.ingestion.add_parsed(
+            [(_SCHEME + document.id, document.id, as_parsed(document)) for document in documents],
+            tenant=tenant,
+        )
+        self._ids.pop(tenant, None)
+
+    def search(
+        self, query: str, *, mode: Mode | None, limit: int, tenant: str = DEFAULT_TENANT
+    ) -> list[Passage]:
+        return self._app.searching.search(query, local_owner(tenant), limit=limit, mode=mode)
+
+    def answer(
+        self,
+        question: str,
+        *,
+        kind: Kind | None,
+        mode: Mode | None,
+        exclude: frozenset[str] = frozenset(),
+        tenant: str = DEFAULT_TENANT,
+    ) -> Answer:
+        ids = self._document_ids(tenant) if exclude else {}
+        narrowing = Narrowing(
+            exclude_documents=frozenset(ids[name] for name in exclude if name in ids)
+        )
+        return self._app.answering.answer(
+            question, local_owner(tenant), kind=kind, mode=mode, narrowing=narrowing
+        )
+
+    def page_text(self, document_id: str, page: int, tenant: str = DEFAULT_TENANT) -> str | None:
+        scope = read_scope(local_owner(tenant))
+        live = self._app.catalog.live_versions([document_id], scope).get(document_id)
+        if live is None:
+            return None
+        parsed = self._app.content.parsed(live.content_hash, live.parse_key)
+        texts = {stored.number: stored.text for stored in parsed.pages} if parsed else {}
+        return texts.get(page)
+
+    def _document_ids(self, tenant: str) -> dict[str, str]:
+        """Document id by corpus id, of what is searchable and up to date."""
+        if tenant not in self._ids:
+            ids: dict[str, str] = {}
+            after: str | None = None
+            while listed := self._app.documents.list(
+                local_owner(tenant), limit=_LISTED, after=after
+            ):
+                ids |= {
+                    corpus_id(record.uri): record.id
+                    for record in listed
+                    if record.version == self._app.pipeline.version_of(record.content_hash)
+                }
+                after = listed[-1].id
+            self._ids[tenant] = ids
+        return self._ids[tenant]
+
+
+def corpus_id(uri: str) -> str:
+    """The name that the labels have for a document of the scratch index."""
+    return uri.removeprefix(_SCHEME)
+
+
+def as_parsed(document: CorpusDocument) -> ParsedDocument:
+    """A labelled text as if a parser had read it: one page, a paragraph for every line."""
+    text = ""
+    elements: list[Element] = []
+    for line in document.text.splitlines():
+        if line.strip():
+            text += "\n\n" if text else ""
+            elements.append(Element(ElementKind.PARAGRAPH, 1, len(text), len(text) + len(line)))
+            text += line
+    return ParsedDocument(
+        media_type="text/plain",
+        pages=(PageText(1, text),),
+        elements=tuple(elements),
+        paged=False,
+        title=document.title.strip() or None,
+        language=document.language,
+    )
+
+
+def fill(
+    index: Index,
+    documents: Iterable[CorpusDocument],
+    *,
+    total: int,
+    on_progress: Progress,
+    tenant: str = DEFAULT_TENANT,
+) -> None:
+    """Add what is not in the index yet; an interrupted call is simply made again.
+
+    Args:
+        index: To be filled.
+        documents: The corpus, `total` documents.
+        total: Their number, exactly: the last one closes the last batch.
+        on_progress: Called after each document.
+        tenant: Whose they are to be.
+
+    Documents without text are left out: there is nothing of them to be found.
+    """
+    present = index.present(tenant)
+    batch: list[CorpusDocument] = []
+    for done, document in enumerate(documents, start=1):
+        if document.id not in present and document.text.strip():
+            batch.append(document)
+        if batch and (len(batch) == _BATCH or done == total):
+            index.add(batch, tenant)
+            batch = []
+        on_progress(done, total)
+
+
+def scratch_settings(settings: Settings, cache: Path, corpus: str) -> Settings:
+    """The settings of the scratch index for a corpus: as given, in a folder of its own.
+
+    Args:
+        settings: Whose chunks and vectors are to be evaluated.
+        cache: Where evaluations keep their indexes.
+        corpus: A hash of the documents.
+    """
+    decisive = {
+        "reading": READING,
+        "corpus": corpus,
+        "chunk": settings.chunk.model_dump(mode="json"),
+        "embedding": settings.embedding.model_dump(mode="json", exclude={"threads"}),
+    }
+    name = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:24]
+    # A server's collections are for its users' documents: always the embedded engine here.
+    return settings.model_copy(
+        update={"data_dir": cache / name, "store": StoreSettings(), "catalog": CatalogSettings()}
+    )

@@ -1,0 +1,247 @@
+"""llama.cpp's low-level interface, as much of it as the engine needs, with Python's manners.
+
+One thread owns a `NativeModel`; `abort` and the vocabulary's methods alone may be called from
+others. An assertion that fails inside ends the process, which is why the engine has its own.
+"""
+
+import ctypes
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import llama_cpp.llama_cpp as llama
+
+from sovereign_rag.errors import ModelError
+
+_log: deque[str] = deque(maxlen=20)  # the last warnings and errors of the library
+_WARNING, _ERROR = 3, 4  # ggml_log_level; the comment in llama_cpp counts one too few
+_SEED = 1
+_MARK_KINDS = llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_USER_DEFINED
+
+
+@llama.llama_log_callback  # type: ignore[untyped-decorator]
+def _keep_log(level: int, text: bytes | None, _: object) -> None:
+    # The package's own callback raises on a line that is cut inside a character.
+    if level in (_WARNING, _ERROR) and text:
+        _log.append(text.decode("utf-8", "replace").strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Tokens for one sequence; the distribution after the last is wanted, or not."""
+
+    sequence: int
+    position: int
+    tokens: Sequence[int]
+    sample: bool
+
+
+class Outcome(Enum):
+    DONE = "done"
+    NO_ROOM = "no room"  # nothing was computed; some sequence has to go first
+    ABORTED = "aborted"  # part of it may have been computed
+
+
+class NativeVocabulary:
+    """The tokens of a loaded model; constant, so any thread may ask."""
+
+    def __init__(self, model: int, vocabulary: int) -> None:
+        self._model, self._vocabulary = model, vocabulary
+        self.size: int = llama.llama_vocab_n_tokens(vocabulary)
+        self._marks = {
+            text: token
+            for token in range(self.size)
+            if llama.llama_vocab_get_attr(vocabulary, token) & _MARK_KINDS
+            and (text := self._text(token)).strip()
+        }
+        bos: int = llama.llama_vocab_bos(vocabulary)
+        self._leading = bos if llama.llama_vocab_get_add_bos(vocabulary) and bos >= 0 else None
+        self._adds_space = False
+        if llama.llama_vocab_type(vocabulary) == llama.LLAMA_VOCAB_TYPE_SPM:
+            self._adds_space = self._text(self.tokenize("a")[0]).startswith("▁")
+
+    @property
+    def marks(self) -> Mapping[str, int]:
+        return self._marks
+
+    @property
+    def leading_token(self) -> int | None:
+        return self._leading
+
+    @property
+    def adds_space(self) -> bool:
+        return self._adds_space
+
+    def tokenize(self, text: str) -> list[int]:
+        return self._tokenize(text, marks=False)
+
+    def tokenize_with_marks(self, text: str) -> list[int]:
+        """As `tokenize`, but marks in the text become special tokens: for trusted text alone."""
+        return self._tokenize(text, marks=True)
+
+    def bytes_of(self, token: int) -> bytes:
+        """UTF-8 of a token, perhaps a part of a character; nothing for a special one."""
+        buffer = ctypes.create_string_buffer(512)
+        length = llama.llama_token_to_piece(self._vocabulary, token, buffer, 512, 0, False)
+        return buffer.raw[: max(0, length)]
+
+    def ends_turn(self, token: int) -> bool:
+        return bool(llama.llama_vocab_is_eog(self._vocabulary, token))
+
+    def _tokenize(self, text: str, *, marks: bool) -> list[int]:
+        data = text.encode("utf-8", "replace")
+        room = len(data) + 8
+        tokens = (llama.llama_token * room)()
+        n = llama.llama_tokenize(self._vocabulary, data, len(data), tokens, room, False, marks)
+        return list(tokens[:n])
+
+    def _text(self, token: int) -> str:
+        text: bytes | None = llama.llama_vocab_get_text(self._vocabulary, token)
+        return (text or b"").decode("utf-8", "replace")
+
+
+class NativeModel:
+    """A model in memory with one context that holds several sequences of tokens."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        context_tokens: int,
+        sequences: int,
+        batch_tokens: int,
+        threads: int,
+        temperature: float,
+        repack: bool,
+    ) -> None:
+        """Load it.
+
+        Args:
+            context_tokens: Over all sequences together.
+            batch_tokens: Most tokens of one `decode`.
+            temperature: 0: the likeliest token each time.
+            repack: Rearrange the weights for this CPU: helps the simple quantizations (Q4_0,
+                Q8_0), halves the prompt speed of the K-quants and doubles memory.
+
+        Raises:
+            ModelError: llama.cpp can't load it; says what it logged.
+        """
+        llama.llama_log_set(_keep_log, None)
+        llama.llama_backend_init()
+        parameters = llama.llama_model_default_params()
+        parameters.use_extra_bufts = repack
+        self._model: int = llama.llama_model_load_from_file(str(path).encode(), parameters)
+        if not self._model:
+            raise ModelError(
+                f"llama.cpp can't load {path}: {last_log()}. Bring a file of an architecture that "
+                "this version knows, or one with less memory need."
+            )
+        context = llama.llama_context_default_params()
+        context.n_ctx, context.n_seq_max = context_tokens, sequences
+        context.n_batch = context.n_ubatch = batch_tokens
+        context.n_threads = context.n_threads_batch = threads
+        context.kv_unified = context.swa_full = True  # so that sequences can share tokens
+        self._context: int = llama.llama_init_from_model(self._model, context)
+        if not self._context:
+            raise ModelError(
+                f"No memory for {context_tokens} tokens of context with {path.name}: {last_log()}. "
+                "Lower generation.context_tokens."
+            )
+        self._memory = llama.llama_get_memory(self._context)
+        self.vocabulary = NativeVocabulary(self._model, llama.llama_model_get_vocab(self._model))
+        self.shares_prefixes = not (
+            llama.llama_model_is_recurrent(self._model) or llama.llama_model_is_hybrid(self._model)
+        )
+        self._batch = llama.llama_batch_init(batch_tokens, 0, 1)
+        self._batch_tokens = batch_tokens
+        self._sampler = _sampler(temperature)
+        self._stop_flag = ctypes.create_string_buffer(2)
+        # Asked between the operations of a step. A C function that reads the flag costs nothing;
+        # a Python one would wait for the interpreter's lock a thousand times a step. strlen of
+        # the flag is 0 (go on) or 1 (stop).
+        strlen = ctypes.CDLL(None).strlen
+        address = ctypes.cast(strlen, ctypes.c_void_p).value
+        llama.llama_set_abort_callback(
+            self._context,
+            llama.ggml_abort_callback(address),
+            ctypes.cast(self._stop_flag, ctypes.c_void_p),
+        )
+
+    def abort(self) -> None:
+        """Make the `decode` that is running, if any, end early; from any thread."""
+        self._stop_flag[0] = b"\x01"
+
+    def new_sampler(self) -> int:
+        """A sampler of one answer's own, from the same seed; `free_sampler` lets go of it."""
+        sampler: int = llama.llama_sampler_clone(self._sampler)
+        return sampler
+
+    def free_sampler(self, sampler: int) -> None:
+        llama.llama_sampler_free(sampler)
+
+    def decode(self, feeds: Sequence[Feed]) -> tuple[Outcome, dict[int, int]]:
+        """Compute the feeds' tokens in one step.
+
+        Returns:
+            The outcome, and by sequence the place of its distribution, for `sample`.
+
+        Raises:
+            RuntimeError: llama.cpp failed for good; the process should end.
+        """
+        batch, places, n = self._batch, {}, 0
+        if sum(len(feed.tokens) for feed in feeds) > self._batch_tokens:
+            raise ValueError(f"more than {self._batch_tokens} tokens in one step")
+        for feed in feeds:
+            for k, token in enumerate(feed.tokens):
+                batch.token[n], batch.pos[n] = token, feed.position + k
+                batch.n_seq_id[n] = 1
+                batch.seq_id[n][0] = feed.sequence
+                batch.logits[n] = feed.sample and k == len(feed.tokens) - 1
+                n += 1
+            if feed.sample:
+                places[feed.sequence] = n - 1
+        batch.n_tokens = n
+        self._stop_flag[0] = b"\x00"
+        code = llama.llama_decode(self._context, batch)
+        if code == 0:
+            return Outcome.DONE, places
+        if code == 1:
+            return Outcome.NO_ROOM, {}
+        if code == 2:
+            return Outcome.ABORTED, {}
+        raise RuntimeError(f"llama_decode gave {code}: {last_log()}")
+
+    def sample(self, sampler: int, place: int) -> int:
+        """The next token after a place that `decode` named."""
+        token: int = llama.llama_sampler_sample(sampler, self._context, place)
+        return token
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        """Let `target`, an empty sequence, begin with the first `length` tokens of `source`."""
+        llama.llama_memory_seq_cp(self._memory, source, target, 0, length)
+
+    def forget(self, sequence: int, *, after: int = 0) -> bool:
+        """Drop a sequence's tokens from position `after` on; False: only all can be dropped."""
+        return bool(llama.llama_memory_seq_rm(self._memory, sequence, after or -1, -1))
+
+
+def last_log() -> str:
+    """The library's last warnings and errors, on one line."""
+    return " | ".join(list(_log)[-4:]) or "it gave no reason"
+
+
+def _sampler(temperature: float) -> int:
+    chain: int = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
+    if temperature == 0:
+        steps = [llama.llama_sampler_init_greedy()]
+    else:
+        steps = [
+            llama.llama_sampler_init_top_p(0.95, 1),
+            llama.llama_sampler_init_temp(temperature),
+            llama.llama_sampler_init_dist(_SEED),
+        ]
+    for step in steps:
+        llama.llama_sampler_chain_add(chain, step)
+    return chain

@@ -1,0 +1,72 @@
+"""The seam behind which the language model lives."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What is known of a language model from its file."""
+
+    name: str
+    sha256: str
+    architecture: str
+    parameters: int
+    context_tokens: int  # that the engine was given, not the model's largest
+    licence: str | None
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}@{self.sha256[:12]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of text as it is written; the last one has a `finish`."""
+
+    text: str
+    finish: Literal["stop", "length", "cancelled"] | None = None
+    prompt_tokens: int = 0  # known with the last piece, like the three below
+    cached_tokens: int = 0  # of the prompt, not computed again
+    completion_tokens: int = 0
+
+
+class Generator(Protocol):
+    """Writes text on this machine, for any number of callers at once."""
+
+    @property
+    def info(self) -> ModelInfo: ...
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Tokens of the prompt that the model's own template makes of the messages."""
+        ...
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        tenant: str,
+        max_tokens: int,
+        stop: Sequence[str] = (),
+        cancel: threading.Event | None = None,
+    ) -> Iterator[Piece]:
+        """Write an answer to `messages`, piece by piece; closing the iterator frees the place.
+
+        Nothing computed for one tenant is reused for another.
+
+        Raises:
+            BadInput: The prompt and max_tokens exceed the context.
+            Busy: Every place and the queue are taken.
+            GenerationError: The engine failed; the next call works with a new one.
+        """
+        ...
+
+    def close(self) -> None: ...

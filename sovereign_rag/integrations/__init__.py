@@ -1,0 +1,1 @@
+"""Our parts behind other frameworks' interfaces."""

@@ -1,0 +1,54 @@
+"""What the product itself says to an asker, in their language."""
+
+from typing import Final
+
+_TEXTS: Final[dict[str, dict[str, str]]] = {
+    "not_found": {
+        "en": "I found nothing in the documents you may read that answers this.",
+        "fr": "Je n'ai rien trouvé qui réponde à cette question dans les documents que vous pouvez lire.",
+        "de": "In den Dokumenten, die Sie lesen dürfen, habe ich nichts gefunden, was diese Frage beantwortet.",
+        "es": "No he encontrado nada que responda a esta pregunta en los documentos que usted puede leer.",
+        "it": "Nei documenti che può leggere non ho trovato nulla che risponda a questa domanda.",
+    },
+    "extracts_no_capable_model": {
+        "en": "These are the best matching passages, word for word. No language model that can be trusted with answers is installed ({model} is too small).",
+        "fr": "Voici les passages les plus pertinents, mot pour mot. Aucun modèle de langue assez fiable pour rédiger n'est installé ({model} est trop petit).",
+        "de": "Dies sind die am besten passenden Stellen im Wortlaut. Ein Sprachmodell, dem man Antworten anvertrauen kann, ist nicht installiert ({model} ist zu klein).",
+        "es": "Estos son los pasajes más pertinentes, palabra por palabra. No hay instalado ningún modelo de lenguaje fiable para redactar ({model} es demasiado pequeño).",
+        "it": "Questi sono i passaggi più pertinenti, parola per parola. Non è installato un modello linguistico affidabile per redigere ({model} è troppo piccolo).",
+    },
+    "extracts_no_model": {
+        "en": "These are the best matching passages, word for word. No language model is installed.",
+        "fr": "Voici les passages les plus pertinents, mot pour mot. Aucun modèle de langue n'est installé.",
+        "de": "Dies sind die am besten passenden Stellen im Wortlaut. Ein Sprachmodell ist nicht installiert.",
+        "es": "Estos son los pasajes más pertinentes, palabra por palabra. No hay ningún modelo de lenguaje instalado.",
+        "it": "Questi sono i passaggi più pertinenti, parola per parola. Nessun modello linguistico è installato.",
+    },
+    "extracts_by_choice": {
+        "en": "These are the best matching passages, word for word; no model wrote this.",
+        "fr": "Voici les passages les plus pertinents, mot pour mot ; aucun modèle n'a rédigé.",
+        "de": "Dies sind die am besten passenden Stellen im Wortlaut; kein Modell hat geschrieben.",
+        "es": "Estos son los pasajes más pertinentes, palabra por palabra; ningún modelo ha redactado.",
+        "it": "Questi sono i passaggi più pertinenti, parola per parola; nessun modello ha scritto.",
+    },
+    "generated": {
+        "en": "Written by {model} from the passages; each statement was checked against them.",
+        "fr": "Rédigé par {model} à partir des passages ; chaque affirmation a été vérifiée.",
+        "de": "Von {model} aus den Textstellen verfasst; jede Aussage wurde daran geprüft.",
+        "es": "Redactado por {model} a partir de los pasajes; cada afirmación se ha comprobado.",
+        "it": "Scritto da {model} a partire dai passaggi; ogni affermazione è stata verificata.",
+    },
+    "generated_untrusted": {
+        "en": "Written by {model}, a model too small to be trusted with answers. Rely on the quotes alone.",
+        "fr": "Rédigé par {model}, un modèle trop petit pour être fiable. Ne vous fiez qu'aux citations.",
+        "de": "Von {model} verfasst, einem Modell, das für verlässliche Antworten zu klein ist. Verlassen Sie sich nur auf die Zitate.",
+        "es": "Redactado por {model}, un modelo demasiado pequeño para ser fiable. Fíese solo de las citas.",
+        "it": "Scritto da {model}, un modello troppo piccolo per essere affidabile. Si fidi solo delle citazioni.",
+    },
+}
+
+
+def message(key: str, language: str, **values: str) -> str:
+    """The text for `key` in `language` (English where we don't speak it), with values put in."""
+    texts = _TEXTS[key]
+    return texts.get(language, texts["en"]).format(**values)

@@ -1,0 +1,1 @@
+"""The models on this machine: what packages ship, what files say of themselves, their hashes."""

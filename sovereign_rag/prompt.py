@@ -1,0 +1,117 @@
+"""Passages and a question -> the messages for a language model, within its context.
+
+The wording stands in `prompts/`, one file a language; the hash of a file is the version that an
+answer names.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from sovereign_rag.domain import LANGUAGES, Passage
+from sovereign_rag.errors import BadInput
+from sovereign_rag.evidence import Extract
+from sovereign_rag.generation.protocol import Generator, Message
+
+NOT_FOUND = "NOT FOUND"
+"""What the prompts ask a model to say where the passages hold no answer."""
+
+_FENCE = re.compile(r"</?\s*passages?\b[^>]*>", re.IGNORECASE)
+_NEIGHBOURHOOD = 240  # characters kept on either side of an extract
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    messages: tuple[Message, ...]
+    version: str  # e.g. "fr-3f9c2a71"
+    passages: tuple[Passage, ...]  # those that the model reads
+
+
+@dataclass(frozen=True, slots=True)
+class _Wording:
+    system: str
+    user: str
+    version: str
+
+
+@cache
+def _wording(language: str) -> _Wording:
+    folder = resources.files("sovereign_rag") / "prompts"
+    file = folder / f"{language}.txt"
+    if not file.is_file():
+        language, file = "en", folder / "en.txt"
+    text = file.read_text(encoding="utf-8")
+    system, _, user = text.partition("[user]\n")
+    version = f"{language}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return _Wording(system.removeprefix("[system]\n").strip(), user.strip(), version)
+
+
+def system_prompts() -> tuple[str, ...]:
+    """The system messages of all languages; they hold nothing of any tenant."""
+    return tuple(_wording(language).system for language in LANGUAGES)
+
+
+def build_prompt(
+    question: str,
+    language: str,
+    extracts: Sequence[Extract],
+    generator: Generator,
+    *,
+    max_tokens: int,
+) -> Prompt:
+    """The messages that ask `question` over the best extracts and what stands around them.
+
+    Not whole passages: on a CPU each prompt token costs, and a small model gives three times as
+    many right answers from the sentences that matter. The least needed extracts are left out
+    until prompt and answer fit the context.
+
+    Raises:
+        BadInput: Not even the best extract fits beside the question.
+    """
+    wording = _wording(language)
+    for count in range(len(extracts), 0, -1):
+        windows = _windows(extracts[:count])
+        fenced = "\n".join(
+            f"<passage {number}: {_harmless(passage.title)}>\n{_harmless(text)}\n</passage>"
+            for number, (passage, text) in enumerate(windows, start=1)
+        )
+        messages = (
+            Message("system", wording.system),
+            Message("user", wording.user.format(passages=fenced, question=_harmless(question))),
+        )
+        if generator.count_tokens(messages) + max_tokens <= generator.info.context_tokens:
+            return Prompt(messages, wording.version, tuple(passage for passage, _ in windows))
+    raise BadInput(
+        "The question does not fit the language model's context beside one passage: shorten it, "
+        "or raise generation.context_tokens."
+    )
+
+
+def _harmless(text: str) -> str:
+    """A text that can't close the fence it stands in."""
+    return _FENCE.sub("", text)
+
+
+def _windows(extracts: Sequence[Extract]) -> list[tuple[Passage, str]]:
+    """One text a passage: its extracts with their neighbourhood, in reading order."""
+    by_passage: dict[str, list[Extract]] = {}
+    for extract in extracts:
+        by_passage.setdefault(extract.passage.id, []).append(extract)
+    windows: list[tuple[Passage, str]] = []
+    for group in by_passage.values():
+        passage, text = group[0].passage, group[0].passage.chunk.text
+        spans: list[tuple[int, int]] = []
+        for extract in sorted(group, key=lambda e: e.start):
+            start = max(0, extract.start - _NEIGHBOURHOOD)
+            start = 0 if start == 0 else text.find(" ", start) + 1
+            end = min(len(text), extract.end + _NEIGHBOURHOOD)
+            end = len(text) if end == len(text) else max(extract.end, text.rfind(" ", 0, end))
+            if spans and start <= spans[-1][1]:
+                spans[-1] = (spans[-1][0], max(spans[-1][1], end))
+            else:
+                spans.append((start, end))
+        windows.append((passage, " … ".join(text[a:b].strip() for a, b in spans)))
+    return windows

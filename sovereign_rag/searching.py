@@ -1,0 +1,46 @@
+"""Passages for integrators and the command line: a search on the audit record."""
+
+from sovereign_rag import language as languages
+from sovereign_rag.access import Principal, read_scope
+from sovereign_rag.audit import AuditTrail, disclosed, entry
+from sovereign_rag.domain import Passage
+from sovereign_rag.errors import BadInput
+from sovereign_rag.retrieval import Mode, Retriever
+from sovereign_rag.store.protocol import NO_NARROWING, Narrowing
+
+MOST_PASSAGES = 100
+
+
+class Searching:
+    """Searches on behalf of principals."""
+
+    def __init__(self, *, retriever: Retriever, audit: AuditTrail) -> None:
+        self._retriever, self._audit = retriever, audit
+
+    def search(
+        self,
+        query: str,
+        principal: Principal,
+        *,
+        limit: int = 10,
+        mode: Mode | None = None,
+        narrowing: Narrowing = NO_NARROWING,
+    ) -> list[Passage]:
+        """The best `limit` (1 to 100) passages that `principal` may read, best first.
+
+        Raises:
+            BadInput: The query is empty or the limit out of range.
+            AuditError: The search could not be recorded; nothing is released.
+        """
+        if not query.strip():
+            raise BadInput("The query is empty.")
+        if not 1 <= limit <= MOST_PASSAGES:
+            raise BadInput(f"limit must be from 1 to {MOST_PASSAGES}, got {limit}.")
+        scope = read_scope(principal)
+        weighed = self._retriever.query(query, languages.of_question(query), scope)
+        passages = self._retriever.retrieve(
+            weighed, scope, limit=limit, mode=mode, narrowing=narrowing
+        )
+        detail = {"question": query, "disclosed": disclosed(passages)}
+        self._audit.append(entry("search", principal, detail))
+        return passages

@@ -1,0 +1,180 @@
+"""The client's end: join the engine of a data folder, start it if need be, bring it back."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from sovereign_rag.errors import StoreError
+from sovereign_rag.store.embedded.folder import EngineFolder, locked
+from sovereign_rag.version import VERSION
+
+_START_TIMEOUT_S: Final = 120.0  # a log that wasn't flushed is replayed at 5,000 chunks a second
+_GREETING_TIMEOUT_S: Final = 60.0  # the engine does one thing at a time
+_ATTEMPTS: Final = 5
+
+
+class EngineTransport(httpx.BaseTransport):
+    """Carries HTTP requests to the engine of `data_dir`, wherever they are addressed.
+
+    The engine is joined at the first request, and started if nobody has. If it ends or is
+    killed, the next request starts it again; one that was under way is sent a second time,
+    because everything that the engine offers may be done twice.
+
+    Raises StoreError when it can't be started. For use by any number of threads.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._folder: EngineFolder | None = None
+        self._http: httpx.HTTPTransport | None = None
+        self._presence: socket.socket | None = None
+        self._joining = threading.Lock()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        http, presence = self._join()
+        try:
+            return _send(http, request)
+        except (httpx.NetworkError, httpx.RemoteProtocolError):
+            self._leave(presence)
+            http, _ = self._join()
+            return _send(http, request)
+
+    def flush(self) -> None:
+        """Have the engine write everything to the disk, synchronised."""
+        timeout = httpx.Timeout(_GREETING_TIMEOUT_S).as_dict()
+        request = httpx.Request(
+            "POST", "http://embedded/admin/flush", extensions={"timeout": timeout}
+        )
+        try:
+            response = self.handle_request(request)
+        except httpx.TransportError as error:
+            raise StoreError(f"The embedded engine doesn't answer ({error}); try again.") from error
+        if response.status_code != 200:
+            raise StoreError(f"The embedded engine could not flush: {response.text[:300]}")
+
+    def close(self) -> None:
+        with self._joining:
+            if self._presence is not None:
+                self._presence.close()
+            if self._http is not None:
+                self._http.close()
+            if self._folder is not None:
+                self._folder.close()
+            self._presence, self._http, self._folder = None, None, None
+
+    def _join(self) -> tuple[httpx.HTTPTransport, socket.socket]:
+        with self._joining:
+            if self._folder is None or self._http is None:
+                self._folder = EngineFolder(self._data_dir)
+                self._http = httpx.HTTPTransport(uds=self._folder.http_socket)
+            if self._presence is None or not _is_alive(self._presence):
+                if self._presence is not None:
+                    self._presence.close()
+                self._presence = _meet_or_start(self._folder)
+            return self._http, self._presence
+
+    def _leave(self, presence: socket.socket) -> None:
+        with self._joining:
+            if self._presence is presence:  # else another thread has joined anew already
+                presence.close()
+                self._presence = None
+
+
+def _send(http: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+    response = http.handle_request(request)
+    response.read()  # here, where an engine that dies while it answers is noticed
+    return response
+
+
+def _meet_or_start(folder: EngineFolder) -> socket.socket:
+    for _ in range(_ATTEMPTS):  # one that is just ending greets nobody
+        if presence := _meet(folder):
+            return presence
+        try:
+            with locked(folder.start_lock, timeout_s=_START_TIMEOUT_S):
+                if presence := _meet(folder):  # somebody else was faster
+                    return presence
+                _start(folder)
+                if presence := _meet(folder):
+                    return presence
+        except TimeoutError as error:
+            raise StoreError(
+                "Another process has been starting the embedded engine for "
+                f"{_START_TIMEOUT_S:.0f} s; look into {folder.log}."
+            ) from error
+    raise StoreError(f"The embedded engine ends as soon as it has started; look into {folder.log}.")
+
+
+def _meet(folder: EngineFolder) -> socket.socket | None:
+    """Connect for as long as we live; None if there is no engine."""
+    presence = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    presence.settimeout(_GREETING_TIMEOUT_S)
+    try:
+        presence.connect(folder.presence_socket)
+        greeting = b""
+        while not greeting.endswith(b"\n") and (more := presence.recv(64)):
+            greeting += more
+    except TimeoutError as error:
+        presence.close()
+        raise StoreError("The embedded engine is busy and doesn't answer; try again.") from error
+    except OSError:
+        greeting = b""
+    if not greeting.endswith(b"\n"):
+        presence.close()
+        return None
+    theirs = greeting.decode().split()[-1]
+    if theirs != VERSION:
+        presence.close()
+        raise StoreError(
+            f"Version {theirs} of this program is using the data folder {folder.data_dir}, and "
+            f"this is {VERSION}: stop the other one first, for instance its server."
+        )
+    presence.setblocking(False)
+    return presence
+
+
+def _is_alive(presence: socket.socket) -> bool:
+    try:
+        return presence.recv(1, socket.MSG_PEEK) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+def _start(folder: EngineFolder) -> None:
+    folder.trim_log()
+    said_before = folder.log_size()
+    handle = os.open(folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-P", "-m", "sovereign_rag.store.embedded", str(folder.data_dir)],
+            env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONUTF8": "1"},
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=handle,
+            stderr=handle,
+            timeout=_START_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise StoreError(
+            f"The embedded engine could not be started ({error}); look into {folder.log}."
+        ) from error
+    finally:
+        os.close(handle)
+    if ended.returncode != 0:
+        with folder.log.open("rb") as log:
+            log.seek(said_before)
+            said = log.read().decode("utf-8", "replace").strip()
+        if said:  # else it was killed, and may be tried again
+            raise StoreError(
+                f"The embedded engine could not be started. It said:\n{said[-1500:]}\n"
+                f"The whole log is {folder.log}."
+            )

@@ -1,0 +1,248 @@
+"""The collections of one folder, in Qdrant's engine; called from one thread."""
+
+import logging
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import qdrant_edge as edge
+from qdrant_client.http import models as rest
+
+from sovereign_rag.store.embedded import translate
+from sovereign_rag.store.embedded.rewrite import Rewrite, settle
+from sovereign_rag.store.embedded.translate import Refused
+
+log = logging.getLogger(__name__)
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
+_MOST_HITS: Final = 1_000
+_FLUSH_AFTER_S: Final = 5.0
+_ERASE_AFTER_S: Final = 1.0  # of quiet
+_STEP_S: Final = 0.05  # the longest that a request waits for the erasing
+_REST: Final = 10.0  # times as long as one erasing took, until the next
+_RETRY_S: Final = 600.0
+
+_INDEX_TYPES: Final = {
+    edge.PayloadSchemaType.Keyword: rest.PayloadSchemaType.KEYWORD,
+    edge.PayloadSchemaType.Integer: rest.PayloadSchemaType.INTEGER,
+    edge.PayloadSchemaType.Uuid: rest.PayloadSchemaType.UUID,
+}
+
+
+class NoSuchCollection(LookupError):
+    pass
+
+
+class CollectionExists(Exception):
+    pass
+
+
+class Engine:
+    """Every collection below a folder, opened at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._last_request = time.monotonic()
+        for leftover in folder.glob(".new-*"):  # of a creation that was cut short
+            shutil.rmtree(leftover)
+        self._collections = {
+            path.name: Collection(path) for path in sorted(folder.iterdir()) if path.is_dir()
+        }
+
+    def collection(self, name: str) -> "Collection":
+        """Raises NoSuchCollection."""
+        self._last_request = time.monotonic()
+        try:
+            return self._collections[name]
+        except KeyError:
+            raise NoSuchCollection(f"Collection `{name}` doesn't exist") from None
+
+    def create(self, name: str, wanted: rest.CreateCollection) -> None:
+        """Raises CollectionExists, or Refused for what the engine doesn't offer."""
+        if not _NAME.fullmatch(name):
+            raise Refused(f"{name!r} is no name for a collection")
+        if name in self._collections:
+            raise CollectionExists(f"Collection `{name}` already exists")
+        beside = self._folder / f".new-{uuid.uuid4()}"
+        Collection.create(beside, wanted)
+        place = beside.rename(self._folder / name)
+        self._collections[name] = Collection(place)
+
+    def flush(self) -> None:
+        for collection in self._collections.values():
+            collection.flush()
+
+    def tick(self, *, alone: bool) -> bool:
+        """Do a little of what is due; whether more is. `alone`: nobody is connected any more."""
+        now = time.monotonic()
+        quiet = alone or now - self._last_request > _ERASE_AFTER_S
+        more = False
+        for collection in self._collections.values():
+            if collection.unflushed_since and now - collection.unflushed_since > _FLUSH_AFTER_S:
+                try:
+                    collection.flush()
+                except Exception:  # the engine's; most likely the disk is full
+                    log.exception("the flush failed and is tried again")
+                    collection.unflushed_since = now
+            if collection.to_erase and (quiet or collection.erasing):
+                more |= collection.erase_some(hurry=alone)
+        return more
+
+    def close(self) -> None:
+        for collection in self._collections.values():
+            collection.flush()
+            collection.close()
+        self._collections = {}
+
+
+class Collection:
+    """One shard of the engine, and the request that made it.
+
+    collection.json     that request
+    shard/              the engine's files
+    shard.new/          the same without what was deleted, in the making (see `Rewrite`)
+    to-erase            there from before a deletion until its bytes are gone
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._to_erase = folder / "to-erase"
+        self._layout = rest.CreateCollection.model_validate_json(
+            (folder / "collection.json").read_bytes()
+        )
+        self._shard = edge.EdgeShard.load(str(settle(folder)))
+        self._rewrite: Rewrite | None = None
+        self._rest_until = 0.0
+        self.to_erase = self._to_erase.exists()
+        self.unflushed_since = time.monotonic()  # 0: everything is on the disk
+
+    @staticmethod
+    def create(folder: Path, wanted: rest.CreateCollection) -> None:
+        config = translate.shard_config(wanted)
+        folder.mkdir(mode=0o700)
+        layout = wanted.model_dump_json(exclude_unset=True, exclude_none=True)
+        (folder / "collection.json").write_text(layout, encoding="utf-8")
+        (folder / "shard").mkdir()
+        shard = edge.EdgeShard.create(str(folder / "shard"), config)
+        shard.flush()
+        shard.close()
+
+    @property
+    def erasing(self) -> bool:
+        return self._rewrite is not None
+
+    def info(self) -> rest.CollectionInfo:
+        found = self._shard.info()
+        return rest.CollectionInfo(
+            status=rest.CollectionStatus.GREEN,
+            optimizer_status=rest.OptimizersStatusOneOf.OK,
+            points_count=found.points_count,
+            indexed_vectors_count=found.indexed_vectors_count,
+            segments_count=found.segments_count,
+            config=rest.CollectionConfig(
+                params=rest.CollectionParams(
+                    vectors=self._layout.vectors, sparse_vectors=self._layout.sparse_vectors
+                ),
+                hnsw_config=rest.HnswConfig(m=0, ef_construct=0, full_scan_threshold=0),
+                optimizer_config=rest.OptimizersConfig(
+                    default_segment_number=1, flush_interval_sec=int(_FLUSH_AFTER_S)
+                ),
+            ),
+            payload_schema={
+                field: rest.PayloadIndexInfo(
+                    data_type=_INDEX_TYPES[index.data_type], points=index.points
+                )
+                for field, index in found.payload_schema.items()
+            },
+        )
+
+    def index(self, wanted: rest.CreateFieldIndex) -> None:
+        kind = translate.index_type(wanted.field_schema)
+        self._update(edge.UpdateOperation.create_field_index(wanted.field_name, kind))
+
+    def upsert(self, points: Sequence[rest.PointStruct]) -> None:
+        made = [translate.point_of(point) for point in points]
+        self._update(edge.UpdateOperation.upsert_points(made))
+
+    def delete(self, condition: rest.Filter) -> None:
+        doomed = translate.filter_of(condition)
+        if self._shard.count(edge.CountRequest(exact=True, filter=doomed)):
+            self._to_erase.touch()
+            self.to_erase = True
+            self._update(edge.UpdateOperation.delete_points_by_filter(doomed))
+            if self._rewrite is not None:
+                self._rewrite.stale = True
+
+    def set_payload(self, payload: rest.Payload, condition: rest.Filter | None) -> None:
+        chosen = translate.filter_of(condition)
+        self._update(edge.UpdateOperation.set_payload_by_filter(chosen, payload))
+
+    def query(self, requests: Sequence[rest.QueryRequest]) -> list[list[edge.ScoredPoint]]:
+        asked = [translate.query_of(request, most=_MOST_HITS) for request in requests]
+        return self._shard.query_batch(edge.QueryBatchRequest(asked))
+
+    def count(self, condition: rest.Filter | None) -> int:
+        chosen = translate.filter_of(condition)
+        return self._shard.count(edge.CountRequest(exact=True, filter=chosen))
+
+    def facet(self, wanted: rest.FacetRequest) -> list[edge.FacetHit]:
+        return self._shard.facet(
+            edge.FacetRequest(
+                key=wanted.key,
+                limit=wanted.limit or 10,
+                exact=True,
+                filter=translate.filter_of(wanted.filter),
+            )
+        ).hits
+
+    def flush(self) -> None:
+        """Write everything to the disk, synchronised."""
+        self._shard.flush()
+        self.unflushed_since = 0.0
+
+    def erase_some(self, *, hurry: bool) -> bool:
+        """Work at removing the bytes of deleted points from the disk; whether there is more."""
+        if self._rewrite is None and time.monotonic() < self._rest_until and not hurry:
+            return False
+        try:
+            if self._rewrite is None:
+                config = translate.shard_config(self._layout)
+                self._rewrite = Rewrite(self._folder, self._shard, config)
+            if not self._rewrite.step(_STEP_S):
+                return True
+        except Exception:  # as above
+            log.exception("deleted text could not be erased; next try in %.0f s", _RETRY_S)
+            self._give_up_erasing()
+            return False
+        finished, self._rewrite = self._rewrite, None
+        self._shard = finished.swap()
+        self._rest_until = time.monotonic() + _REST * finished.seconds
+        self.to_erase = finished.stale  # a deletion meanwhile was copied too, as a mark
+        if not self.to_erase:
+            self._to_erase.unlink()
+        return self.to_erase
+
+    def close(self) -> None:
+        if self._rewrite is not None:
+            self._rewrite.discard()
+        self._shard.close()
+
+    def _update(self, operation: edge.UpdateOperation) -> None:
+        self._shard.update(operation)
+        self.unflushed_since = self.unflushed_since or time.monotonic()
+        if self._rewrite is not None:
+            try:
+                self._rewrite.update(operation)
+            except Exception:  # as above; the shard itself has it
+                log.exception("an update could not be copied; erasing starts anew later")
+                self._give_up_erasing()
+
+    def _give_up_erasing(self) -> None:
+        if self._rewrite is not None:
+            self._rewrite.discard()
+        self._rewrite = None
+        self._rest_until = time.monotonic() + _RETRY_S

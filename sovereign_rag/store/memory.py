@@ -1,0 +1,136 @@
+"""The exact reference: every chunk in memory, every search over all of them."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from sovereign_rag.access import ReadScope
+from sovereign_rag.domain import SparseVector
+from sovereign_rag.errors import StoreError
+from sovereign_rag.store.protocol import (
+    NO_NARROWING,
+    DenseQuery,
+    Hit,
+    IndexedChunk,
+    LexicalQuery,
+    Narrowing,
+    point_id,
+)
+
+
+class MemoryStore:
+    """Says what the right answer is. For tests and small scratch indexes; forgets at the end."""
+
+    def __init__(self, *, dimension: int, collection: str = "memory") -> None:
+        self._dimension = dimension
+        self._collection = collection
+        self._chunks: dict[str, IndexedChunk] = {}
+
+    @property
+    def collection(self) -> str:
+        return self._collection
+
+    def put(self, chunks: Sequence[IndexedChunk]) -> None:
+        for indexed in chunks:
+            if indexed.dense.shape != (self._dimension,):
+                raise StoreError(
+                    f"A vector of shape {indexed.dense.shape} can't go into a collection of "
+                    f"{self._dimension} numbers."
+                )
+        self._chunks.update({_id(indexed): indexed for indexed in chunks})
+
+    def prune(self, tenant: str, document_id: str, *, keep: str | None) -> None:
+        for key, indexed in self._of_document(tenant, document_id).items():
+            if indexed.chunk.version != keep:
+                del self._chunks[key]
+
+    def versions(self, tenant: str, document_id: str) -> dict[str, int]:
+        found = self._of_document(tenant, document_id).values()
+        return dict(Counter(indexed.chunk.version for indexed in found))
+
+    def set_access(
+        self, tenant: str, document_id: str, *, readers: frozenset[str], level: int
+    ) -> None:
+        for key, indexed in self._of_document(tenant, document_id).items():
+            self._chunks[key] = replace(indexed, readers=readers, level=level)
+
+    def search(
+        self, queries: Sequence[DenseQuery | LexicalQuery], scope: ReadScope
+    ) -> list[list[Hit]]:
+        return [self._search(query, scope) for query in queries]
+
+    def idf(self, terms: Sequence[int], scope: ReadScope) -> Mapping[int, float]:
+        of_tenant = [c for c in self._chunks.values() if c.tenant == scope.tenant]
+        holders = Counter(term for c in of_tenant for term in c.lexical.indices)
+        total = len(of_tenant)
+        return {
+            term: math.log(1 + (total - holders[term] + 0.5) / (holders[term] + 0.5))
+            for term in terms
+        }
+
+    def count(self, scope: ReadScope, narrowing: Narrowing = NO_NARROWING) -> int:
+        return len(self._readable(scope, narrowing))
+
+    def flush(self) -> None:
+        """Nothing: memory survives nothing."""
+
+    def close(self) -> None:
+        self._chunks.clear()
+
+    def _search(self, query: DenseQuery | LexicalQuery, scope: ReadScope) -> list[Hit]:
+        readable = self._readable(scope, query.narrowing)
+        if isinstance(query, DenseQuery):
+            scores = {k: float(np.dot(c.dense, query.vector)) for k, c in readable.items()}
+        else:
+            idf = self.idf(query.vector.indices, scope)
+            sums = {k: _weighted_overlap(query.vector, c.lexical, idf) for k, c in readable.items()}
+            scores = {key: score for key, score in sums.items() if score > 0}
+        best = sorted(scores, key=lambda key: (-scores[key], key))[: query.limit]
+        return [_hit(key, self._chunks[key], scores[key]) for key in best]
+
+    def _readable(self, scope: ReadScope, narrowing: Narrowing) -> dict[str, IndexedChunk]:
+        return {
+            key: c
+            for key, c in self._chunks.items()
+            if scope.allows(tenant=c.tenant, readers=c.readers, level=c.level)
+            and (narrowing.documents is None or c.chunk.document_id in narrowing.documents)
+            and (narrowing.chunks is None or key in narrowing.chunks)
+            and c.chunk.document_id not in narrowing.exclude_documents
+            and (narrowing.languages is None or c.chunk.language in narrowing.languages)
+        }
+
+    def _of_document(self, tenant: str, document_id: str) -> dict[str, IndexedChunk]:
+        return {
+            key: c
+            for key, c in self._chunks.items()
+            if c.tenant == tenant and c.chunk.document_id == document_id
+        }
+
+
+def _id(indexed: IndexedChunk) -> str:
+    chunk = indexed.chunk
+    return point_id(chunk.document_id, chunk.version, chunk.index)
+
+
+def _weighted_overlap(
+    query: SparseVector, passage: SparseVector, idf: Mapping[int, float]
+) -> float:
+    weights = dict(zip(passage.indices, passage.values, strict=True))
+    return sum(
+        idf[term] * weight * weights.get(term, 0.0)
+        for term, weight in zip(query.indices, query.values, strict=True)
+    )
+
+
+def _hit(key: str, indexed: IndexedChunk, score: float) -> Hit:
+    return Hit(
+        id=key,
+        chunk=indexed.chunk,
+        score=score,
+        tenant=indexed.tenant,
+        readers=indexed.readers,
+        level=indexed.level,
+    )

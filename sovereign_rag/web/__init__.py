@@ -1,0 +1,1 @@
+"""The page: server-rendered, in French, German and English, with no asset from elsewhere."""

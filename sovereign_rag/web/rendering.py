@@ -1,0 +1,81 @@
+"""Templates into responses, in the reader's language."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from sovereign_rag.access import Principal
+from sovereign_rag.version import VERSION
+from sovereign_rag.web import views
+from sovereign_rag.web.locale import COOKIE, LANGUAGES, locale, locale_of
+
+_FOLDER = Path(__file__).parent
+STATIC = _FOLDER / "static"
+_YEAR_S = 365 * 24 * 3600
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        version=VERSION,
+        languages=[(language, locale(language)("language.name")) for language in LANGUAGES],
+        page_url=views.page_url,
+        image_url=views.image_url,
+        passage_url=views.passage_url,
+        type_name=views.type_name,
+    )
+    environment.filters["code"] = _code
+    return environment
+
+
+def _code(text: str) -> Markup:
+    """What stands between backticks as <code>, all of it escaped."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if index % 2 else part
+        for index, part in enumerate(parts)
+    )
+
+
+def fragment(request: Request, template: str, **context: Any) -> str:
+    """A piece of HTML; everything put in is escaped."""
+    return _templates().get_template(template).render(t=locale_of(request), **context)
+
+
+def page(
+    request: Request,
+    template: str,
+    *,
+    principal: Principal | None,
+    status: int = 200,
+    **context: Any,
+) -> HTMLResponse:
+    """A whole page; a language chosen by `?lang=` is kept in a cookie."""
+    t = locale_of(request)
+    html = fragment(
+        request,
+        template,
+        principal=principal,
+        path=request.url.path,
+        language_urls={
+            language: str(request.url.include_query_params(lang=language).query)
+            for language in LANGUAGES
+        },
+        **context,
+    )
+    response = HTMLResponse(html, status_code=status, headers={"Content-Language": t.language})
+    if request.query_params.get("lang") == t.language:
+        response.set_cookie(COOKIE, t.language, max_age=_YEAR_S, httponly=True, samesite="lax")
+    return response

@@ -1,0 +1,123 @@
+"""A catalog on each database that is supported; PostgreSQL where CATALOG_TEST_URL names one."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.catalog.records import DocumentRecord, DocumentStatus, NewTask, document_id
+from sovereign_rag.settings import CatalogSettings, Settings
+
+TEST_URL = os.environ.get("CATALOG_TEST_URL")
+
+
+class SetClock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **duration: float) -> None:
+        self.now += timedelta(**duration)
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param(
+            "postgresql",
+            marks=pytest.mark.skipif(TEST_URL is None, reason="CATALOG_TEST_URL is not set"),
+        ),
+    ]
+)
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+    """Names an empty database, which is gone after the test."""
+    if request.param == "sqlite":
+        yield Settings(data_dir=tmp_path)
+        return
+    assert TEST_URL is not None
+    schema = f"test_{uuid.uuid4().hex}"
+    admin = create_engine(TEST_URL, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    url = make_url(TEST_URL).update_query_dict({"options": f"-csearch_path={schema}"})
+    try:
+        yield Settings(
+            data_dir=tmp_path,
+            catalog=CatalogSettings.model_validate(
+                {"url": url.render_as_string(hide_password=False)}
+            ),
+        )
+    finally:
+        with admin.connect() as connection:
+            connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+        admin.dispose()
+
+
+@pytest.fixture
+def catalog(settings: Settings, clock: SetClock) -> Iterator[Catalog]:
+    with Catalog.open(settings, clock=clock) as opened:
+        yield opened
+
+
+def stored(
+    uri: str = "file:///a.pdf",
+    *,
+    tenant: str = "default",
+    readers: frozenset[str] = frozenset({"everyone"}),
+    level: int = 0,
+    version: str = "v1",
+    content_hash: str = "a" * 64,
+    status: DocumentStatus = DocumentStatus.INDEXED,
+    title: str = "A title",
+) -> DocumentRecord:
+    """A document's record with what the test does not care about filled in."""
+    moment = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+    return DocumentRecord(
+        id=document_id(tenant, uri),
+        tenant=tenant,
+        uri=uri,
+        name=uri.rpartition("/")[2],
+        title=title,
+        status=status,
+        reason=None,
+        content_hash=content_hash,
+        parse_key="p1",
+        version=version,
+        media_type="application/pdf",
+        language="fr",
+        paged=True,
+        pages=3,
+        chunks=7,
+        size=5_000_000_000,
+        modified=datetime(2026, 2, 1, 8, 30, 15, 123456, tzinfo=UTC),
+        readers=readers,
+        level=level,
+        properties={"author": "Ana"},
+        created=moment,
+        updated=moment,
+    )
+
+
+def new_task(uri: str, **changes: object) -> NewTask:
+    values: dict[str, object] = {
+        "uri": uri,
+        "name": uri.rpartition("/")[2],
+        "readers": frozenset({"group:finance"}),
+        "level": 0,
+        **changes,
+    }
+    return NewTask(**values)  # type: ignore[arg-type]  # a table of defaults

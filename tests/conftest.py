@@ -1,0 +1,49 @@
+"""What all tests share: the guard against egress, and one small real product."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import egress_guard
+
+egress_guard.install()
+
+# After the guard, so that nothing slips out while it is imported.
+from sovereign_rag.embedding.dense import DenseEmbedder  # noqa: E402
+from sovereign_rag.settings import Settings, load_settings  # noqa: E402
+from sovereign_rag.wiring import Application, open_service  # noqa: E402
+
+stay_on_this_machine = egress_guard.stay_on_this_machine
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The checkout."""
+    return Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def product_settings(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Settings]:
+    """Makes settings over a fresh data folder; models are shared with the user's own."""
+
+    def make(**sections: object) -> Settings:
+        folder = tmp_path_factory.mktemp("data")
+        return load_settings(overrides={"data_dir": folder, **sections})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def embedder() -> DenseEmbedder:
+    """The default embedding model, loaded once."""
+    return DenseEmbedder.open(load_settings())
+
+
+@pytest.fixture(scope="session")
+def application(
+    product_settings: Callable[..., Settings], embedder: DenseEmbedder
+) -> Iterator[Application]:
+    """One real product for tests that only read: nobody changes its documents."""
+    with open_service(product_settings(), embedder=embedder) as application:
+        yield application
