@@ -22,6 +22,7 @@ from sovereign_rag.domain import ParsedDocument, SourceFile
 from sovereign_rag.settings import IngestSettings
 
 _LOOK_EVERY_S = 0.2  # for progress
+_ORPHAN_AFTER_S = 24 * 3600.0  # an upload that is still arriving is younger
 _PAGE = 1_000  # tasks read at a time
 
 
@@ -160,8 +161,16 @@ class Ingestion:
     def run_worker(self, stop: threading.Event) -> None:
         """Work off jobs until `stop` is set."""
         self._free_leases_of_the_dead()
+        self._sweep()
         with self._working(stop, until_done=False):
             stop.wait()
+
+    def _sweep(self) -> None:
+        """Remove stored bytes that nothing needs: what a refused upload or a crash left."""
+        for content_hash in self._content.hashes():
+            old = self._content.age_s(content_hash) > _ORPHAN_AFTER_S
+            if old and not self._catalog.content_in_use(content_hash):
+                self._content.delete(content_hash)
 
     @contextmanager
     def _working(

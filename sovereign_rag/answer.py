@@ -272,7 +272,7 @@ class Answering:
         self._audit.append(entry(action, principal, detail))
 
 
-MIN_EVIDENCE = 6.7
+MIN_EVIDENCE = 6.75
 """Least score of the best extract for an answer; calibrated, see docs/quality.md."""
 EXTRACT_MARGIN = 0.15
 """How far below the best one another extract may score and still be quoted."""
@@ -327,12 +327,12 @@ def _extracts_notice(kind: Kind, generator: Generator | None, language: str) -> 
 
 
 def _distinct(extracts: Sequence[Extract]) -> Iterator[Extract]:
-    """The extracts without those that say again, word for word, what a better one said."""
-    said: set[str] = set()
+    """The extracts without those that repeat a better one, whole or as a part of it."""
+    said: list[str] = []
     for extract in extracts:
         words = " ".join(extract.text.casefold().split())
-        if words not in said:
-            said.add(words)
+        if not any(words in other or other in words for other in said):
+            said.append(words)
             yield extract
 
 

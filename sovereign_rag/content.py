@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -119,6 +120,10 @@ class ContentStore:
         """Remove original, text and images; the caller knows that no document needs them."""
         shutil.rmtree(self._folder(content_hash), ignore_errors=True)
 
+    def age_s(self, content_hash: str) -> float:
+        """Seconds since something was last stored for the content."""
+        return time.time() - self._folder(content_hash).stat().st_mtime
+
     def hashes(self) -> list[str]:
         """Every content hash that is stored."""
         return sorted(p.name for p in self.root.glob("??/*") if _HASH.fullmatch(p.name))
@@ -145,6 +150,7 @@ class ContentStore:
 
     def _make(self, folder: Path) -> None:
         try:
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise EnvironmentFault(

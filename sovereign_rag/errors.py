@@ -7,7 +7,6 @@
     ├── Unauthenticated          401
     ├── Forbidden                403
     ├── NotFound                 404  also for what the caller may not read
-    ├── Conflict                 409
     ├── DocumentError            422  this document's fault: it fails, the job goes on
     │   └── NoText
     └── EnvironmentFault         503  this machine's fault: the job pauses and tries again
@@ -68,10 +67,6 @@ class NotFound(SovereignError):
 
     status = 404
     exit_code = 5
-
-
-class Conflict(SovereignError):
-    status = 409
 
 
 class DocumentError(SovereignError):

@@ -19,6 +19,7 @@ _ABBREVIATIONS = re.compile(
     r"|[a-zA-ZÀ-Ý])\.$",
     re.IGNORECASE,
 )
+_SHORT_WORD = re.compile(r"(?:^|[\s(])\w{1,5}\.$")  # "zzgl." before a small letter abbreviates
 _BULLET = re.compile(r"\s*(?:[-–—•*▪◦]|\(?[0-9a-z]{1,3}[.)])\s")
 _MARKER = re.compile(r"(?<=[.!?;:])\s+(?=\(\d{1,2}[a-z]?\)\s)")
 _TERMINAL = (".", "!", "?", "…", ";", ":")
@@ -86,7 +87,7 @@ def _sentences_of_block(
         if spans and (
             _ABBREVIATIONS.search(text[spans[-1][0] : spans[-1][1]])
             or _NUMBERED.match(text[spans[-1][0] : spans[-1][1]])
-            or (piece[:1].islower() and "\n" not in text[spans[-1][1] : found])
+            or (piece[:1].islower() and _SHORT_WORD.search(text[spans[-1][0] : spans[-1][1]]))
         ):
             spans[-1] = (spans[-1][0], found + len(piece.rstrip()))
         elif piece.strip():

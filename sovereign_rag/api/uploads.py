@@ -59,7 +59,7 @@ _FORM: dict[str, Any] = {
     PATH,
     status_code=202,
     response_model=JobOut,
-    responses=refusals(403, 409, 413),
+    responses=refusals(403, 413),
     openapi_extra={"requestBody": _FORM},
 )
 def upload(

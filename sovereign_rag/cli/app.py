@@ -106,9 +106,16 @@ class Run:
 
     def open(self, settings: "Settings | None" = None) -> "AbstractContextManager[Application]":
         """The product over the data folder; models are loaded when they are needed."""
+        import logging
+
         from sovereign_rag.wiring import open_service
 
-        return open_service(settings or self.settings)
+        settings = settings or self.settings
+        logging.basicConfig(
+            level=settings.log_level.upper(),
+            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        )
+        return open_service(settings)
 
     @cached_property
     def out(self) -> Console:
