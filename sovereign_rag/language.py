@@ -6,31 +6,45 @@ from typing import Protocol, cast
 from sovereign_rag.domain import LANGUAGES
 
 # More than we tune for, so that a Dutch or Polish text isn't taken for German or French.
-_KNOWN = (*LANGUAGES, "nl", "pt", "pl", "sv", "da", "cs", "ro", "hu", "fi", "el", "ru", "uk", "ar")
+_OTHER_SCRIPTS = ("el", "ru", "uk", "ar", "zh")
+_KNOWN = (*LANGUAGES, "nl", "pt", "pl", "sv", "da", "cs", "ro", "hu", "fi", *_OTHER_SCRIPTS)
 _ENOUGH = 20_000  # characters; more say nothing new
+_SURE_FROM_LETTERS = 400
+_FEWEST_LETTERS = 3
 
 
 class _Identifier(Protocol):
-    def classify(self, text: str) -> tuple[str, float]: ...
+    def rank(self, text: str) -> list[tuple[str, float]]: ...
 
 
 @cache
-def _identifier(among: tuple[str, ...]) -> _Identifier:
+def _identifier() -> _Identifier:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
-    identifier.set_languages(list(among))
+    identifier.set_languages(list(_KNOWN))
     return cast(_Identifier, identifier)
 
 
-def detect(text: str, among: tuple[str, ...] = _KNOWN) -> str | None:
-    """The ISO 639-1 code of the likeliest of `among`; None where letters are too few to tell."""
+def load() -> None:
+    """Load the classifier now: before a process forks, so that its children share it."""
+    _identifier()
+
+
+def detect(text: str) -> str | None:
+    """The likeliest language, an ISO 639-1 code; None where letters are too few to tell."""
     sample = text[:_ENOUGH]
-    if sum(character.isalpha() for character in sample) < 3:
+    letters = sum(character.isalpha() for character in sample)
+    if letters < _FEWEST_LETTERS:
         return None
-    return _identifier(among).classify(sample)[0]
+    ranked = [language for language, _ in _identifier().rank(sample)]
+    if ranked[0] in _OTHER_SCRIPTS or letters >= _SURE_FROM_LETTERS:
+        return ranked[0]
+    # A few words are taken for Dutch or Romanian too easily.
+    return next(language for language in ranked if language in LANGUAGES)
 
 
 def of_question(text: str) -> str:
     """The language to answer in: one of the five we speak, English where it can't be told."""
-    return detect(text, LANGUAGES) or "en"
+    language = detect(text)
+    return language if language in LANGUAGES else "en"

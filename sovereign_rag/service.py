@@ -64,7 +64,6 @@ class Service:
         from sovereign_rag.embedding.dense import DenseEmbedder
 
         embedder = DenseEmbedder.open(self.settings)
-        embedder.warm_up()  # it loads while the store and the rest are opened
         self._close.append(embedder.close)
         return embedder
 
@@ -105,15 +104,16 @@ class Service:
 
     @property
     def retriever(self) -> Retriever:
-        return self._once(
-            "retriever",
-            lambda: Retriever(
-                embedder=self.embedder,
-                lexical=self.lexical,
-                store=self.store,
-                live=self.catalog,
-                settings=self.settings.retrieval,
-            ),
+        return self._once("retriever", self._make_retriever)
+
+    def _make_retriever(self) -> Retriever:
+        self.embedder.warm_up()  # it loads while the store is opened: a question is coming
+        return Retriever(
+            embedder=self.embedder,
+            lexical=self.lexical,
+            store=self.store,
+            live=self.catalog,
+            settings=self.settings.retrieval,
         )
 
     @property

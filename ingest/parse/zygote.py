@@ -26,8 +26,8 @@ nlp.install()
 
 from ingest.parse import child  # noqa: E402
 from ingest.parse.job import Job, Outcome  # noqa: E402
-from ingest.parse.language import identifier  # noqa: E402
 from ingest.parse.sandbox import die_with_parent  # noqa: E402
+from sovereign_rag import language  # noqa: E402
 
 _BLOCK = 1 << 16
 _PRELOADED = (
@@ -76,7 +76,7 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:
 def _preload() -> None:
     for name in _PRELOADED:
         importlib.import_module(name)
-    identifier()
+    language.load()
     child.warm_up()
     heavy = [name for name in _NEVER_IMPORTED if name in sys.modules]
     if heavy or threading.active_count() > 1:

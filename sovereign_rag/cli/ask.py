@@ -196,7 +196,8 @@ def _print_answer(run: Run, answer: "Answer") -> None:
         _print(run, Text(safe(answer.notice), style="dim"))
     verified = sum(citation.verified for citation in numbers)
     seconds = answer.timings_ms.get("total", 0.0) / 1000
-    run.note(f"{verified} of {len(numbers)} quotes verified, {seconds:.1f} s", style="dim")
+    checked = f"{verified} of {len(numbers)} quotes verified, " if numbers else ""
+    run.note(f"{checked}{seconds:.1f} s", style="dim")
 
 
 def _citation(number: int, citation: "Citation") -> "RenderableType":

@@ -22,6 +22,10 @@ class Embedder(Protocol):
         """The model's window, its prefix and special tokens already taken off."""
         ...
 
+    def warm_up(self) -> None:
+        """Begin to load the model, without waiting for it; a failure shows at the first use."""
+        ...
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """How many of the model's tokens each text has, special tokens not counted."""
         ...

@@ -34,15 +34,7 @@ def clock() -> SetClock:
     return SetClock()
 
 
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgresql",
-            marks=pytest.mark.skipif(TEST_URL is None, reason="CATALOG_TEST_URL is not set"),
-        ),
-    ]
-)
+@pytest.fixture(params=["sqlite", *(["postgresql"] if TEST_URL else [])])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
     """Names an empty database, which is gone after the test."""
     if request.param == "sqlite":
