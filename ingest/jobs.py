@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from sovereign_rag.domain import ParsedDocument, SourceFile
 from sovereign_rag.settings import IngestSettings
 
 _LOOK_EVERY_S = 0.2  # for progress
+_FAULTS = 4  # of this machine in a row, after which somebody who waits is told
 _ORPHAN_AFTER_S = 24 * 3600.0  # an upload that is still arriving is younger
 _PAGE = 1_000  # tasks read at a time
 
@@ -120,6 +122,9 @@ class Ingestion:
         Args:
             origin: Where the documents come from, for the audit record.
             on_progress, on_task, stop: As `ingest` has them.
+
+        Raises:
+            EnvironmentFault: This machine kept being at fault; the job waits for a next call.
         """
         begin = time.monotonic()
         stop = stop or threading.Event()
@@ -128,15 +133,21 @@ class Ingestion:
         job = self._catalog.create_job(principal.tenant, submitter, tasks)
         self._audit.append(entry("ingest", principal, {"job": job.id, "origin": list(origin)}))
         watch = _Watch(self._catalog, job, on_progress=on_progress, on_task=on_task)
-        with self._working(stop) as working:
-            while True:
-                busy = working()  # before the look: what ended since is seen once more
+
+        def more() -> bool:
+            # Also while another process has the last documents in hand.
+            return self._catalog.job(job.id, job.tenant).finished is None
+
+        with self._working(stop, more=more, faults=_FAULTS) as workers:
+            while not (stop.is_set() or all(worker.done() for worker in workers)):
                 watch.look()
-                if not busy or stop.is_set():
-                    break
                 stop.wait(_LOOK_EVERY_S)
+        job = watch.look()
+        fault = next((e for worker in workers if (e := worker.exception())), None)
+        if fault is not None and job.finished is None:
+            raise fault
         return IngestReport(
-            job=watch.look(),
+            job=job,
             tasks=tuple(_tasks(self._catalog, job.id, principal.tenant)),
             seconds=round(time.monotonic() - begin, 2),
         )
@@ -162,7 +173,7 @@ class Ingestion:
         """Work off jobs until `stop` is set."""
         self._free_leases_of_the_dead()
         self._sweep()
-        with self._working(stop, until_done=False):
+        with self._working(stop):
             stop.wait()
 
     def _sweep(self) -> None:
@@ -174,35 +185,31 @@ class Ingestion:
 
     @contextmanager
     def _working(
-        self, stop: threading.Event, *, until_done: bool = True
-    ) -> Iterator[Callable[[], bool]]:
-        """Run one worker thread a parser; yields a call that says whether any still works."""
-        workers = [
-            Worker(
-                catalog=self._catalog,
-                content=self._content,
-                pipeline=self._pipeline,
-                settings=self._settings,
-                max_bytes=self._max_bytes,
-            )
-            for _ in range(self._workers)
-        ]
-        threads = [
-            threading.Thread(
-                target=worker.run, args=(stop,), kwargs={"until_done": until_done}, name=worker.name
-            )
-            for worker in workers
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            yield lambda: any(thread.is_alive() for thread in threads)
-        except BaseException:
-            stop.set()
-            raise
-        finally:
-            for thread in threads:
-                thread.join()
+        self,
+        stop: threading.Event,
+        *,
+        more: Callable[[], bool] = lambda: True,
+        faults: int | None = None,
+    ) -> Iterator[list[Future[None]]]:
+        """Run workers, see `Worker.run`; yields what becomes of each, and waits for them."""
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="ingestion") as threads:
+            try:
+                yield [
+                    threads.submit(self._worker().run, stop, more=more, faults=faults)
+                    for _ in range(self._workers)
+                ]
+            except BaseException:
+                stop.set()
+                raise
+
+    def _worker(self) -> Worker:
+        return Worker(
+            catalog=self._catalog,
+            content=self._content,
+            pipeline=self._pipeline,
+            settings=self._settings,
+            max_bytes=self._max_bytes,
+        )
 
     def _task(
         self, file: FoundFile, tenant: str, readers: frozenset[str] | None, level: int | None

@@ -23,8 +23,8 @@ from sovereign_rag.settings import IngestSettings
 
 log = logging.getLogger(__name__)
 
-_IDLE_S = 1.0  # between looks for work when there was none
-_PAUSE_S = 15.0  # before a document is tried again when the machine was at fault
+_IDLE_S = 0.5  # between looks for work when there was none
+_PAUSE_S = 5.0  # before the next try when the machine was at fault
 
 
 class TaskCatalog(Protocol):
@@ -80,30 +80,42 @@ class Worker:
         self,
         stop: threading.Event,
         *,
-        until_done: bool = False,
-        on_task: Callable[[TaskRecord], None] = lambda task: None,
+        more: Callable[[], bool] = lambda: True,
+        faults: int | None = None,
     ) -> None:
-        """Work until `stop` is set, or with `until_done` until nothing is left to lease.
+        """Work until `stop` is set, or nothing is to be had and `more` says that nothing will be.
 
-        `on_task` is called with each task after it ended.
+        Args:
+            faults: Give up after the machine was at fault so many times in a row; None: never.
+
+        Raises:
+            EnvironmentFault: The last of those faults; the documents wait for another worker.
         """
+        in_a_row = 0
         while not stop.is_set():
             try:
                 task = self._catalog.lease_task(self.name, lease_s=self._settings.lease_s)
+                if task is not None:
+                    self.work_off(task)
+                elif not more():
+                    return
+                else:
+                    stop.wait(_IDLE_S)
+                    continue
+                in_a_row = 0
             except EnvironmentFault as fault:
-                log.warning("No work can be taken: %s", fault)
+                in_a_row += 1
+                if in_a_row == faults:
+                    raise
+                log.warning("Waiting to try again: %s", fault)
                 stop.wait(_PAUSE_S)
-                continue
-            if task is not None:
-                self.work_off(task)
-                on_task(task)
-            elif until_done:
-                return
-            else:
-                stop.wait(_IDLE_S)
 
     def work_off(self, task: TaskRecord) -> None:
-        """Take one document in and record how it ended; raises nothing that is the document's."""
+        """Take one document in and record how it ended; raises nothing that is the document's.
+
+        Raises:
+            EnvironmentFault: The machine is at fault, and the document waits.
+        """
         with _Heartbeat(self._catalog, task, self.name, self._settings.lease_s):
             try:
                 task = self._brought_in(task)
@@ -111,10 +123,10 @@ class Worker:
             except DocumentError as error:
                 self._fail(task, str(error))
             except EnvironmentFault as fault:
-                log.warning("%s waits: %s", task.name, fault)
                 self._catalog.release_task(
                     task.id, self.name, reason=str(fault), not_before_s=_PAUSE_S
                 )
+                raise
             except SovereignError as error:
                 self._fail(task, str(error))
             except Exception as error:  # a defect of ours costs one document, not the queue

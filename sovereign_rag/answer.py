@@ -187,7 +187,10 @@ class Answering:
 
     def _is_evidence(self, best: Extract, query: Query) -> bool:
         threshold = self._settings.min_evidence
-        return best.score >= (MIN_EVIDENCE if threshold is None else threshold)
+        threshold = MIN_EVIDENCE if threshold is None else threshold
+        if best.passage.chunk.language != query.language:
+            threshold -= ALLOWANCE_ACROSS_LANGUAGES
+        return best.score >= threshold
 
     def _quote(self, extracts: Sequence[Extract], pages: StoredPages) -> tuple[Statement, ...]:
         """The best extracts as statements: the best one, and others nearly as good."""
@@ -274,6 +277,8 @@ class Answering:
 
 MIN_EVIDENCE = 6.75
 """Least score of the best extract for an answer; calibrated, see docs/quality.md."""
+ALLOWANCE_ACROSS_LANGUAGES = 0.5
+"""How much less evidence will do in another language, where the words themselves can't meet."""
 EXTRACT_MARGIN = 0.15
 """How far below the best one another extract may score and still be quoted."""
 EXTRACTS_FOR_THE_MODEL = 5

@@ -14,7 +14,7 @@ from ingest.jobs import IngestReport
 from sovereign_rag.access import Principal, local_owner
 from sovereign_rag.catalog.records import TaskState
 from sovereign_rag.embedding.dense import DenseEmbedder
-from sovereign_rag.errors import BadInput, NotFound
+from sovereign_rag.errors import BadInput, EnvironmentFault, NotFound
 from sovereign_rag.settings import Settings, load_settings
 from sovereign_rag.wiring import Application, open_service
 
@@ -246,3 +246,23 @@ def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[bytes]") 
         assert process.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < deadline, "nothing was ingested in time"
         time.sleep(0.02)
+
+
+def test_while_the_machine_is_at_fault_the_job_waits_and_the_same_call_ends_it_later(
+    product_settings: Callable[..., Settings], embedder: DenseEmbedder, folder: Path
+) -> None:
+    strict = product_settings()
+    blocked = strict.data_dir / "vectors"
+    blocked.write_text("a file where the store wants its folder")
+    with (
+        open_service(strict, embedder=embedder) as application,
+        pytest.raises(EnvironmentFault),
+    ):
+        application.ingestion.ingest([folder], OWNER)
+    blocked.unlink()
+
+    with open_service(strict, embedder=embedder) as application:
+        report = application.ingestion.ingest([folder], OWNER)
+
+        assert {task.state for task in report.tasks} <= {TaskState.INDEXED, TaskState.UNCHANGED}
+        assert application.documents.count(OWNER) == 2

@@ -42,6 +42,11 @@ print("written", flush=True)
 sys.stdin.read()
 """
 
+# A connection is refused while the engine restarts: httpcore leaves its socket to the collector.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
+)
+
 
 @pytest.fixture
 def open_in() -> Iterator[Opener]:
