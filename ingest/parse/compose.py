@@ -1,5 +1,6 @@
 """A draft becomes a `ParsedDocument`: spans, furniture, title, language."""
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePath
 
@@ -12,6 +13,7 @@ from sovereign_rag.errors import DocumentError, NoText
 
 _MAX_CHARACTERS = 50_000_000
 _SEPARATOR = "\n\n"
+_FILE_NAME = re.compile(r"\S+\.\w{2,5}")  # what the writing program was saving to
 _UNTITLED = ("untitled", "microsoft word", "microsoft powerpoint", "document1", "présentation")
 
 
@@ -82,8 +84,10 @@ def _title(
     name: str,
 ) -> str:
     for candidate in (draft.title or "", properties.get("title", "")):
-        if len(candidate.strip()) > 2 and not candidate.lower().startswith(_UNTITLED):
-            return one_line(candidate)[:300]
+        title = one_line(candidate)
+        named = len(title) > 2 and not title.lower().startswith(_UNTITLED)
+        if named and not _FILE_NAME.fullmatch(title):
+            return title[:300]
     text = {page.number: page.text for page in pages}
     first = {page.number for page in pages[:2]}
     titles = [e for e in elements if e.kind is ElementKind.TITLE and e.page in first]
