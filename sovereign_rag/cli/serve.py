@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,7 @@ import typer
 from rich.text import Text
 
 from sovereign_rag.cli.app import Run, command
-from sovereign_rag.errors import BadInput, EnvironmentFault
+from sovereign_rag.errors import BadInput, EnvironmentFault, SovereignError
 
 if TYPE_CHECKING:
     from sovereign_rag.settings import Settings
@@ -167,6 +167,8 @@ def _serve(service: "Application", listener: socket.socket) -> None:
 
     from sovereign_rag.api.app import create_app
 
+    with suppress(SovereignError):  # what is wrong is told by /readyz and by the first question
+        service.embedder.warm_up()
     level = service.settings.log_level
     config = uvicorn.Config(
         create_app(service), log_level=level, access_log=False, server_header=False
