@@ -13,7 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 kind=${1:-app}
 case $kind in
 app) extras=server ;;
-dev) extras=server,evaluation,postgresql,dev ;;
+dev) extras=server,postgresql,dev ;;
 *) echo "usage: tools/setup.sh app|dev" >&2; exit 2 ;;
 esac
 
