@@ -119,7 +119,7 @@ class UnexpectedErrors:
 
         try:
             await self.app(scope, receive, send_noting_start)
-        except Exception:
+        except Exception:  # whatever it is, the caller gets the one error shape and no details
             if scope["type"] != "http":
                 raise
             logger.exception("%s %s failed", scope["method"], scope["path"])

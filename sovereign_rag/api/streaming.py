@@ -149,6 +149,6 @@ def _with_errors(events: Iterator[Event]) -> Iterator[Event]:
         yield from events
     except SovereignError as error:
         yield Event("error", error_body(error))
-    except Exception:
+    except Exception:  # the status is sent already: what is left is an event that says so
         logger.exception("a streamed answer failed")
         yield Event("error", UNEXPECTED)

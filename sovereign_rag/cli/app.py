@@ -199,7 +199,7 @@ def _run(call: Callable[[], None], common: Common) -> None:
         # Whoever read our output has seen enough. Python would complain at its own exit.
         sys.stdout = None
         raise typer.Exit(0) from None
-    except Exception as error:
+    except Exception as error:  # a defect of ours: one line, and the way to see more
         detail = f"{type(error).__name__}: {error}. Run it again with --debug to see where."
         _fail("Unexpected", detail, 1, common, error)
 

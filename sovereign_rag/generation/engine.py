@@ -95,7 +95,7 @@ class _Engine:
             for line in incoming:
                 order = json.loads(line)
                 handlers[order["op"]](order)
-        except Exception:
+        except Exception:  # its parent sees the end of this process and starts another
             traceback.print_exc()
             os._exit(1)
         os._exit(0)  # whatever the other thread is computing
