@@ -19,7 +19,7 @@ TARGET = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
 HEAD = """\
 # Settings
 
-Made by `tools/settings_table.py` from `sovereign_rag/settings.py`; don't edit it by hand.
+Made by `tools/settings_table.py` from `sovereign_rag/settings/`; don't edit it by hand.
 
 Every setting has a default. To change one, write it into `sovereign-rag.toml`:
 
