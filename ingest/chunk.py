@@ -9,12 +9,14 @@ quote from it can be found again.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from ingest.detect import PDF
 from sovereign_rag.domain import Chunk, Element, ElementKind, PageSpan, PageText, ParsedDocument
 from sovereign_rag.language import detect
 from sovereign_rag.sentences import sentences
 from sovereign_rag.settings import ChunkSettings
 
-CHUNKER_VERSION = "1"
+CHUNKER_VERSION = "2"
+_CELLS = " | "
 NOT_SEARCHED = frozenset({ElementKind.FURNITURE, ElementKind.HIDDEN})
 _HEADING_CHARS = 160  # of a heading in the path; a "heading" that is a paragraph is cut
 _PATH_TOKENS = 96  # most of a chunk's tokens that its path may take
@@ -97,9 +99,11 @@ class _Cutter:
         headings: list[tuple[int, str]] = []
         draft = _Draft(self._path(title, headings))
         waiting: list[Element] = []  # headings that no text has followed yet
+        before: tuple[Element, str] | None = None  # the table that came last, and its header
         for element in self._parsed.elements:
             if element.kind in NOT_SEARCHED:
                 continue
+            upper, before = before, None
             if element.kind is ElementKind.TITLE:
                 if draft.pieces:
                     yield draft
@@ -117,7 +121,9 @@ class _Cutter:
             if element.kind is ElementKind.TABLE:
                 if draft.pieces:
                     yield draft
-                yield from self._table(element, draft.path)
+                header = self._carried(upper, element)
+                before = element, header or self._first_row(element)
+                yield from self._table(element, draft.path, header)
                 draft = _Draft(draft.path)
                 continue
             room = self._room(draft.path)
@@ -193,15 +199,38 @@ class _Cutter:
         right = PageSpan(span.page, span.start + right_start, span.end)
         return self._sized([left, right], room)
 
-    def _table(self, element: Element, path: tuple[str, ...]) -> Iterator[_Draft]:
-        """Row by row; the first row is the header, in the first piece as text, then repeated."""
+    def _carried(self, upper: tuple[Element, str] | None, element: Element) -> str:
+        """The header of a table that goes on here from the page before; "" where none does.
+
+        In a PDF a table is a piece a page. It goes on where nothing stands between the pieces
+        and they have as many columns; a piece that repeats the header needs none.
+        """
+        if upper is None or self._parsed.media_type != PDF:
+            return ""
+        table, header = upper
+        first = self._first_row(element)
+        columns = header.count(_CELLS)
+        goes_on = table.page + 1 == element.page and columns > 0
+        return header if goes_on and first != header and first.count(_CELLS) == columns else ""
+
+    def _first_row(self, element: Element) -> str:
+        text = self._pages[element.page].text[element.start : element.end]
+        return text.split("\n", 1)[0].strip()
+
+    def _table(
+        self, element: Element, path: tuple[str, ...], carried: str = ""
+    ) -> Iterator[_Draft]:
+        """Row by row; the first row is the header, in the first piece as text, then repeated.
+
+        `carried` is the header where it stands on a page before.
+        """
         page = self._pages[element.page]
         rows = list(_lines(page, element))
-        header = page.text[rows[0].start : rows[0].end] if len(rows) > 1 else ""
+        header = carried or (page.text[rows[0].start : rows[0].end] if len(rows) > 1 else "")
         if self._count([header])[0] > self._settings.max_tokens // 3:
             header = ""  # a first row of prose is no header worth repeating
         room = self._room(path, header)
-        draft = _Draft(path, kind="table")
+        draft = _Draft(path, header=header if carried else "", kind="table")
         for piece in self._sized(rows, room):
             if draft.pieces and draft.tokens + piece.tokens > room:
                 yield draft

@@ -34,12 +34,15 @@ TSV: Final = "text/tab-separated-values"
 XML: Final = "application/xml"
 EML: Final = "message/rfc822"
 MSG: Final = "application/vnd.ms-outlook"
+MBOX: Final = "application/mbox"
+ZIP: Final = "application/zip"
 ENCRYPTED_OFFICE: Final = "application/x-encrypted-office"
-IMAGES: Final = frozenset({"image/png", "image/jpeg", "image/tiff", "image/webp", "image/bmp"})
+HEIC: Final = frozenset({"image/heic", "image/heif"})
+IMAGES: Final = HEIC | {"image/png", "image/jpeg", "image/tiff", "image/webp", "image/bmp"}
 
 MEDIA_TYPES: Final = frozenset(
     {PDF, DOCX, PPTX, XLSX, XLSB, DOC, PPT, XLS, ODT, ODS, ODP, EPUB, RTF, HTML, MARKDOWN, RST}
-    | {ORG, TXT, CSV, TSV, XML, EML, MSG}
+    | {ORG, TXT, CSV, TSV, XML, EML, MSG, MBOX}
     | IMAGES
 )
 """Everything that can be read."""
@@ -80,15 +83,22 @@ _TEXT_BY_SUFFIX = {
     ".xhtml": HTML,
     ".xml": XML,
     ".eml": EML,
+    ".mbox": MBOX,
+    ".mbx": MBOX,
+    ".ics": TXT,
+    ".vcf": TXT,
     ".txt": TXT,
 }
 _HTML_START = re.compile(rb"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _MAIL_HEADER = re.compile(rb"^(from|to|subject|date|received|message-id|return-path|mime-version):")
+_MAIL_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*[A-Za-z][A-Za-z0-9-]*:")
 _BOMS = (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
 
 
 def media_type(path: Path, *, name: str) -> str:
-    """The media type of a file, one of `MEDIA_TYPES` or `ENCRYPTED_OFFICE`.
+    """The media type of a file, one of `MEDIA_TYPES`, `ENCRYPTED_OFFICE` or `ZIP`.
+
+    A ZIP file that is no document is a folder: whoever ingests it takes its files out.
 
     The bytes decide. `name`, the file name as a person knows it, decides only between formats
     that are text: Markdown, CSV, reStructuredText, plain text.
@@ -120,8 +130,9 @@ def media_type(path: Path, *, name: str) -> str:
 
 
 def may_need_office(head: bytes) -> bool:
-    """Whether a file that starts with `head` may have to be converted by LibreOffice."""
-    return head.startswith((_OLE, b"{\\rtf")) or b"opendocument.presentation" in head[:256]
+    """Whether a file that starts with `head`, or one inside it, may need LibreOffice."""
+    carried = head.startswith((_OLE, b"{\\rtf", b"From ")) or _MAIL_START.match(head)
+    return bool(carried) or b"opendocument." in head[:256]
 
 
 def _ole_type(path: Path) -> str:
@@ -164,7 +175,7 @@ def _zip_type(path: Path, name: str) -> str:
             "The file is a damaged zip container (DOCX, XLSX, ODT and others are zip files). "
             "Bring an intact copy, or save it anew in the program that wrote it.",
         ) from error
-    raise _unsupported("application/zip", name)
+    return ZIP
 
 
 def _ooxml_type(content_types: str, members: set[str], name: str) -> str:
@@ -232,7 +243,7 @@ def _text_type(head: bytes, guess: str, suffix: str) -> str:
         if guess == "text/html" or _HTML_START.search(start[:2048]):
             return HTML
         if _looks_like_mail(start):
-            return EML
+            return MBOX if start.startswith(b"From ") and suffix != ".eml" else EML
         if start.startswith(b"<?xml"):
             return XML
     elif suffix == ".txt" and _HTML_START.match(start):

@@ -1,6 +1,7 @@
 """Chunks follow a document's structure, and their text is exactly what is stored."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -82,6 +83,21 @@ def test_a_table_is_cut_between_rows_and_each_piece_repeats_the_header() -> None
     assert {c.table_header for c in chunks[1:]} == {"Item | Price in euros"}
     assert all(line in rows for c in chunks for line in c.text.split("\n"))
     assert sum(c.text.count("\n") + 1 for c in chunks) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("media_type", "header"), [("application/pdf", "Item | Price"), ("text/plain", "")]
+)
+def test_a_table_that_goes_on_over_a_page_of_a_pdf_keeps_its_header(
+    media_type: str, header: str
+) -> None:
+    first, second = "Item | Price\nChair | 10 euros", "Table | 90 euros\nLamp | 30 euros"
+    parsed = replace(document([(TABLE, first)], [(TABLE, second)]), media_type=media_type)
+
+    chunks = cut(parsed)
+
+    assert [c.text for c in chunks] == [first, second]
+    assert [c.table_header for c in chunks] == ["", header]
 
 
 def test_a_long_paragraph_is_cut_between_sentences() -> None:

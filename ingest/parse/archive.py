@@ -11,6 +11,11 @@ _MAX_RATIO = 200  # of a member, once it is larger than the next figure
 _RATIO_FROM_BYTES = 10 << 20
 
 
+def starts_like_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"
+
+
 def check_zip(path: Path) -> None:
     """Refuse a container that unpacks to far more than it is, or outside its folder.
 

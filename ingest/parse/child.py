@@ -7,7 +7,6 @@ import socket
 import sys
 import tempfile
 import warnings
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,12 +16,11 @@ import magic
 import orjson
 
 from ingest import detect
-from ingest.parse import readers, render
-from ingest.parse.archive import check_zip
+from ingest.parse import render
 from ingest.parse.compose import finish
-from ingest.parse.decrypt import opened
 from ingest.parse.job import INPUT_NAME, RESULT_NAME, STDERR_NAME, Job
 from ingest.parse.markup import markdown_blocks
+from ingest.parse.reading import read_file
 from ingest.parse.sandbox import Protections, lock_down
 from sovereign_rag.content import encode_parsed
 from sovereign_rag.errors import DocumentError
@@ -89,7 +87,8 @@ def _answer(job: Job, scratch: Path, protections: Protections) -> bytes:
         if job.task == "render":
             render.render_page(scratch / INPUT_NAME, job)
             return orjson.dumps({"rendered": True})
-        return orjson.dumps({"parsed": _parse(scratch / INPUT_NAME, job)})
+        parsed = _parse(scratch / INPUT_NAME, job)
+        return orjson.dumps({"parsed": parsed, "without": list(protections.missing)})
     except DocumentError as error:
         refusal = {"kind": type(error).__name__, "reason": error.reason, "message": str(error)}
     except MemoryError:
@@ -116,13 +115,7 @@ def _can_open_a_socket() -> bool:
 
 
 def _parse(path: Path, job: Job) -> dict[str, object]:
-    kind = job.media_type or detect.media_type(path, name=job.name)
-    plain = opened(path, kind, job.password)
-    if plain != path:
-        path, kind = plain, detect.media_type(plain, name=job.name)
-    if zipfile.is_zipfile(path):
-        check_zip(path)
-    draft = readers.reader_of(kind)(path, job)
+    kind, draft = read_file(path, job)
     return encode_parsed(finish(draft, media_type=kind, name=job.name))
 
 

@@ -6,6 +6,7 @@ from pathlib import PurePath
 
 from ingest.parse.draft import Draft, Page
 from ingest.parse.furniture import mark_furniture
+from ingest.parse.inner import LABELS
 from ingest.parse.language import language_of
 from ingest.parse.text import one_line
 from sovereign_rag.domain import Element, ElementKind, PageText, ParsedDocument, Word
@@ -13,7 +14,10 @@ from sovereign_rag.errors import DocumentError, NoText
 
 _MAX_CHARACTERS = 50_000_000
 _SEPARATOR = "\n\n"
+_FIRST_PICTURE = "\U0001f000"
+_MOST_WARNINGS = 40
 _FILE_NAME = re.compile(r"\S+\.\w{2,5}")  # what the writing program was saving to
+_INNER = tuple(f"{label}: " for label in LABELS)
 _UNTITLED = ("untitled", "microsoft word", "microsoft powerpoint", "document1", "présentation")
 
 
@@ -46,11 +50,17 @@ def finish(draft: Draft, *, media_type: str, name: str) -> ParsedDocument:
                 ocr_confidence=page.ocr_confidence,
             )
         )
-    if not any(character.isalnum() for page in pages for character in page.text):
+    if not any(_says_something(character) for page in pages for character in page.text):
         raise NoText(" ".join(("No text was found in the file.", *draft.warnings[:3])))
+    warnings = draft.warnings
+    if all(element.kind is ElementKind.HIDDEN for element in elements):
+        warnings += ("A reader sees no text in this file: what is in it is hidden, not searched.",)
     properties = {
         one_line(key): value for key, raw in draft.properties.items() if (value := one_line(raw))
     }
+    invisible = sum(item.invisible for page in drafts for item in page.blocks)
+    if invisible:
+        properties["invisible_characters"] = str(invisible)
     return ParsedDocument(
         media_type=media_type,
         pages=tuple(pages),
@@ -59,8 +69,19 @@ def finish(draft: Draft, *, media_type: str, name: str) -> ParsedDocument:
         title=_title(draft, properties, pages, elements, name),
         properties=properties,
         language=language_of(pages),
-        warnings=tuple(one_line(w)[:500] for w in draft.warnings),
+        warnings=_warnings(warnings),
     )
+
+
+def _warnings(warnings: tuple[str, ...]) -> tuple[str, ...]:
+    kept = [one_line(w)[:500] for w in warnings[:_MOST_WARNINGS]]
+    left = len(warnings) - len(kept)
+    return (*kept, f"And {left} more of this kind.") if left else tuple(kept)
+
+
+def _says_something(character: str) -> bool:
+    """A letter, a digit or one of the pictures among the characters."""
+    return character.isalnum() or character >= _FIRST_PICTURE
 
 
 def _compose(page: Page, elements: list[Element]) -> tuple[str, tuple[Word, ...]]:
@@ -69,7 +90,7 @@ def _compose(page: Page, elements: list[Element]) -> tuple[str, tuple[Word, ...]
     at = 0
     for item in page.blocks:
         end = at + len(item.text)
-        elements.append(Element(item.kind, page.number, at, end, item.level))
+        elements.append(Element(item.kind, page.number, at, end, max(0, item.level)))
         words += (Word(at + w.start, at + w.end, w.box) for w in item.words)
         texts.append(item.text)
         at = end + len(_SEPARATOR)
@@ -90,7 +111,12 @@ def _title(
             return title[:300]
     text = {page.number: page.text for page in pages}
     first = {page.number for page in pages[:2]}
-    titles = [e for e in elements if e.kind is ElementKind.TITLE and e.page in first]
+    titles = []
+    for element in elements:
+        if element.kind is ElementKind.TITLE and element.page in first:
+            if text[element.page].startswith(_INNER, element.start):
+                break  # from here on another document's
+            titles.append(element)
     if titles:
         top = min(titles, key=lambda e: e.level)
         return one_line(text[top.page][top.start : top.end])[:300]

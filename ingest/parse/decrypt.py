@@ -17,7 +17,7 @@ def opened(path: Path, media_type: str, password: str | None) -> Path:
     """
     if media_type not in _MAY_BE_ENCRYPTED:
         return path
-    import msoffcrypto  # type: ignore[import-untyped]
+    import msoffcrypto  # type: ignore[import-untyped]  # the package has no types
 
     plain = path.with_name("decrypted")
     with path.open("rb") as source:

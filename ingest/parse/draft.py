@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.parse.job import Job
-from ingest.parse.text import canonical
+from ingest.parse.text import canonical, invisible_characters
 from sovereign_rag.domain import Box, ElementKind, Word
 
 
@@ -18,6 +18,7 @@ class Block:
     level: int = 0
     words: tuple[Word, ...] = ()
     box: Box | None = None
+    invisible: int = 0  # zero-width and the like, which the text no longer holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,9 @@ Raises DocumentError; any other exception is taken for a damaged document.
 def block(kind: ElementKind, text: str, level: int = 0) -> Block | None:
     """A block of canonical text, or None where nothing visible is left of it."""
     clean = canonical(text, keep_indent=kind is ElementKind.CODE)
-    return Block(kind, clean, max(0, level)) if clean.strip() else None
+    if not clean.strip():
+        return None
+    return Block(kind, clean, level, invisible=invisible_characters(text))
 
 
 def unpaged(

@@ -23,6 +23,9 @@ _KINDS = {
     ElementType.PAGE_FOOTER: ElementKind.FURNITURE,
     ElementType.PAGE_NUMBER: ElementKind.FURNITURE,
 }
+_BREAKS = frozenset(
+    ("br", "p", "div", "li", "tr", "td", "th", "table", "ul", "ol", "h1", "h2", "h3")
+)
 
 
 def blocks_of(found: Iterable[Found]) -> Iterator[tuple[int, Block]]:
@@ -61,4 +64,12 @@ def table_text(markup: str | None) -> str:
 
 
 def _cell(cell: lxml.html.HtmlElement) -> str:
-    return " ".join(cell.itertext())
+    """The text of a cell; a space where a line or block ends, none around an emphasised word."""
+    parts: list[str] = []
+    for event, node in etree.iterwalk(cell, events=("start", "end")):
+        blocks = node.tag in _BREAKS
+        if event == "start":
+            parts += [" " if blocks else "", node.text or ""]
+        elif node is not cell:
+            parts += [" " if blocks else "", node.tail or ""]
+    return "".join(parts)

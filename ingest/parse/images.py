@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pi_heif  # type: ignore[import-untyped]  # the package has no types
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ingest.parse.draft import Draft, Page
@@ -17,7 +18,7 @@ _MAX_FRAMES = 500
 
 
 def read_image(path: Path, job: Job) -> Draft:
-    """The `Reader` of PNG, JPEG, TIFF, WebP and BMP."""
+    """The `Reader` of PNG, JPEG, TIFF, WebP, BMP and HEIC."""
     recogniser = Recogniser(job)
     pages = []
     with opened_image(path) as image:
@@ -36,6 +37,8 @@ def read_image(path: Path, job: Job) -> Draft:
                 )
             )
     notes = recogniser.warnings
+    if not notes and not any(page.blocks for page in pages):
+        notes = ("It is a picture without words that could be recognised.",)
     if frames > len(pages):
         notes += (f"{frames - len(pages)} of {frames} images in the file were not read. Split it.",)
     return Draft(tuple(pages), paged=True, warnings=notes)
@@ -48,13 +51,14 @@ def opened_image(path: Path) -> Iterator[Image.Image]:
     Raises:
         DocumentError: "bomb" or "broken".
     """
+    pi_heif.register_heif_opener()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(path)
     except Image.DecompressionBombError as error:
         raise _bomb() from error
-    except (UnidentifiedImageError, OSError) as error:
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise DocumentError(
             "broken", "The image is damaged. Open it in an image program and save it anew."
         ) from error

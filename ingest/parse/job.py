@@ -2,7 +2,10 @@
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from ingest.parse.inner import Budget
 
 RESULT_NAME = "result.json"
 IMAGE_NAME = "page.png"
@@ -29,6 +32,8 @@ class Job:
     ocr_languages: str = "eng"
     ocr_dpi: int = 200
     sandbox_required: bool = False
+    depth: int = 0  # of the documents around this one: the mail, its attachment, ...
+    budget: "Budget | None" = None  # of the outermost document; made and spent in the child
 
     def to_line(self) -> str:
         return json.dumps(asdict(self)) + "\n"

@@ -1,24 +1,37 @@
 """Text, places and confidence of a page that is only an image, by Tesseract."""
 
-import io
 import math
 import subprocess
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
 from ingest.parse.draft import Block
 from ingest.parse.job import Job
-from ingest.parse.tesseract import Tesseract, installed_tesseract
-from ingest.parse.text import is_broken, one_line
-from sovereign_rag.domain import Box, ElementKind, Word
+from ingest.parse.ocr_image import Prepared, prepared, without
+from ingest.parse.ocr_layout import Token, blocks_of, inserted
+from ingest.parse.tesseract import (
+    Sighted,
+    Tesseract,
+    installed_tesseract,
+    quarters_to_upright,
+    sighted,
+)
+from ingest.parse.text import one_line
+from sovereign_rag.domain import Box
+from sovereign_rag.language import detect
 
-_LEAST_CONFIDENCE = 30.0  # percent; below it, Tesseract reads specks and lines as letters
+_LEAST_CONFIDENCE = 0.3  # below it, Tesseract reads specks and lines as letters
+_LEAST_OF_THE_REST = 0.6  # for words outside the blocks of text, most of which are no words
+_POOR = 0.8  # mean confidence of a page that may lie on its side or its head
+_FEW_WORDS = 6
+_ENOUGH_LETTERS = 60  # to tell a language
+_MUCH_INK = 8  # words that could still stand on the page, judged by its ink
+_MOST_INK = 4_000  # a photograph
 _TIME_SHARE = 0.8  # of the document's time that recognition may take
 _PAGE_TIMEOUT_S = 120
-_SMALL_PIXELS = 1_500
+_BLOCKS, _SCATTERED = 3, 11  # Tesseract's page segmentation modes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,40 +42,43 @@ class Recognised:
     confidence: float | None  # 0..1, the mean over the words
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    place: tuple[int, int]  # block and paragraph
-    line: int
-    text: str
-    confidence: float
-    box: Box
+class _NoTime(Exception):
+    pass
 
 
 class Recogniser:
-    """Recognises pages of one document until its share of the time is used up."""
+    """Recognises pages of one document until its share of the time is used up.
 
-    def __init__(self, job: Job) -> None:
+    A page is read in one language, that of the pages before it; where its text turns out to be in
+    another, it is read again. Several at once make Tesseract slower and put one language's
+    accents on another's words, so that is for languages that are not installed.
+
+    Args:
+        job: Limits, and the languages to choose from.
+        language: ISO 639-1 code of the document's language where its other pages tell it.
+    """
+
+    def __init__(self, job: Job, language: str | None = None) -> None:
         self._tesseract: Tesseract | None = None
         if job.ocr:
             self._tesseract = installed_tesseract(job.ocr_languages)
         self._deadline = time.monotonic() + _TIME_SHARE * job.timeout_s
         self._skipped: list[int] = []
         self._asked = False
+        self._language = self._tesseract.code(language) if self._tesseract else None
         self.dpi = job.ocr_dpi
 
     def page(self, image: Image.Image, number: int) -> Recognised | None:
         """Read an image of page `number`; None where that is impossible, which is noted."""
         self._asked = True
-        left = self._deadline - time.monotonic()
-        if self._tesseract is None or not self._tesseract.usable or left <= 0:
+        if self._tesseract is None or not self._tesseract.usable:
             self._skipped.append(number)
             return None
         try:
-            tokens = list(_tokens(image, number, self._tesseract.languages, self.dpi, left))
-        except (OSError, subprocess.SubprocessError):
+            return self._page(image, number, self._tesseract)
+        except (OSError, subprocess.SubprocessError, _NoTime):
             self._skipped.append(number)
             return None
-        return _recognised(tokens)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -77,6 +93,68 @@ class Recogniser:
             found.append(f"Recognised without {missing}. {self._tesseract.way_out()}")
         return tuple(found)
 
+    def _page(self, image: Image.Image, number: int, engine: Tesseract) -> Recognised:
+        picture = prepared(image)
+        tokens, languages = self._read(picture, number, engine)
+        if _is_poor(tokens):
+            quarters = quarters_to_upright(picture.image, self._time_left())
+            if quarters:
+                turned = prepared(image, quarters)
+                again, spoken = self._read(turned, number, engine)
+                if _trust(again) > _trust(tokens):
+                    picture, tokens, languages = turned, again, spoken
+        rest, ink = without(picture.image, [token.pixels for token in tokens])
+        scattered: list[Token] = []
+        if _MUCH_INK <= ink <= _MOST_INK:
+            left = replace(picture, image=rest)
+            seen = self._tokens(left, number, languages, _SCATTERED, _LEAST_OF_THE_REST)
+            scattered = [token for token in seen if sum(map(str.isalnum, token.text)) > 1]
+        every = [*tokens, *scattered]
+        if not every:
+            return Recognised((), None)
+        blocks = inserted(list(blocks_of(tokens)), list(blocks_of(scattered)))
+        mean = math.fsum(token.confidence for token in every) / len(every)
+        return Recognised(tuple(blocks), round(mean, 4))
+
+    def _read(self, picture: Prepared, number: int, engine: Tesseract) -> tuple[list[Token], str]:
+        """(words, Tesseract's codes of the languages that they were read in)."""
+        languages = self._language or engine.first
+        tokens = self._tokens(picture, number, languages)
+        text = " ".join(token.text for token in tokens)
+        if sum(map(str.isalpha, text)) < _ENOUGH_LETTERS:
+            return tokens, languages
+        spoken = engine.code(detect(text))
+        if spoken == languages or (spoken is None and languages == engine.languages):
+            self._language = spoken
+            return tokens, languages
+        again = self._tokens(picture, number, spoken or engine.languages)
+        if _trust(again) < _trust(tokens):
+            return tokens, languages
+        self._language = spoken
+        return again, spoken or engine.languages
+
+    def _tokens(
+        self,
+        picture: Prepared,
+        number: int,
+        languages: str,
+        mode: int = _BLOCKS,
+        least: float = _LEAST_CONFIDENCE,
+    ) -> list[Token]:
+        left = self._time_left()
+        seen = sighted(picture.image, languages, dpi=self.dpi, mode=mode, timeout_s=left)
+        return [
+            _token(item, text, picture, number)
+            for item in seen
+            if item.confidence >= least and (text := one_line(item.text))
+        ]
+
+    def _time_left(self) -> float:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise _NoTime
+        return min(_PAGE_TIMEOUT_S, left)
+
     def _reason(self) -> str:
         if self._tesseract is None:
             return "recognition is off. Set SOVEREIGN_RAG_PARSE__OCR to true."
@@ -85,78 +163,19 @@ class Recogniser:
         return "recognition took too long. Raise SOVEREIGN_RAG_PARSE__TIMEOUT_S."
 
 
+def _token(item: Sighted, text: str, picture: Prepared, number: int) -> Token:
+    box = Box(number, *picture.on_page(*item.pixels))
+    return Token((item.block, item.paragraph), item.line, text, item.confidence, box, item.pixels)
+
+
+def _is_poor(tokens: list[Token]) -> bool:
+    return len(tokens) < _FEW_WORDS or _trust(tokens) < _POOR * len(tokens)
+
+
+def _trust(tokens: list[Token]) -> float:
+    return math.fsum(token.confidence for token in tokens)
+
+
 def _pages(numbers: list[int]) -> str:
     shown = ", ".join(map(str, numbers[:10])) + (", ..." if len(numbers) > 10 else "")
     return f"Page {shown}" if len(numbers) == 1 else f"{len(numbers)} pages ({shown})"
-
-
-def _tokens(
-    image: Image.Image, number: int, languages: str, dpi: int, time_left_s: float
-) -> Iterable[_Token]:
-    grey = image.convert("L")
-    if max(grey.size) < _SMALL_PIXELS:
-        grey = grey.resize((grey.width * 2, grey.height * 2), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    grey.save(buffer, "PNG", compress_level=1)
-    done = subprocess.run(
-        ["tesseract", "stdin", "stdout", "-l", languages, "--dpi", str(dpi), "--psm", "3", "tsv"],
-        input=buffer.getvalue(),
-        capture_output=True,
-        timeout=min(_PAGE_TIMEOUT_S, time_left_s),
-        check=True,
-    )
-    # Columns: level page block paragraph line word left top width height confidence text
-    for line in done.stdout.decode("utf-8", "replace").splitlines()[1:]:
-        cells = line.split("\t")
-        if len(cells) < 12 or cells[0] != "5" or float(cells[10]) < _LEAST_CONFIDENCE:
-            continue
-        text = one_line(cells[11])
-        if not text:
-            continue
-        left, top, width, height = map(int, cells[6:10])
-        box = Box(
-            page=number,
-            left=left / grey.width,
-            top=top / grey.height,
-            right=min(1.0, (left + width) / grey.width),
-            bottom=min(1.0, (top + height) / grey.height),
-        )
-        place = int(cells[2]), int(cells[3])
-        yield _Token(place, int(cells[4]), text, float(cells[10]) / 100, box)
-
-
-def _recognised(tokens: list[_Token]) -> Recognised:
-    paragraphs: dict[tuple[int, int], list[_Token]] = {}
-    for token in tokens:
-        paragraphs.setdefault(token.place, []).append(token)
-    blocks = tuple(_paragraph(group) for group in paragraphs.values())
-    if not tokens:
-        return Recognised((), None)
-    mean = math.fsum(token.confidence for token in tokens) / len(tokens)
-    return Recognised(blocks, round(mean, 4))
-
-
-def _paragraph(tokens: list[_Token]) -> Block:
-    """Words joined by spaces; a word that was broken at a line's end is put together again."""
-    text = ""
-    words: list[Word] = []
-    last_line = tokens[0].line
-    for token in tokens:
-        broken = token.line != last_line and text.endswith("-")
-        if broken and is_broken(text[:-1], token.text):
-            text = text[:-1]
-            before = words[-1]
-            words[-1] = Word(before.start, len(text), before.box)
-        elif text:
-            text += " "
-        words.append(Word(len(text), len(text) + len(token.text), token.box))
-        text += token.text
-        last_line = token.line
-    box = Box(
-        page=tokens[0].box.page,
-        left=min(t.box.left for t in tokens),
-        top=min(t.box.top for t in tokens),
-        right=max(t.box.right for t in tokens),
-        bottom=max(t.box.bottom for t in tokens),
-    )
-    return Block(ElementKind.PARAGRAPH, text, words=tuple(words), box=box)

@@ -1,35 +1,34 @@
-"""Office Open XML before its libraries read it: what they would pass over is put in their way."""
+"""What is common to office files: safe XML, and the properties that a document says of itself."""
 
-import re
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import olefile  # type: ignore[import-untyped]  # the package has no types
 from lxml import etree
 
-_STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/([A-Za-z]+)/")
-_MACRO_MAIN = re.compile(
-    rb"application/vnd\.(ms-word|ms-powerpoint|openxmlformats-officedocument)"
-    rb"\.(document|template|presentation|slideshow|wordprocessingml\.template"
-    rb"|presentationml\.(?:template|slideshow))\.?(macroEnabled\.)?(macroEnabledTemplate\.)?main\+xml"
-)
-_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-_MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
-_UNWRAPPED = frozenset(
-    {_W + n for n in ("ins", "moveTo", "smartTag", "customXml", "fldSimple", "bdo", "dir")}
-    | {_W + "sdtContent", _W + "sdt"}
-)
-_DROPPED = frozenset(_W + n for n in ("moveFrom", "del", "sdtPr", "sdtEndPr", "customXmlPr"))
 _CORE = {
     "title": "title",
     "creator": "author",
     "subject": "subject",
     "keywords": "keywords",
+    "keyword": "keywords",
     "description": "description",
+    "language": "language",
     "created": "created",
+    "creation-date": "created",
     "modified": "modified",
-    "date": "created",
+    "date": "modified",
     "initial-creator": "author",
+}
+_DATES = {"created", "modified"}
+_OLE = {
+    "title": "title",
+    "author": "author",
+    "subject": "subject",
+    "keywords": "keywords",
+    "comments": "description",
+    "create_time": "created",
+    "last_saved_time": "modified",
 }
 
 
@@ -44,110 +43,39 @@ def properties(path: Path, member: str) -> dict[str, str]:
     try:
         with zipfile.ZipFile(path) as archive:
             root = parse_xml(archive.read(member))
-    except (KeyError, zipfile.BadZipFile, etree.XMLSyntaxError):
+    except (KeyError, zipfile.BadZipFile, etree.XMLSyntaxError, OSError):
         return {}
     found: dict[str, str] = {}
     for node in root.iter():
         if not isinstance(node.tag, str) or not node.text:
             continue
         name = _CORE.get(etree.QName(node).localname)
-        if name and name not in found:
-            found[name] = node.text.split("T")[0] if name in {"created", "modified"} else node.text
+        if name == "author" and etree.QName(node).localname == "initial-creator":
+            found[name] = node.text  # who wrote it first, rather than who saved it last
+        elif name == "keywords" and name in found:
+            found[name] += f", {node.text}"
+        elif name and name not in found:
+            found[name] = node.text.split("T")[0] if name in _DATES else node.text
     return found
 
 
-def rewritten(path: Path, changes: Mapping[str, Callable[[bytes], bytes]]) -> Path:
-    """A copy in which ISO "strict" and macro-enabled files look like what the libraries know.
-
-    Args:
-        changes: By the name of a member, what is done to its bytes besides.
-    """
-    target = path.with_name("rewritten")
-    with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w") as copy:
-        for member in dict.fromkeys(source.namelist()):
-            if member.endswith("/"):
-                continue
-            data = source.read(member)
-            if member.endswith((".xml", ".rels")):
-                data = _STRICT.sub(_transitional, data)
-            if member == "[Content_Types].xml":
-                data = _MACRO_MAIN.sub(_plain_main, data)
-            if member in changes:
-                data = changes[member](data)
-            copy.writestr(member, data)
-    return target
+def ole_properties(container: olefile.OleFileIO) -> dict[str, str]:
+    """The same of an old Office file."""
+    facts = container.get_metadata()
+    page = getattr(facts, "codepage", None)
+    encoding = f"cp{page}" if isinstance(page, int) and 0 < page < 65_000 else "utf-8"
+    found: dict[str, str] = {}
+    for name, ours in _OLE.items():
+        value: object = getattr(facts, name, None)
+        said = _decoded(value, encoding) if isinstance(value, bytes) else str(value or "")
+        said = said.strip("\0 ")
+        if said:
+            found[ours] = said.split(" ")[0] if ours in _DATES else said
+    return found
 
 
-def _transitional(match: re.Match[bytes]) -> bytes:
-    return b"http://schemas.openxmlformats.org/" + match.group(1) + b"/2006/"
-
-
-def _plain_main(match: re.Match[bytes]) -> bytes:
-    kind = match.group(2)
-    word = b"wordprocessing" in kind or kind == b"document" or match.group(1) == b"ms-word"
-    family = b"wordprocessingml.document" if word else b"presentationml.presentation"
-    return b"application/vnd.openxmlformats-officedocument." + family + b".main+xml"
-
-
-def plain_word(data: bytes) -> bytes:
-    """document.xml with insertions, content controls and text boxes where python-docx sees them.
-
-    python-docx reads paragraphs and tables that stand directly in the body, and runs directly in
-    a paragraph; forms, tracked changes and shapes put a layer in between.
-    """
-    root = parse_xml(data)
-    for choice in list(root.iter(_MC + "AlternateContent")):
-        for fallback in choice.findall(_MC + "Fallback"):
-            choice.remove(fallback)  # says the same again for old programs
-    for node in list(root.iter(_DROPPED)):
-        _remove(node)
-    for node in list(root.iter(_UNWRAPPED)):
-        _unwrap(node)
-    for content in list(root.iter(_W + "txbxContent")):
-        _lift(content, _W + "p")
-    for content in list(root.iter(_W + "rubyBase")):  # text with its pronunciation above it
-        _lift(content, _W + "r")
-    plain: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
-    return plain
-
-
-def footnotes(path: Path) -> Iterator[str]:
-    """The texts of footnotes and endnotes, in order."""
-    with zipfile.ZipFile(path) as archive:
-        for member in ("word/footnotes.xml", "word/endnotes.xml"):
-            if member not in archive.namelist():
-                continue
-            for note in parse_xml(archive.read(member)):
-                if note.get(_W + "type") in {"separator", "continuationSeparator"}:
-                    continue
-                text = "".join(
-                    part.text or "" if part.tag == _W + "t" else " "
-                    for part in note.iter(_W + "t", _W + "tab", _W + "br", _W + "p")
-                )
-                if text.strip():
-                    yield text
-
-
-def _remove(node: etree._Element) -> None:
-    parent = node.getparent()
-    if parent is not None:
-        parent.remove(node)
-
-
-def _unwrap(node: etree._Element) -> None:
-    parent = node.getparent()
-    if parent is None:
-        return
-    at = parent.index(node)
-    for offset, inner in enumerate(list(node)):
-        parent.insert(at + offset, inner)
-    parent.remove(node)
-
-
-def _lift(content: etree._Element, tag: str) -> None:
-    """Put what is inside `content` behind the paragraph or run (`tag`) that it is anchored in."""
-    anchor = next((a for a in content.iterancestors(tag)), None)
-    if anchor is None:
-        return
-    for inner in reversed(list(content)):
-        anchor.addnext(inner)
+def _decoded(value: bytes, encoding: str) -> str:
+    try:
+        return value.decode(encoding, "replace")
+    except LookupError:
+        return value.decode("cp1252", "replace")

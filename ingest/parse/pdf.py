@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,22 +11,27 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image
 
-from ingest.parse.draft import Block, Draft, Page
+from ingest.parse.draft import Block, Draft, Page, block
+from ingest.parse.inner import EMBEDDED, with_inner
 from ingest.parse.job import Job
 from ingest.parse.ocr import Recogniser
 from ingest.parse.pdf_characters import PageCharacters
-from ingest.parse.pdf_file import opened_pdf
+from ingest.parse.pdf_file import opened_pdf, prepared_password
 from ingest.parse.pdf_headings import ranked
 from ingest.parse.pdf_layout import PageLayout, Region, page_layouts
+from ingest.parse.pdf_notes import attached_files, note_blocks
 from ingest.parse.pdf_order import in_order
 from ingest.parse.pdf_words import placed
 from ingest.parse.text import canonical, squashed
 from sovereign_rag.domain import ElementKind
 from sovereign_rag.errors import DocumentError
+from sovereign_rag.language import detect
 
 _WORD = re.compile(r"\w+")
 _LOST_WORDS = 5  # more than this many, and than this share, are missing: the lines are added
 _LOST_SHARE = 0.02
+_LOST_SHARE_OF_FEW = 0.1  # more than this share of a page of few words
+_LANGUAGE_SAMPLE = 4_000  # characters
 _FEW_CHARACTERS = 20  # a page with fewer letters is looked at as an image
 _UNREADABLE_SHARE = 0.3  # of characters that a font without an encoding gives
 _MAX_OCR_PIXELS = 40_000_000
@@ -63,9 +68,8 @@ def read_pdf(path: Path, job: Job) -> Draft:
                 f"The PDF has {len(document)} pages, the limit is {job.max_pages}. Split it, or "
                 "raise SOVEREIGN_RAG_PARSE__MAX_PAGES.",
             )
-        layouts, warnings = page_layouts(named, job.password)
-        layouts = {number: in_order(layout) for number, layout in ranked(layouts).items()}
-        recogniser = Recogniser(job)
+        layouts, warnings = _layouts(named, job.password)
+        recogniser = Recogniser(job, _language(layouts))
         pages: list[Page] = []
         notes = list(warnings)
         for number in range(1, len(document) + 1):
@@ -76,12 +80,38 @@ def read_pdf(path: Path, job: Job) -> Draft:
                 pages.append(Page(number, ()))
                 continue
             pages.append(_page(page, number, layouts.get(number), recogniser))
-        return Draft(
+        draft = Draft(
             tuple(pages),
             paged=True,
             properties=_properties(document),
             warnings=(*notes, *recogniser.warnings),
         )
+        draft = with_inner(draft, attached_files(document), job, path.parent, label=EMBEDDED)
+        return replace(draft, warnings=(*draft.warnings, *_nothing_seen(draft)))
+
+
+def _nothing_seen(draft: Draft) -> tuple[str, ...]:
+    if any(page.blocks for page in draft.pages):
+        return ()
+    return ("Its pages are empty, damaged, or pictures without words that could be recognised.",)
+
+
+def _layouts(path: Path, password: str | None) -> tuple[dict[int, PageLayout], tuple[str, ...]]:
+    layouts, warnings = page_layouts(path, password)
+    if not layouts and password:
+        layouts, warnings = page_layouts(path, prepared_password(password))
+    return {number: in_order(layout) for number, layout in ranked(layouts).items()}, warnings
+
+
+def _language(layouts: Mapping[int, PageLayout]) -> str | None:
+    """The language of the pages that have text, for recognising those that have none."""
+    regions = (region.text for layout in layouts.values() for region in layout.regions)
+    sample = ""
+    for text in regions:
+        sample += f"{text}\n"
+        if len(sample) > _LANGUAGE_SAMPLE:
+            break
+    return detect(sample) if len(squashed(sample)) > _LANGUAGE_SAMPLE // 20 else None
 
 
 def _page(
@@ -89,30 +119,33 @@ def _page(
 ) -> Page:
     characters = PageCharacters(page, number)
     width, height = page.get_size()
-    regions = layout.regions if layout else ()
-    regions = (*regions, *_missing(characters.text, regions))
+    blocks = list(_blocks(layout.regions if layout else (), characters))
+    blocks += _blocks(_missing(characters.text, blocks), characters)
     label = layout.label if layout else None
     shown = Page(number, (), label, width, height)
     if _needs_recognition(page, characters.text):
         found = recogniser.page(_picture(page, recogniser.dpi), number)
-        if found and _letters(found.blocks) > _letters(regions):
-            return replace(shown, blocks=found.blocks, ocr_confidence=found.confidence)
-    return replace(shown, blocks=tuple(_blocks(regions, characters)))
+        if found and _letters(found.blocks) > _letters(blocks):
+            blocks = list(found.blocks)
+            shown = replace(shown, ocr_confidence=found.confidence)
+    blocks += note_blocks(page, " ".join(item.text for item in blocks))
+    hidden = block(ElementKind.HIDDEN, characters.hidden)
+    return replace(shown, blocks=(*blocks, hidden) if hidden else tuple(blocks))
 
 
-def _blocks(regions: Sequence[Region], characters: PageCharacters) -> Iterator[Block]:
+def _blocks(regions: Iterable[Region], characters: PageCharacters) -> Iterator[Block]:
     for region in regions:
         text, words = placed(region.text, region.box, characters)
-        if text.strip():
+        if text.strip(" |\n"):
             yield Block(region.kind, text, region.level, words, region.box)
 
 
-def _missing(text: str, regions: Sequence[Region]) -> Iterator[Region]:
+def _missing(text: str, blocks: Sequence[Block]) -> Iterator[Region]:
     """Lines of the page that the layout left out; the layout engine drops cells now and then.
 
     Compared by words, and by bare letters where the layout joined what was broken.
     """
-    there = " ".join(region.text for region in regions)
+    there = " ".join(item.text for item in blocks)
     wanted = Counter(_WORD.findall(text.lower()))
     bare = squashed(there)
     missing = wanted - Counter(_WORD.findall(there.lower()))
@@ -120,8 +153,8 @@ def _missing(text: str, regions: Sequence[Region]) -> Iterator[Region]:
         count for word, count in missing.items() if len(word) > 1 and squashed(word) not in bare
     )
     total = wanted.total()
-    enough = lost > _LOST_WORDS and lost > _LOST_SHARE * total
-    if not enough and (regions or not total):
+    many = lost > _LOST_WORDS and lost > _LOST_SHARE * total
+    if not many and lost <= _LOST_SHARE_OF_FEW * total and (blocks or not total):
         return
     lines = [line for line in text.splitlines() if (key := squashed(line)) and key not in bare]
     found = canonical("\n".join(lines))
@@ -138,7 +171,7 @@ def _needs_recognition(page: pypdfium2.PdfPage, text: str) -> bool:
     return any(True for _, _ in zip(objects, range(_MOST_OBJECTS), strict=False))
 
 
-def _letters(blocks: Sequence[Block] | Sequence[Region]) -> int:
+def _letters(blocks: Sequence[Block]) -> int:
     return sum(len(squashed(item.text)) for item in blocks)
 
 

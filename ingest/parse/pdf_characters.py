@@ -8,6 +8,7 @@ from functools import lru_cache
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from ingest.parse.pdf_hidden import hidden_characters, hidden_text
 from sovereign_rag.domain import Box
 
 BREAKS = frozenset("\r\n\x02\ufffe")
@@ -38,7 +39,10 @@ def reduced(text: str) -> tuple[str, list[int]]:
 
 
 class PageCharacters:
-    """`text` is what PDFium has; `origin[i]` the index in it of the i-th bare letter."""
+    """`text` is what PDFium has, blanks in the place of what is not seen; `hidden` is that text.
+
+    `origin[i]` is the index in `text` of the i-th bare letter.
+    """
 
     def __init__(self, page: pypdfium2.PdfPage, number: int) -> None:
         self._page = page
@@ -47,7 +51,11 @@ class PageCharacters:
         raw = self._textpage.raw
         count = max(0, pdfium.FPDFText_CountChars(raw))
         codes = (pdfium.FPDFText_GetUnicode(raw, index) for index in range(count))
-        self.text = "".join(map(chr, codes))
+        every = "".join(map(chr, codes))
+        unseen = hidden_characters(page, raw, every)
+        self.hidden = hidden_text(every, unseen) if unseen else ""
+        self.text = "".join(" " if i in unseen else c for i, c in enumerate(every))
+        self._hidden_words = frozenset(reduced(word)[0] for word in self.hidden.split())
         self._letters, self.origin = reduced(self.text)
         self._used = bytearray(len(self._letters))
         self._rectangle = pdfium.FS_RECTF()
@@ -72,6 +80,10 @@ class PageCharacters:
         if at is not None:
             self._used[at : at + len(key)] = b"\1" * len(key)
         return at
+
+    def hides(self, key: str) -> bool:
+        """Whether a word in bare letters, not found on the page, is among what is not seen."""
+        return key in self._hidden_words
 
     def inside(self, region: Box) -> Iterator[int]:
         """Indices of the characters that stand in a box, line ends between them included."""

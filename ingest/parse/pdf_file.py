@@ -1,5 +1,7 @@
 """Opening a PDF."""
 
+import stringprep
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +19,7 @@ def opened_pdf(path: Path, password: str | None) -> Iterator[pypdfium2.PdfDocume
         DocumentError: "encrypted" or "broken".
     """
     try:
-        document = pypdfium2.PdfDocument(path, password=password)
+        document = _opened(path, password)
     except pypdfium2.PdfiumError as error:
         if "assword" in str(error):
             hint = (
@@ -32,9 +34,33 @@ def opened_pdf(path: Path, password: str | None) -> Iterator[pypdfium2.PdfDocume
     try:
         if len(document) == 0:
             raise _broken()
+        document.init_forms()  # before any page is opened; no more than fields is read
         yield document
     finally:
         document.close()
+
+
+def _opened(path: Path, password: str | None) -> pypdfium2.PdfDocument:
+    """With the password as it is typed, or as PDF 2.0 wants it prepared: accents composed,
+    look-alikes folded, what is not seen left out (RFC 4013, "SASLprep").
+    """
+    try:
+        return pypdfium2.PdfDocument(path, password=password)
+    except pypdfium2.PdfiumError:
+        plain = prepared_password(password or "")
+        if plain == (password or ""):
+            raise
+        return pypdfium2.PdfDocument(path, password=plain)
+
+
+def prepared_password(password: str) -> str:
+    """A password in the form that RFC 4013 gives it, but for its prohibitions."""
+    kept = (
+        " " if stringprep.in_table_c12(character) else character
+        for character in password
+        if not stringprep.in_table_b1(character)
+    )
+    return unicodedata.normalize("NFKC", "".join(kept))
 
 
 def _broken() -> DocumentError:

@@ -18,6 +18,7 @@ from sovereign_rag.domain import Box, Word
 
 _TOKEN = re.compile(r"\S+")
 _SEPARATOR = re.compile(r"( \| |\n)")
+_FORMULA = frozenset("${}\\^")
 _MARKS = re.compile(r"[*~`_\\]+")
 _CONTEXT_WORDS = 4
 _MOST_ATTACHED = 4  # signs before or after a word that belong to it: ("...
@@ -63,13 +64,17 @@ def placed(text: str, region: Box | None, page: PageCharacters) -> tuple[str, tu
 def _rewritten(
     segment: str, region: Box | None, page: PageCharacters
 ) -> tuple[list[_Letter], float]:
-    """(letters, share of words that were not found) of a stretch without separators."""
+    """(letters, share of words that were not found) of a stretch without separators.
+
+    A formula that the layout engine wrote in TeX counts as all the words.
+    """
     tokens = [_Token(t, *reduced(t)) for t in _TOKEN.findall(segment)]
     worded = [token for token in tokens if token.key]
     letters: list[_Letter] = []
     signs: list[str] = []
     end: int | None = None  # of the last word, among the page's bare letters
     lost = seen = 0
+    formula = False
     for token in tokens:
         if not token.key:
             signs.append(token.text)
@@ -85,8 +90,11 @@ def _rewritten(
             letters.append((" ", -1))
             letters += _attached_before(page, at)
         signs = []
-        if at is None:
+        if at is None and page.hides(token.key):
+            end = None
+        elif at is None:
             lost += 1
+            formula = formula or not _FORMULA.isdisjoint(token.text)
             letters += ((c, -1) for c in _MARKS.sub("", token.text))
             end = None
         else:
@@ -94,7 +102,7 @@ def _rewritten(
             end = at + len(token.key)
     letters += _attached_after(page, end)
     letters += _synthetic(signs, page)
-    return letters, lost / max(1, len(worded))
+    return letters, 1.0 if formula else lost / max(1, len(worded))
 
 
 def _gap(page: PageCharacters, at: int) -> Iterator[_Letter]:

@@ -8,20 +8,21 @@ from ingest import detect
 from ingest.parse.convert import via_office
 from ingest.parse.docx import read_docx
 from ingest.parse.draft import Reader
+from ingest.parse.epub import read_epub
 from ingest.parse.images import read_image
-from ingest.parse.mail import read_eml, read_msg
+from ingest.parse.mail import read_eml, read_mbox
 from ingest.parse.markup import (
-    read_epub,
     read_html,
     read_markdown,
-    read_odt,
     read_org,
     read_rst,
-    read_rtf,
 )
+from ingest.parse.odf import read_odp, read_odt
+from ingest.parse.outlook import read_msg
 from ingest.parse.pdf import read_pdf
 from ingest.parse.plain import read_text, read_xml
 from ingest.parse.pptx import read_pptx
+from ingest.parse.rtf import read_rtf
 from ingest.parse.tables import read_csv, read_workbook
 from sovereign_rag.errors import DocumentError
 
@@ -32,7 +33,7 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         detect.DOC: via_office("docx", read_docx),
         detect.PPTX: read_pptx,
         detect.PPT: via_office("pptx", read_pptx),
-        detect.ODP: via_office("pptx", read_pptx),
+        detect.ODP: read_odp,
         detect.XLSX: read_workbook,
         detect.XLSB: read_workbook,
         detect.XLS: read_workbook,
@@ -49,6 +50,7 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         detect.CSV: read_csv,
         detect.TSV: read_csv,
         detect.EML: read_eml,
+        detect.MBOX: read_mbox,
         detect.MSG: read_msg,
         **dict.fromkeys(detect.IMAGES, read_image),
     }
@@ -58,6 +60,12 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
 def reader_of(media_type: str) -> Reader:
     """The reader of a media type. Raises DocumentError "unsupported"."""
     reader = READERS.get(media_type)
+    if media_type == detect.ZIP:
+        raise DocumentError(
+            "unsupported",
+            "A ZIP file is no document: its files are unpacked by ingestion, each becomes a "
+            "document of its own. Ingest the folder or the archive, not this part of it.",
+        )
     if reader is None:
         raise DocumentError(
             "unsupported",

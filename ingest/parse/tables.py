@@ -9,6 +9,7 @@ from pathlib import Path
 
 from python_calamine import (
     CalamineError,
+    CalamineSheet,
     CalamineWorkbook,
     PasswordError,
     SheetTypeEnum,
@@ -16,9 +17,11 @@ from python_calamine import (
 )
 
 from ingest.parse.draft import Block, Draft, Page, block, unpaged
+from ingest.parse.inner import EMBEDDED, with_inner
 from ingest.parse.job import Job
-from ingest.parse.ooxml import properties
 from ingest.parse.text import decode, one_line
+from ingest.parse.workbook import beside_cells
+from ingest.parse.workbook_parts import SheetParts
 from sovereign_rag.domain import ElementKind
 from sovereign_rag.errors import DocumentError
 
@@ -30,13 +33,14 @@ Cell = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
 
 
 def read_workbook(path: Path, job: Job) -> Draft:
-    """The `Reader` of XLSX, XLSB, XLS and ODS: a sheet is a page; hidden ones are kept apart.
+    """The `Reader` of XLSX, XLSB, XLS and ODS: a sheet is a page.
+
+    Cells show their saved values; formulas are not computed. Hidden sheets, rows and columns are
+    kept apart. Headers, footers, text boxes, charts and comments follow the cells.
 
     Raises:
         DocumentError: "encrypted" or "broken".
     """
-    del job
-    pages = []
     try:
         workbook = CalamineWorkbook.from_path(str(path))
     except PasswordError as error:
@@ -48,24 +52,53 @@ def read_workbook(path: Path, job: Job) -> Draft:
         raise DocumentError(
             "broken", f"The workbook is damaged ({error}). Save it anew in the spreadsheet program."
         ) from error
-    warnings = []
+    beside = beside_cells(path)
+    pages, warnings = [], []
     for number, sheet in enumerate(workbook.sheets_metadata, start=1):
-        blocks: Iterable[Block] = ()
-        if sheet.typ == SheetTypeEnum.WorkSheet:
+        parts = beside.of(number - 1)
+        blocks: list[Block] = []
+        if sheet.typ == SheetTypeEnum.WorkSheet and beside.is_sparse(number - 1):
+            rows = beside.sparse_rows(number - 1)
+            blocks = [b for row in rows if (b := block(ElementKind.PARAGRAPH, _line(row)))]
+            warnings.append(
+                f"The cells of the sheet {sheet.name!r} lie too far apart for a table: they were "
+                "read row by row, dates as numbers."
+            )
+        elif sheet.typ == SheetTypeEnum.WorkSheet:
             try:
-                rows = workbook.get_sheet_by_name(sheet.name).iter_rows()
-                blocks = list(_regions([_text(cell) for cell in row] for row in rows))
+                blocks = _sheet(workbook.get_sheet_by_name(sheet.name), parts)
             except CalamineError as error:
                 warnings.append(f"The sheet {sheet.name!r} was not read: {error}.")
+        blocks += parts.blocks
         if sheet.visible != SheetVisibleEnum.Visible:
             blocks = [Block(ElementKind.HIDDEN, item.text) for item in blocks]
         pages.append(Page(number, tuple(blocks), sheet.name))
-    return Draft(
+    draft = Draft(
         tuple(pages),
         paged=True,
-        properties=properties(path, "docProps/core.xml") or properties(path, "meta.xml"),
+        properties=beside.properties,
         warnings=tuple(warnings),
     )
+    return with_inner(draft, beside.inner, job, path.parent, label=EMBEDDED)
+
+
+def _sheet(sheet: CalamineSheet, parts: SheetParts) -> list[Block]:
+    first = sheet.start[1] if sheet.start else 0
+    shown: list[list[str]] = []
+    hidden: list[str] = []
+    for number, row in enumerate(sheet.iter_rows()):
+        cells = [_text(cell) for cell in row]
+        if number in parts.hidden_rows:
+            hidden.append(_line([cell for cell in cells if cell]))
+            cells = []
+        elif parts.hidden_columns:
+            unseen = [c for k, c in enumerate(cells, first) if k in parts.hidden_columns and c]
+            hidden.append(_line(unseen))
+            cells = [c for k, c in enumerate(cells, first) if k not in parts.hidden_columns]
+        shown.append(cells)
+    blocks = list(_regions(shown))
+    apart = block(ElementKind.HIDDEN, "\n".join(line for line in hidden if line))
+    return [*blocks, apart] if apart is not None else blocks
 
 
 def read_csv(path: Path, job: Job) -> Draft:

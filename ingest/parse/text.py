@@ -3,9 +3,8 @@
 import re
 import unicodedata
 
-from charset_normalizer import from_bytes
-
 from ingest.detect import wide_encoding
+from ingest.parse.encodings import guessed
 from sovereign_rag.errors import DocumentError
 
 _LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
@@ -15,9 +14,8 @@ _SPACE_AT_LINE_START = re.compile(r"(?<=\n) +")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _FIRST_WORD = re.compile(r"[a-zà-öø-ÿœß]+")
 _CONJUNCTIONS = frozenset(("und", "oder", "bzw", "sowie", "et", "ou", "and", "or", "y", "o", "e"))
+_INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\U000e0000-\U000e007f]")
 _NO_TEXT = {"Cc", "Cn", "Co", "Cs"}
-_DETECTABLE = ["utf_8", "cp1252", "iso8859_15", "cp850", "mac_roman", "utf_16"]
-_DETECT_BYTES = 200_000
 
 
 class _Dropped(dict[int, int | str | None]):
@@ -58,6 +56,14 @@ def canonical(text: str, *, keep_indent: bool = False) -> str:
         text = _SPACE_AT_LINE_START.sub("", _SPACES.sub(" ", text))
     text = _BLANK_LINES.sub("\n\n", _SPACE_AT_LINE_END.sub("", text))
     return text.strip("\n") if keep_indent else text.strip()
+
+
+def invisible_characters(text: str) -> int:
+    """How many characters of a raw text nobody sees and writing seldom needs.
+
+    Soft hyphens and a byte order mark are usual; joiners hold emoji and some scripts together.
+    """
+    return len(_INVISIBLE.findall(text))
 
 
 def one_line(text: str) -> str:
@@ -109,5 +115,4 @@ def _decode(data: bytes, declared: str | None) -> str:
             return data.decode(declared)
         except (LookupError, UnicodeDecodeError):
             pass
-    best = from_bytes(data[:_DETECT_BYTES], cp_isolation=_DETECTABLE).best()
-    return data.decode(best.encoding if best else "cp1252", "replace")
+    return data.decode(guessed(data), "replace")

@@ -1,6 +1,7 @@
 """The pool of parsing processes: a hostile document costs one failed document."""
 
 import hashlib
+import logging
 import os
 import shutil
 import threading
@@ -10,6 +11,7 @@ from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any, Literal
 
 import orjson
 
@@ -24,10 +26,19 @@ from sovereign_rag.domain import ParsedDocument
 from sovereign_rag.errors import DocumentError, NoText, ParserUnavailable
 from sovereign_rag.settings import ParseSettings
 
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 """Raised whenever our own reading of a format changes what text comes out."""
 
-_ENGINES = ("unstructured", "liteparse", "pypdfium2", "python-calamine", "lxml", "pypandoc_binary")
+_log = logging.getLogger(__name__)
+_ENGINES = (
+    "unstructured",
+    "liteparse",
+    "pypdfium2",
+    "python-calamine",
+    "lxml",
+    "pypandoc_binary",
+    "pi-heif",
+)
 _MAX_RESULT_BYTES = 256 << 20
 _MAX_IMAGE_BYTES = 64 << 20
 _MAX_MESSAGE = 500
@@ -53,6 +64,7 @@ class ParserPool:
         self._places = threading.BoundedSemaphore(settings.workers or os.cpu_count() or 1)
         self._lock = threading.Lock()
         self._zygote: ZygoteProcess | None = None
+        self._told = False
         self._ids = iter(range(1, 1 << 62))
 
     def parse(
@@ -62,6 +74,7 @@ class ParserPool:
         name: str,
         media_type: str | None = None,
         password: str | None = None,
+        cancel: threading.Event | None = None,
     ) -> ParsedDocument:
         """Read a file.
 
@@ -70,19 +83,20 @@ class ParserPool:
             name: The file name as a person knows it; a hint to the format.
             media_type: What it is; unset: found from its bytes.
             password: Opens an encrypted PDF or Office file.
+            cancel: Once it is set, the process that reads the file is killed.
 
         Raises:
             DocumentError: This document can't be read. Its `reason` is one of bomb, broken,
-                crashed, empty, encrypted, memory, timeout, too_large, unreadable, unsupported; its
-                message is for an admin.
+                cancelled, crashed, empty, encrypted, memory, timeout, too_large, unreadable,
+                unsupported; its message is for an admin.
             NoText: Pages were read and no text was on them.
             ParserUnavailable: The parsing process can't be started, or a protection is missing
                 while `settings.sandbox` is "required".
         """
         job = self._job("parse", name=name, media_type=media_type, password=password)
-        with self._done(job, path) as (_, result):
+        with self._done(job, path, cancel) as (_, result):
             try:
-                return validated(decode_parsed(result["parsed"]))  # type: ignore[arg-type]
+                return validated(decode_parsed(_mapping(result["parsed"])))
             except (ValueError, KeyError, TypeError) as error:
                 raise DocumentError(
                     "crashed",
@@ -137,7 +151,7 @@ class ParserPool:
             ParserUnavailable: The process can't be started.
         """
         with self._done(self._job("probe"), None) as (_, result):
-            found = Protections(**result["protections"])  # type: ignore[arg-type]
+            found = Protections(**_mapping(result["protections"]))
             return replace(found, network_denied=found.network_denied and not result["network"])
 
     def close(self) -> None:
@@ -154,12 +168,22 @@ class ParserPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _job(self, task: str, **rest: object) -> Job:
+    def _job(
+        self,
+        task: Literal["parse", "render", "probe"],
+        *,
+        name: str = "",
+        media_type: str | None = None,
+        password: str | None = None,
+    ) -> Job:
         limits = self._settings
         return Job(
             id=0,
-            task=task,  # type: ignore[arg-type]
+            task=task,
             scratch="",
+            name=name,
+            media_type=media_type,
+            password=password,
             timeout_s=limits.timeout_s,
             memory_mib=limits.memory_mib,
             max_pages=limits.max_pages,
@@ -167,11 +191,12 @@ class ParserPool:
             ocr_languages=limits.ocr_languages,
             ocr_dpi=limits.ocr_dpi,
             sandbox_required=limits.sandbox == "required",
-            **rest,  # type: ignore[arg-type]
         )
 
     @contextmanager
-    def _done(self, job: Job, path: Path | None) -> Iterator[tuple[Path, dict[str, object]]]:
+    def _done(
+        self, job: Job, path: Path | None, cancel: threading.Event | None = None
+    ) -> Iterator[tuple[Path, dict[str, object]]]:
         """Run a job; yields its scratch folder and its result, and removes the folder."""
         with self._places:
             for attempt in range(1, _TRIES + 1):
@@ -180,8 +205,16 @@ class ParserPool:
                     if path is not None:
                         self._copy_in(path, scratch / INPUT_NAME, job.name)
                     numbered = replace(job, id=self._next_id(), scratch=str(scratch))
-                    outcome = self._running().run(numbered)
-                    yield scratch, _result(numbered, outcome, scratch)
+                    outcome = self._running().run(numbered, cancel)
+                    if cancel is not None and cancel.is_set():
+                        raise DocumentError(
+                            "cancelled",
+                            f"Reading {job.name!r} was cancelled; `sovereign-rag jobs retry` "
+                            "takes it up again.",
+                        )
+                    result = _result(numbered, outcome, scratch)
+                    self._tell_what_is_missing(result.get("without"))
+                    yield scratch, result
                     return
                 except ZygoteDied as error:
                     if attempt == _TRIES:
@@ -191,6 +224,16 @@ class ParserPool:
                         ) from error
                 finally:
                     shutil.rmtree(scratch, ignore_errors=True)
+
+    def _tell_what_is_missing(self, layers: object) -> None:
+        if isinstance(layers, list) and layers and not self._told:
+            self._told = True
+            _log.warning(
+                "This machine gives the parser no %s: a hostile document is confined by the other "
+                "layers alone. Set SOVEREIGN_RAG_PARSE__SANDBOX to required to refuse documents "
+                "here; `sovereign-rag doctor` tells more.",
+                ", ".join(map(str, layers)),
+            )
 
     def _next_id(self) -> int:
         with self._lock:
@@ -228,6 +271,13 @@ class ParserPool:
                     f"Could not copy {name!r} into {target.parent.parent}: {error.strerror}. Is "
                     "the disk full?"
                 ) from error
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    """A child's answer is whatever it wrote; what is in it is checked by whoever reads it."""
+    if not isinstance(value, dict):
+        raise TypeError("no mapping")
+    return value
 
 
 def _version(package: str) -> str:

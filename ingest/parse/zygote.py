@@ -38,11 +38,8 @@ _PRELOADED = (
     "oxmsg",
     "pypdfium2",
     "python_calamine",
-    "unstructured.partition.docx",
     "unstructured.partition.html",
     "unstructured.partition.md",
-    "unstructured.partition.odt",
-    "unstructured.partition.pptx",
 )
 _NEVER_IMPORTED = ("spacy", "torch", "transformers")
 
@@ -106,7 +103,7 @@ class _Service:
                         return
                     *lines, pending = (pending + block).split(b"\n")
                     for line in lines:
-                        self._start(Job.from_line(line.decode()))
+                        self._obey(line.decode())
                 for handle in ready - {0}:
                     self._finish(self._children[handle], timed_out=False)
                 now = time.monotonic()
@@ -115,6 +112,13 @@ class _Service:
         finally:
             for one in list(self._children.values()):
                 _kill(one.pid)
+
+    def _obey(self, line: str) -> None:
+        message = json.loads(line)
+        if "kill" not in message:
+            self._start(Job.from_line(line))
+        for unwanted in [c for c in self._children.values() if c.job.id == message.get("kill")]:
+            _kill(unwanted.pid)  # its end is noticed as any other
 
     def _wait(self) -> set[int]:
         deadlines = [c.deadline for c in self._children.values()]

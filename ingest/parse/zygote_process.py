@@ -7,6 +7,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +18,7 @@ from sovereign_rag.errors import ParserUnavailable
 
 _START_TIMEOUT_S = 120.0
 _GRACE_S = 30.0  # on top of the limit that the zygote itself enforces
+_LOOK_EVERY_S = 0.2  # whether the caller still wants the answer
 _CODE = (
     "import sys, json; sys.path[:] = json.loads(sys.argv.pop(1)); "
     "from ingest.parse.zygote import main; main()"
@@ -58,8 +60,12 @@ class ZygoteProcess:
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def run(self, job: Job) -> Outcome:
-        """Do a job and wait for its end. Raises ZygoteDied."""
+    def run(self, job: Job, cancel: threading.Event | None = None) -> Outcome:
+        """Do a job and wait for its end, killing its process when `cancel` is set.
+
+        Raises:
+            ZygoteDied: The zygote ended or does not answer.
+        """
         outcome: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
         with self._lock:
             if self._process is None or not self.alive:
@@ -71,14 +77,27 @@ class ZygoteProcess:
             except OSError as error:
                 del self._waiting[job.id]
                 raise ZygoteDied(str(error)) from error
-        try:
-            found = outcome.get(timeout=job.timeout_s + _GRACE_S)
-        except queue.Empty:
-            self.close()
-            raise ZygoteDied("it did not answer in time") from None
-        if found is None:
-            raise ZygoteDied(f"exit code {self._process.poll()}")
-        return found
+        deadline = time.monotonic() + job.timeout_s + _GRACE_S
+        is_killed = False
+        while (left := deadline - time.monotonic()) > 0:
+            if cancel is not None and cancel.is_set() and not is_killed:
+                is_killed = True
+                self._kill(job.id)
+            try:
+                found = outcome.get(timeout=left if is_killed else min(left, _LOOK_EVERY_S))
+            except queue.Empty:
+                continue
+            if found is None:
+                raise ZygoteDied(f"exit code {self._process.poll()}")
+            return found
+        self.close()
+        raise ZygoteDied("it did not answer in time")
+
+    def _kill(self, job_id: int) -> None:
+        with self._lock, contextlib.suppress(OSError):  # a dead zygote has killed it already
+            assert self._process is not None
+            _pipe(self._process.stdin).write(json.dumps({"kill": job_id}) + "\n")
+            _pipe(self._process.stdin).flush()
 
     def close(self) -> None:
         """Close its input, on which it kills its children and leaves; kill it if it does not."""

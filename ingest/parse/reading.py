@@ -1,0 +1,25 @@
+"""A file of whatever format as a draft: what it is, its password, its weight, its reader."""
+
+from pathlib import Path
+
+from ingest import detect
+from ingest.parse import readers
+from ingest.parse.archive import check_zip, starts_like_zip
+from ingest.parse.decrypt import opened
+from ingest.parse.draft import Draft
+from ingest.parse.job import Job
+
+
+def read_file(path: Path, job: Job) -> tuple[str, Draft]:
+    """The media type of a file and what its reader makes of it.
+
+    Raises:
+        DocumentError: It can't be read; any other exception is taken for a damaged document.
+    """
+    kind = job.media_type or detect.media_type(path, name=job.name)
+    plain = opened(path, kind, job.password)
+    if plain != path:
+        path, kind = plain, detect.media_type(plain, name=job.name)
+    if starts_like_zip(path):
+        check_zip(path)
+    return kind, readers.reader_of(kind)(path, job)
