@@ -1,6 +1,7 @@
 """Jobs: what is to be ingested, handed over to workers and watched until it is done."""
 
 import hashlib
+import logging
 import os
 import threading
 import time
@@ -9,10 +10,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from ingest.pipeline import Parsed, Pipeline
+from ingest.pipeline import Pipeline, Unbound
 from ingest.sources.folder import FoundFile, find_files
+from ingest.unpacking import Unpacker
+from ingest.vectorise import Parsed
 from ingest.worker import Worker, local_pid
 from sovereign_rag.access import Principal
 from sovereign_rag.audit import AuditTrail, entry
@@ -20,9 +24,14 @@ from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.records import JobRecord, NewTask, TaskRecord
 from sovereign_rag.content import ContentStore
 from sovereign_rag.domain import ParsedDocument, SourceFile
+from sovereign_rag.errors import EnvironmentFault
+from sovereign_rag.sealing import Seal
 from sovereign_rag.settings import IngestSettings
 
+log = logging.getLogger(__name__)
+
 _LOOK_EVERY_S = 0.2  # for progress
+_TELL_EVERY_S = 5.0  # in the log
 _FAULTS = 4  # of this machine in a row, after which somebody who waits is told
 _ORPHAN_AFTER_S = 24 * 3600.0  # an upload that is still arriving is younger
 _PAGE = 1_000  # tasks read at a time
@@ -57,7 +66,9 @@ class Ingestion:
         catalog: Catalog,
         content: ContentStore,
         audit: AuditTrail,
+        seal: Seal,
         pipeline: Callable[[], Pipeline],
+        unpacker: Unpacker,
         settings: IngestSettings,
         workers: int,
         max_bytes: int,
@@ -68,7 +79,8 @@ class Ingestion:
         size above which a file is refused.
         """
         self._catalog, self._content, self._audit = catalog, content, audit
-        self._pipeline, self._settings = pipeline, settings
+        self._seal, self._pipeline, self._settings = seal, pipeline, settings
+        self._unpacker = unpacker
         self._workers, self._max_bytes = workers or os.cpu_count() or 1, max_bytes
 
     def ingest(
@@ -78,6 +90,7 @@ class Ingestion:
         *,
         readers: frozenset[str] | None = None,
         level: int | None = None,
+        password: str | None = None,
         on_progress: Callable[[IngestProgress], None] = lambda progress: None,
         on_task: Callable[[TaskRecord], None] = lambda task: None,
         stop: threading.Event | None = None,
@@ -90,6 +103,7 @@ class Ingestion:
             readers: Labels of who may read; None keeps what a known document has, and gives a
                 new one to nobody but the owner.
             level: Clearance needed; None likewise, 0 for a new one.
+            password: Opens those of them that are locked; kept sealed until they are read.
             on_progress: Called from this thread, a few times a second.
             on_task: Called with each document of the job after it ended, in order of ending.
             stop: Set it to stop after the documents at hand; the job can be resumed.
@@ -97,7 +111,10 @@ class Ingestion:
         Raises:
             BadInput: A path does not exist.
         """
-        tasks = [self._task(file, principal.tenant, readers, level) for file in find_files(paths)]
+        tasks = (
+            self._task(file, principal.tenant, readers, level, password)
+            for file in find_files(paths)
+        )
         return self.take_in(
             tasks,
             principal,
@@ -126,12 +143,35 @@ class Ingestion:
         Raises:
             EnvironmentFault: This machine kept being at fault; the job waits for a next call.
         """
+        job = self.submit(tasks, principal, origin=origin)
+        return self.work_off(job, on_progress=on_progress, on_task=on_task, stop=stop)
+
+    def submit(
+        self,
+        tasks: Iterable[NewTask],
+        principal: Principal,
+        *,
+        origin: Sequence[str],
+        bring: Callable[[], None] = lambda: None,
+    ) -> JobRecord:
+        """Make a job of `tasks` for whoever works; `bring` as `Catalog.create_job` has it."""
+        submitter = "owner" if principal.is_owner else f"user:{principal.user}"
+        job = self._catalog.create_job(principal.tenant, submitter, tasks, bring=bring)
+        self._audit.append(entry("ingest", principal, {"job": job.id, "origin": list(origin)}))
+        return job
+
+    def work_off(
+        self,
+        job: JobRecord,
+        *,
+        on_progress: Callable[[IngestProgress], None] = lambda progress: None,
+        on_task: Callable[[TaskRecord], None] = lambda task: None,
+        stop: threading.Event | None = None,
+    ) -> IngestReport:
+        """Work here until a job is done; arguments and errors as `take_in` has them."""
         begin = time.monotonic()
         stop = stop or threading.Event()
         self._free_leases_of_the_dead()
-        submitter = "owner" if principal.is_owner else f"user:{principal.user}"
-        job = self._catalog.create_job(principal.tenant, submitter, tasks)
-        self._audit.append(entry("ingest", principal, {"job": job.id, "origin": list(origin)}))
         watch = _Watch(self._catalog, job, on_progress=on_progress, on_task=on_task)
 
         def more() -> bool:
@@ -140,6 +180,7 @@ class Ingestion:
 
         with self._working(stop, more=more, faults=_FAULTS) as workers:
             while not (stop.is_set() or all(worker.done() for worker in workers)):
+                self._free_leases_of_the_dead()
                 watch.look()
                 stop.wait(_LOOK_EVERY_S)
         job = watch.look()
@@ -148,7 +189,7 @@ class Ingestion:
             raise fault
         return IngestReport(
             job=job,
-            tasks=tuple(_tasks(self._catalog, job.id, principal.tenant)),
+            tasks=tuple(_tasks(self._catalog, job.id, job.tenant)),
             seconds=round(time.monotonic() - begin, 2),
         )
 
@@ -164,24 +205,56 @@ class Ingestion:
         for uri, name, parsed in documents:
             text = "\n\n".join(page.text for page in parsed.pages).encode()
             content_hash = hashlib.sha256(uri.encode() + b"\n" + text).hexdigest()
-            self._content.put_parsed(content_hash, pipeline.parse_key, parsed)
+            self._content.put_parsed(content_hash, pipeline.parse_key(name), parsed)
             source = SourceFile(uri, name, content_hash, len(text), None, frozenset())
             items.append(Parsed(source, parsed))
-        pipeline.index(items, tenant)
+        pipeline.index(items, tenant, Unbound())
 
     def run_worker(self, stop: threading.Event) -> None:
         """Work off jobs until `stop` is set."""
-        self._free_leases_of_the_dead()
         self._sweep()
+        log.info("Ready for documents, %d at a time", self._workers)
         with self._working(stop):
-            stop.wait()
+            told: dict[str, int] = {}
+            while not stop.is_set():
+                try:
+                    self._free_leases_of_the_dead()
+                    told = self._tell(told)
+                except EnvironmentFault as fault:
+                    log.warning("The catalog does not answer: %s", fault)
+                stop.wait(_TELL_EVERY_S)
+
+    def _tell(self, told: dict[str, int]) -> dict[str, int]:
+        """Log how far the open jobs are, where that has changed; returns what was told."""
+        now = {}
+        for progress in self._catalog.open_jobs():
+            job = progress.job
+            now[job.id] = job.done
+            if told.get(job.id) == job.done:
+                continue
+            log.info(
+                "Job %s: %d of %d documents, %d of %d known pages, %.1f documents a minute%s%s",
+                job.id,
+                job.done,
+                job.total,
+                progress.pages_done,
+                progress.pages_known,
+                progress.documents_per_minute,
+                "" if progress.seconds_left is None else f", {progress.seconds_left:.0f} s left",
+                "" if job.pause_reason is None else f"; paused: {job.pause_reason}",
+            )
+        for job_id in told.keys() - now.keys():
+            log.info("Job %s has ended", job_id)
+        return now
 
     def _sweep(self) -> None:
         """Remove stored bytes that nothing needs: what a refused upload or a crash left."""
         for content_hash in self._content.hashes():
-            old = self._content.age_s(content_hash) > _ORPHAN_AFTER_S
-            if old and not self._catalog.content_in_use(content_hash):
-                self._content.delete(content_hash)
+            if self._content.age_s(content_hash) > _ORPHAN_AFTER_S:
+                self._catalog.unless_in_use(
+                    content_hash, partial(self._content.delete, content_hash)
+                )
+        self._content.sweep(older_than_s=_ORPHAN_AFTER_S)
 
     @contextmanager
     def _working(
@@ -206,13 +279,20 @@ class Ingestion:
         return Worker(
             catalog=self._catalog,
             content=self._content,
+            seal=self._seal,
             pipeline=self._pipeline,
+            unpacker=self._unpacker,
             settings=self._settings,
             max_bytes=self._max_bytes,
         )
 
     def _task(
-        self, file: FoundFile, tenant: str, readers: frozenset[str] | None, level: int | None
+        self,
+        file: FoundFile,
+        tenant: str,
+        readers: frozenset[str] | None,
+        level: int | None,
+        password: str | None,
     ) -> NewTask:
         known = self._catalog.find(tenant, file.uri)
         if readers is None:
@@ -221,18 +301,19 @@ class Ingestion:
             level = known.level if known else 0
         return NewTask(
             uri=file.uri,
-            name=file.path.name,
+            name=file.uri.rpartition("/")[2],
             readers=readers,
             level=level,
             path=str(file.path),
             modified=datetime.fromtimestamp(file.modified, UTC),
+            password=self._seal.close(password, tenant=tenant, uri=file.uri) if password else None,
         )
 
     def _free_leases_of_the_dead(self) -> None:
         """Take over at once what workers of this machine held that are no more."""
         for worker in self._catalog.lease_holders():
             pid = local_pid(worker)
-            if pid is not None and not _is_alive(pid):
+            if pid is not None and not is_alive(pid):
                 self._catalog.free_leases(worker)
 
 
@@ -286,7 +367,8 @@ def _tasks(
         after = page[-1].id
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of that id on this machine."""
     with suppress(PermissionError):
         try:
             os.kill(pid, 0)

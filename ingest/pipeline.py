@@ -6,23 +6,36 @@ A reader sees the old document or the new one, never both and never half.
 """
 
 import hashlib
+import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Protocol, TypeVar
 
 from ingest.chunk import CHUNKER_VERSION, chunk
+from ingest.effort import OneAtATime, Stage
+from ingest.vectorise import Parsed, Vectoriser
 from sovereign_rag.access import stored_readers
-from sovereign_rag.catalog.records import DocumentRecord, DocumentStatus, document_id
-from sovereign_rag.content import ContentStore
+from sovereign_rag.catalog.holding import LeaseLost
+from sovereign_rag.catalog.records import (
+    DocumentRecord,
+    DocumentStatus,
+    Lease,
+    TaskState,
+    document_id,
+)
+from sovereign_rag.content import ContentStore, Effort
+from sovereign_rag.documents import PROTECTED
 from sovereign_rag.domain import Chunk, ParsedDocument, SourceFile
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
-from sovereign_rag.errors import NoText
+from sovereign_rag.errors import DocumentError, NoText
 from sovereign_rag.settings import ChunkSettings
-from sovereign_rag.store.protocol import ChunkStore, IndexedChunk
+from sovereign_rag.store.protocol import POINT_LAYOUT, ChunkStore
 
-_BATCH = 64  # chunks embedded and written at a time: memory stays flat however long a document is
+_BATCH = 32  # chunks embedded and written at a time: memory stays flat however long a document is
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 
 
 class Parser(Protocol):
@@ -33,7 +46,16 @@ class Parser(Protocol):
         """Version of the stored text that it makes."""
         ...
 
-    def parse(self, path: Path, *, name: str, password: str | None = None) -> ParsedDocument: ...
+    def parse(
+        self,
+        path: Path,
+        *,
+        name: str,
+        password: str | None = None,
+        cancel: threading.Event | None = None,
+    ) -> ParsedDocument:
+        """Read a file; once `cancel` is set it ends at once, with a DocumentError."""
+        ...
 
 
 class IngestionCatalog(Protocol):
@@ -41,13 +63,52 @@ class IngestionCatalog(Protocol):
 
     def find(self, tenant: str, uri: str) -> DocumentRecord | None: ...
 
-    def publish(self, record: DocumentRecord) -> None: ...
+    def publish(self, record: DocumentRecord, lease: Lease | None) -> None: ...
 
     def set_readers(
-        self, tenant: str, document_id: str, readers: frozenset[str], level: int
+        self,
+        tenant: str,
+        document_id: str,
+        readers: frozenset[str],
+        level: int,
+        lease: Lease | None,
     ) -> None: ...
 
-    def content_in_use(self, content_hash: str) -> bool: ...
+    def live_version(self, tenant: str, document_id: str) -> str | None: ...
+
+    def is_held_by_others_alone(self, tenant: str, content_hash: str) -> bool: ...
+
+    def unless_in_use(self, content_hash: str, remove: Callable[[], None]) -> None: ...
+
+
+class Hold(Protocol):
+    """The right to write one document; it may end at any moment."""
+
+    @property
+    def lease(self) -> Lease | None:
+        """What the catalog checks when it switches over; None: no job's."""
+        ...
+
+    @property
+    def ended(self) -> threading.Event:
+        """Set as soon as it is known that the right has ended."""
+        ...
+
+    def reached(self, stage: TaskState, *, pages: int = 0) -> None:
+        """Told that a document is being parsed or embedded now. Raises LeaseLost."""
+        ...
+
+
+class Unbound:
+    """Of documents that no job takes in: the right never ends."""
+
+    lease: Lease | None = None
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+
+    def reached(self, stage: TaskState, *, pages: int = 0) -> None:
+        """Nobody follows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +119,7 @@ class Ingested:
     changed: bool  # False: it was there already, exactly so
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """A file that has been read."""
-
-    source: SourceFile
-    parsed: ParsedDocument
-
-
 Item = TypeVar("Item")
-Progress = Callable[[str], None]  # told "parsing", "embedding" as a document gets there
 
 
 class Pipeline:
@@ -83,22 +135,25 @@ class Pipeline:
         catalog: IngestionCatalog,
         content: ContentStore,
         settings: ChunkSettings,
+        reuse_across_tenants: bool = True,
     ) -> None:
         self._parser, self._embedder, self._lexical = parser, embedder, lexical
         self._store, self._catalog, self._content = store, catalog, content
-        self._settings = settings
+        self._settings, self._reuse_across_tenants = settings, reuse_across_tenants
+        self._contents = OneAtATime()
 
     def take_in(
         self,
         source: SourceFile,
         tenant: str,
         *,
+        hold: Hold,
         password: str | None = None,
-        progress: Progress = lambda stage: None,
     ) -> Ingested:
         """Make the index hold `source`, whose bytes are in the content store, and nothing older.
 
         Raises:
+            LeaseLost: `hold` ended; what searches return is as it was.
             DocumentError: The document can't be read; an older version of it stays as it was.
             EnvironmentFault: The machine is at fault; the same call may work later.
         """
@@ -108,17 +163,48 @@ class Pipeline:
             stored = self._store.versions(tenant, known.id)
             # Fewer where the store was lost, or is another one than the last time.
             if stored.get(version) == known.chunks:
-                return self._unchanged(known, source, stored)
-        progress("parsing")
-        parsed = self._parse(source, password)
-        progress("embedding")
-        (record,) = self.index([Parsed(source, parsed)], tenant)
-        return Ingested(record, changed=True)
+                return self._unchanged(known, source, stored, hold)
+        hold.reached(TaskState.PARSING)
+        stage = Stage()
+        with self._contents.on(source.content_hash, hold.ended):
+            return self._take_in(source, tenant, known, password, hold, stage)
 
-    @property
-    def parse_key(self) -> str:
-        """Version of the stored texts that its parser makes."""
-        return self._parser.key
+    def _take_in(
+        self,
+        source: SourceFile,
+        tenant: str,
+        known: DocumentRecord | None,
+        password: str | None,
+        hold: Hold,
+        parsing: Stage,
+    ) -> Ingested:
+        content, version = source.content_hash, self.version_of(source.content_hash)
+        of_others = self._catalog.is_held_by_others_alone(tenant, content)
+        # What others made is taken over where it is known how long it would take: see `effort`.
+        shown = self._content.effort(content, version) if of_others else None
+        reuse = not of_others or (self._reuse_across_tenants and shown is not None)
+        was_read = known is not None and known.content_hash == content
+        stored = self._stored(source, was_read=was_read) if reuse else None
+        parsed = stored or self._parse(source, password, hold)
+        if reuse and shown is not None:
+            parsing.last(shown.parsing_s, hold.ended)
+        parsing_s = parsing.seconds
+        hold.reached(TaskState.EMBEDDING, pages=len(parsed.pages))
+        embedding, item = Stage(), Parsed(source, _titled(parsed, source.name))
+        before = [known.content_hash] if known is not None else []
+        vectoriser = self._vectoriser([content, *before] if reuse else before)
+        chunks = self._write(vectoriser, [item], tenant, hold)[0]
+        if stored is None and vectoriser.computed == chunks:
+            effort = Effort(parsing_s, embedding.seconds)
+            self._content.put_effort(content, version, effort)
+        if reuse and shown is not None:
+            embedding.last(shown.embedding_s, hold.ended)
+        return Ingested(self._publish(item, tenant, chunks, hold), changed=True)
+
+    def parse_key(self, name: str) -> str:
+        """Version of the stored text of a file; its format may hang on the suffix of its name."""
+        suffix = PurePath(name).suffix.lower()
+        return f"{self._parser.key}-{suffix[1:]}" if _SUFFIX.fullmatch(suffix) else self._parser.key
 
     def version_of(self, content_hash: str) -> str:
         """Names what this pipeline makes of a content: another parser, chunker or model, another
@@ -131,10 +217,25 @@ class Pipeline:
             str(self._settings.max_tokens),
             str(self._settings.min_tokens),
             self._embedder.model_id,
+            self._lexical.key,
+            str(POINT_LAYOUT),
         )
         return hashlib.sha256("\n".join(made_by).encode()).hexdigest()[:16]
 
-    def index(self, items: Sequence[Parsed], tenant: str) -> list[DocumentRecord]:
+    def tidy(self, tenant: str, document_id: str) -> None:
+        """Remove the chunks of a document that searches do not return.
+
+        For whoever has the document to itself: what was written and not published goes.
+        """
+        live = self._catalog.live_version(tenant, document_id)
+        self._store.prune(tenant, document_id, keep=live)
+        self._store.flush()
+
+    def forget(self, content_hash: str) -> None:
+        """Remove a content that nothing needs any more."""
+        self._catalog.unless_in_use(content_hash, lambda: self._content.delete(content_hash))
+
+    def index(self, items: Sequence[Parsed], tenant: str, hold: Hold) -> list[DocumentRecord]:
         """Chunk, embed, write and publish parsed documents; their older versions go afterwards.
 
         Several short documents at once fill the embedding model's batches; each is switched over
@@ -142,12 +243,30 @@ class Pipeline:
 
         Raises:
             NoText: A document has nothing that could be searched.
+            LeaseLost: `hold` ended.
         """
+        vectoriser = self._vectoriser([item.source.content_hash for item in items])
+        chunks = self._write(vectoriser, items, tenant, hold)
+        return [
+            self._publish(item, tenant, count, hold)
+            for item, count in zip(items, chunks, strict=True)
+        ]
+
+    def _vectoriser(self, known: Sequence[str]) -> Vectoriser:
+        return Vectoriser(self._embedder, self._lexical, self._content, known=known)
+
+    def _write(
+        self, vectoriser: Vectoriser, items: Sequence[Parsed], tenant: str, hold: Hold
+    ) -> list[int]:
+        """Write the chunks, which no search returns yet; returns how many each document has."""
         cut = [(item, self._chunk(item, tenant)) for item in items]
         for batch in _batches([(item, part) for item, parts in cut for part in parts]):
-            self._store.put(self._vectorise(batch, tenant))
+            _check(hold)
+            vectorised = vectoriser.vectorise(batch, tenant)
+            _check(hold)
+            self._store.put(vectorised)
         self._store.flush()
-        return [self._publish(item, tenant, len(parts)) for item, parts in cut]
+        return [len(parts) for _, parts in cut]
 
     def _chunk(self, item: Parsed, tenant: str) -> list[Chunk]:
         chunks = chunk(
@@ -164,48 +283,51 @@ class Pipeline:
             )
         return chunks
 
-    def _publish(self, item: Parsed, tenant: str, chunks: int) -> DocumentRecord:
-        record = _record(
-            item, tenant, self.version_of(item.source.content_hash), self._parser.key, chunks
-        )
+    def _publish(self, item: Parsed, tenant: str, chunks: int, hold: Hold) -> DocumentRecord:
+        version, key = self.version_of(item.source.content_hash), self.parse_key(item.source.name)
+        record = _record(item, tenant, version, key, chunks)
         known = self._catalog.find(tenant, item.source.uri)
         if known is not None:
             record = replace(record, created=known.created)
-        self._catalog.publish(record)  # from here on searches return the new version
+        # From here on searches return the new version; the catalog refuses it without the lease.
+        self._catalog.publish(record, hold.lease)
+        _check(hold)
         self._store.prune(tenant, record.id, keep=record.version)
         if known is not None and known.content_hash != record.content_hash:
-            self._forget(known.content_hash)
+            self.forget(known.content_hash)
         return record
 
-    def _parse(self, source: SourceFile, password: str | None) -> ParsedDocument:
-        key = self._parser.key
-        parsed = self._content.parsed(source.content_hash, key)
-        if parsed is None:
-            path = self._content.original(source.content_hash)
-            parsed = self._parser.parse(path, name=source.name, password=password)
-            self._content.put_parsed(source.content_hash, key, parsed)
+    def _stored(self, source: SourceFile, *, was_read: bool) -> ParsedDocument | None:
+        """What was read from this content before.
+
+        `was_read`: it was this very document. Who hands in the same locked file otherwise has to
+        know its password, too.
+        """
+        parsed = self._content.parsed(source.content_hash, self.parse_key(source.name))
+        if parsed is not None and (was_read or PROTECTED not in parsed.properties):
+            return parsed
+        return None
+
+    def _parse(self, source: SourceFile, password: str | None, hold: Hold) -> ParsedDocument:
+        path, name = self._content.original(source.content_hash), source.name
+        try:
+            parsed = self._parser.parse(path, name=name, cancel=hold.ended)
+        except DocumentError as error:
+            if password is None or error.reason != "encrypted":
+                raise
+            parsed = self._parser.parse(path, name=name, password=password, cancel=hold.ended)
+            parsed = replace(parsed, properties={**parsed.properties, PROTECTED: "password"})
+        if parsed.title == _title_of(name):
+            # A name is not of the content: another document with the same has its own.
+            parsed = replace(parsed, title=None)
+        self._content.put_parsed(source.content_hash, self.parse_key(name), parsed)
         return parsed
 
-    def _vectorise(self, batch: Sequence[tuple[Parsed, Chunk]], tenant: str) -> list[IndexedChunk]:
-        texts = [part.embedded_text for _, part in batch]
-        dense = self._embedder.embed_passages(texts)
-        lexical = self._lexical.encode_passages(texts, [part.language for _, part in batch])
-        return [
-            IndexedChunk(
-                chunk=part,
-                tenant=tenant,
-                readers=stored_readers(item.source.readers),
-                level=item.source.level,
-                dense=vector,
-                lexical=terms,
-            )
-            for (item, part), vector, terms in zip(batch, dense, lexical, strict=True)
-        ]
-
     def _unchanged(
-        self, known: DocumentRecord, source: SourceFile, stored: Mapping[str, int]
+        self, known: DocumentRecord, source: SourceFile, stored: Mapping[str, int], hold: Hold
     ) -> Ingested:
         """Nothing to parse or embed; a change of rights alone reaches the index at once."""
+        _check(hold)
         if stored.keys() - {known.version}:  # a crash came before the old version had gone
             self._store.prune(known.tenant, known.id, keep=known.version)
         if (known.readers, known.level) == (source.readers, source.level):
@@ -217,12 +339,21 @@ class Pipeline:
             level=source.level,
         )
         # The catalog last: until it agrees, the same call finds the same work to do again.
-        self._catalog.set_readers(known.tenant, known.id, source.readers, source.level)
+        self._catalog.set_readers(known.tenant, known.id, source.readers, source.level, hold.lease)
         return Ingested(replace(known, readers=source.readers, level=source.level), changed=True)
 
-    def _forget(self, content_hash: str) -> None:
-        if not self._catalog.content_in_use(content_hash):
-            self._content.delete(content_hash)
+
+def _title_of(name: str) -> str:
+    return PurePath(name).stem or name
+
+
+def _titled(parsed: ParsedDocument, name: str) -> ParsedDocument:
+    return replace(parsed, title=parsed.title or _title_of(name))
+
+
+def _check(hold: Hold) -> None:
+    if hold.ended.is_set():
+        raise LeaseLost("The right to write the document has ended.")
 
 
 def _batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

@@ -6,8 +6,11 @@ the data folder:
     content/ab/abcd…/original          the bytes as they came
     content/ab/abcd…/KEY.json.zst      the parsed document, KEY = version of the parser
     content/ab/abcd…/pages/KEY-3.png   the image of page 3
+    content/ab/abcd…/MODEL.vectors     the vectors of its texts, see `KeptVectors`
+    content/ab/abcd…/VERSION.effort    how long it took to make a version of it
 
-Everything is written beside its place and renamed, so a file that is there is whole.
+Everything but the vectors is written beside its place and renamed, so a file that is there is
+whole.
 """
 
 import hashlib
@@ -16,10 +19,12 @@ import re
 import shutil
 import tempfile
 import time
+import uuid
 from collections.abc import Iterable
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 import zstandard
@@ -31,6 +36,23 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _BLOCK = 1 << 20
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Bytes that have come in whole, not in their place yet."""
+
+    content_hash: str  # sha256
+    size: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long it took to take a content in, all of it computed."""
+
+    parsing_s: float
+    embedding_s: float
+
+
 class ContentStore:
     """Files by the sha256 of the original; any number of processes may use one folder."""
 
@@ -38,26 +60,37 @@ class ContentStore:
         self.root = data_dir / "content"
         self._incoming = self.root / "incoming"
 
-    def add_file(self, path: Path) -> tuple[str, int]:
-        """Copy a file in; returns (sha256, size in bytes).
-
-        What is there already is read for its hash alone, so that looking through an unchanged
-        folder writes nothing.
-        """
+    @staticmethod
+    def hash_of(path: Path) -> str:
+        """The sha256 that a file has here. Raises OSError."""
         with path.open("rb") as source:
-            content_hash = hashlib.file_digest(source, "sha256").hexdigest()
-            if (self._folder(content_hash) / "original").exists():
-                return content_hash, source.tell()
-            source.seek(0)
-            return self.add_stream(iter(lambda: source.read(_BLOCK), b""))
+            return hashlib.file_digest(source, "sha256").hexdigest()
+
+    def holds(self, content_hash: str) -> bool:
+        """Whether the bytes are here."""
+        return (self._folder(content_hash) / "original").exists()
 
     def add_stream(
         self, blocks: Iterable[bytes], *, max_bytes: int | None = None
     ) -> tuple[str, int]:
-        """Store bytes as they arrive, never all in memory; returns (sha256, size in bytes).
+        """Receive bytes and put them in their place at once; returns (sha256, size in bytes).
 
         Raises:
             TooLarge: More than `max_bytes` came; nothing is kept.
+        """
+        received = self.receive(blocks, max_bytes=max_bytes)
+        self.keep(received)
+        return received.content_hash, received.size
+
+    def receive(self, blocks: Iterable[bytes], *, max_bytes: int | None = None) -> Received:
+        """Write bytes to the disk as they arrive, never all in memory.
+
+        They count for nothing until `keep`, before which a task that names their hash is to be
+        recorded: a document with the same content may be deleted at this very moment.
+
+        Raises:
+            TooLarge: More than `max_bytes` came; nothing is kept.
+            EnvironmentFault: The disk is full or can't be written to.
         """
         digest, size = hashlib.sha256(), 0
         self._make(self._incoming)
@@ -69,20 +102,25 @@ class ContentStore:
                     if max_bytes is not None and size > max_bytes:
                         raise TooLarge(f"The file is larger than {max_bytes >> 20} MiB, the limit.")
                     digest.update(block)
-                    target.write(block)
-                target.flush()
-                os.fsync(target.fileno())
+                    _write(target, block)
+                _write(target, b"")
             except BaseException:
                 incoming.unlink(missing_ok=True)
                 raise
-        content_hash = digest.hexdigest()
-        place = self._folder(content_hash) / "original"
+        return Received(digest.hexdigest(), size, incoming)
+
+    def keep(self, received: Received) -> None:
+        """Put received bytes where `original` finds them; twice the same is kept once."""
+        place = self._folder(received.content_hash) / "original"
         if place.exists():
-            incoming.unlink()
+            self.drop(received)
         else:
             self._make(place.parent)
-            incoming.replace(place)
-        return content_hash, size
+            received.path.replace(place)
+
+    def drop(self, received: Received) -> None:
+        """Forget received bytes that are not to be kept; those that were are left alone."""
+        received.path.unlink(missing_ok=True)
 
     def original(self, content_hash: str) -> Path:
         """The file as it came. Raises NotFound."""
@@ -107,6 +145,23 @@ class ContentStore:
             return None
         return decode_parsed(orjson.loads(zstandard.ZstdDecompressor().decompress(data)))
 
+    def vectors(self, content_hash: str, model_id: str) -> Path:
+        """Where the vectors that a model made of the content's texts are kept."""
+        return self._folder(content_hash) / f"{model_id}.vectors"
+
+    def put_effort(self, content_hash: str, version: str, effort: Effort) -> None:
+        """Store how long it took to make `version`."""
+        path = self._folder(content_hash) / f"{version}.effort"
+        self._write(path, orjson.dumps([effort.parsing_s, effort.embedding_s]))
+
+    def effort(self, content_hash: str, version: str) -> Effort | None:
+        """How long it took to make `version`; None: it was never made in one go."""
+        try:
+            data = (self._folder(content_hash) / f"{version}.effort").read_bytes()
+        except FileNotFoundError:
+            return None
+        return Effort(*orjson.loads(data))
+
     def put_page_image(self, content_hash: str, key: str, page: int, png: bytes) -> None:
         self._write(self._folder(content_hash) / "pages" / f"{key}-{page}.png", png)
 
@@ -117,8 +172,27 @@ class ContentStore:
             return None
 
     def delete(self, content_hash: str) -> None:
-        """Remove original, text and images; the caller knows that no document needs them."""
-        shutil.rmtree(self._folder(content_hash), ignore_errors=True)
+        """Remove original, text and images; the caller knows that no document needs them.
+
+        They are gone from their place in one step, which takes no time.
+        """
+        folder = self._folder(content_hash)
+        leaving = self._incoming / f"leaving-{uuid.uuid4().hex}"
+        with suppress(OSError):  # there is no such content, or no room to rename: remove in place
+            folder.rename(leaving)
+        shutil.rmtree(leaving, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def sweep(self, *, older_than_s: float) -> None:
+        """Remove what a crash left of bytes that were coming in or going out."""
+        for path in list(self._incoming.iterdir()) if self._incoming.exists() else []:
+            with suppress(OSError):  # somebody else was faster
+                if time.time() - path.stat().st_mtime <= older_than_s:
+                    continue
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink()
 
     def age_s(self, content_hash: str) -> float:
         """Seconds since something was last stored for the content."""
@@ -156,6 +230,19 @@ class ContentStore:
             raise EnvironmentFault(
                 f"Could not make the folder {folder}: {error.strerror}."
             ) from error
+
+
+def _write(target: IO[bytes], block: bytes) -> None:
+    """Write a block; the last one, which is empty, makes all of them durable."""
+    try:
+        target.write(block)
+        if not block:
+            target.flush()
+            os.fsync(target.fileno())
+    except OSError as error:
+        raise EnvironmentFault(
+            f"Could not write to {target.name}: {error.strerror}. Is the disk full?"
+        ) from error
 
 
 def encode_parsed(parsed: ParsedDocument) -> dict[str, Any]:

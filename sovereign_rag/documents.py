@@ -15,7 +15,10 @@ from sovereign_rag.errors import Forbidden, NotFound
 from sovereign_rag.store.protocol import ChunkStore
 
 IMAGE_DPI = 110
+PROTECTED = "protected"
+"""The property of a document that a password opened; nothing of it is kept but the text."""
 HAS_IMAGES = {"application/pdf", "image/png", "image/jpeg", "image/tiff", "image/webp", "image/bmp"}
+HAS_IMAGES |= {"image/heic", "image/heif"}
 
 
 class PageRenderer(Protocol):
@@ -37,7 +40,9 @@ class DocumentCatalog(Protocol):
 
     def remove(self, tenant: str, document_id: str) -> None: ...
 
-    def content_in_use(self, content_hash: str) -> bool: ...
+    def withdraw(self, tenant: str, document_id: str) -> None: ...
+
+    def unless_in_use(self, content_hash: str, remove: Callable[[], None]) -> None: ...
 
     def create_job(
         self,
@@ -45,6 +50,8 @@ class DocumentCatalog(Protocol):
         submitted_by: str,
         tasks: Sequence[NewTask],
         idempotency_key: str | None = None,
+        *,
+        bring: Callable[[], None],
     ) -> JobRecord: ...
 
 
@@ -93,8 +100,8 @@ class Documents:
         return pages
 
     def has_image(self, record: DocumentRecord) -> bool:
-        """Whether pages of the document can be drawn."""
-        return record.media_type in HAS_IMAGES
+        """Whether pages of the document can be drawn: not of one that takes a password."""
+        return record.media_type in HAS_IMAGES and PROTECTED not in record.properties
 
     def boxes(
         self, document_id: str, number: int, start: int, end: int, principal: Principal
@@ -139,18 +146,29 @@ class Documents:
         if not principal.is_admin:
             raise Forbidden("Only an admin may delete documents; ask for an admin key.")
         self._record("delete", principal, record, {"uri": record.uri})
+        # A version of it that is being taken in right now is not published any more.
+        self._catalog.withdraw(record.tenant, record.id)
         # Chunks first: a crash on the way leaves a document that is listed and can be deleted
         # again, never one that is found by a search and by nothing else.
         self._store().prune(record.tenant, record.id, keep=None)
         self._store().flush()
         self._catalog.remove(record.tenant, record.id)
-        if not self._catalog.content_in_use(record.content_hash):
-            self._content.delete(record.content_hash)
+        self._catalog.unless_in_use(
+            record.content_hash, lambda: self._content.delete(record.content_hash)
+        )
 
     def submit(
-        self, tasks: Sequence[NewTask], principal: Principal, idempotency_key: str | None = None
+        self,
+        tasks: Sequence[NewTask],
+        principal: Principal,
+        idempotency_key: str | None = None,
+        *,
+        bring: Callable[[], None],
     ) -> JobRecord:
         """Hand documents in, to be ingested by a worker.
+
+        Args:
+            bring: Puts their bytes into the content store, once nothing removes them there.
 
         Raises:
             Forbidden: The principal is no admin.
@@ -158,7 +176,7 @@ class Documents:
         if not principal.is_admin:
             raise Forbidden("Only an admin may add documents; ask for an admin key.")
         job = self._catalog.create_job(
-            principal.tenant, f"user:{principal.user}", tasks, idempotency_key
+            principal.tenant, f"user:{principal.user}", tasks, idempotency_key, bring=bring
         )
         detail = {"job": job.id, "uris": [task.uri for task in tasks]}
         self._audit.append(entry("ingest", principal, detail))

@@ -4,6 +4,7 @@
     ├── BadInput                 400  the caller can mend it
     │   ├── SettingsError             a setting is misspelt or impossible
     │   └── TooLarge             413
+    ├── SyncRefused              409  a source looks emptied or unmounted
     ├── Unauthenticated          401
     ├── Forbidden                403
     ├── NotFound                 404  also for what the caller may not read
@@ -46,6 +47,13 @@ class SettingsError(BadInput):
 
 class TooLarge(BadInput):
     status = 413
+
+
+class SyncRefused(SovereignError):
+    """A sync would delete more than it may: the source looks emptied or unmounted."""
+
+    status = 409
+    exit_code = 7
 
 
 class Unauthenticated(SovereignError):

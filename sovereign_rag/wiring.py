@@ -3,14 +3,34 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ingest.archives import Expander
 from ingest.jobs import Ingestion, IngestProgress, IngestReport
+from ingest.moving import Standing
 from ingest.parse.worker import ParserPool
 from ingest.pipeline import Pipeline
+from ingest.sources.build import NamedSource
+from ingest.sync import Sync, SyncReport, SyncRequest
+from ingest.sync_plan import Step
+from ingest.unpacking import Unpacker
+from ingest.watch import Watcher
 from sovereign_rag.embedding.protocol import Embedder
+from sovereign_rag.sealing import Seal
 from sovereign_rag.service import Service
 from sovereign_rag.settings import Settings
 
-__all__ = ["Application", "IngestProgress", "IngestReport", "Ingestion", "open_service"]
+__all__ = [
+    "Application",
+    "IngestProgress",
+    "IngestReport",
+    "Ingestion",
+    "NamedSource",
+    "Step",
+    "Sync",
+    "SyncReport",
+    "SyncRequest",
+    "Watcher",
+    "open_service",
+]
 
 
 @contextmanager
@@ -52,6 +72,7 @@ class Application(Service):
                 catalog=self.catalog,
                 content=self.content,
                 settings=self.settings.chunk,
+                reuse_across_tenants=self.settings.ingest.reuse_across_tenants,
             ),
         )
 
@@ -63,9 +84,45 @@ class Application(Service):
                 catalog=self.catalog,
                 content=self.content,
                 audit=self.audit,
+                seal=Seal(self.settings.data_dir),
                 pipeline=lambda: self.pipeline,
+                unpacker=self._unpacker(),
                 settings=self.settings.ingest,
                 workers=self.settings.parse.workers,
                 max_bytes=self.settings.parse.max_file_mib << 20,
             ),
+        )
+
+    def _unpacker(self) -> Unpacker:
+        most = self.settings.parse.max_file_mib << 20
+        return Unpacker(
+            catalog=self.catalog,
+            content=self.content,
+            standing=self._standing(),
+            expander=Expander(self.content, self.settings.archives, max_bytes=most),
+        )
+
+    def _standing(self) -> Standing:
+        return Standing(catalog=self.catalog, content=self.content, store=lambda: self.store)
+
+    @property
+    def sync(self) -> Sync:
+        return self._once(
+            "sync",
+            lambda: Sync(
+                catalog=self.catalog,
+                content=self.content,
+                audit=self.audit,
+                standing=self._standing(),
+                pipeline=lambda: self.pipeline,
+                ingestion=self.ingestion,
+                settings=self.settings,
+            ),
+        )
+
+    @property
+    def watcher(self) -> Watcher:
+        return self._once(
+            "watcher",
+            lambda: Watcher(sync=self.sync, catalog=self.catalog, settings=self.settings),
         )

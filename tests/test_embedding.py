@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,19 @@ def test_a_text_has_the_same_vector_alone_and_among_others(embedder: DenseEmbedd
     together = embedder.embed_passages(TEXTS)
     alone = np.concatenate([embedder.embed_passages([text]) for text in TEXTS])
 
-    assert np.allclose((together * alone).sum(axis=1), 1, atol=1e-3)
+    assert np.abs(together - alone).max() < 1e-5
+
+
+def test_texts_have_the_same_vectors_whoever_asks_for_others_at_the_same_time(
+    embedder: DenseEmbedder,
+) -> None:
+    alone = embedder.embed_passages(TEXTS)
+
+    with ThreadPoolExecutor(4) as threads:
+        several = list(threads.map(embedder.embed_passages, [TEXTS, TEXTS[::-1]] * 2))
+
+    for vectors in (several[0], several[1][::-1], several[2], several[3][::-1]):
+        assert np.abs(vectors - alone).max() < 1e-5
 
 
 def test_vectors_come_back_in_the_order_of_their_texts(embedder: DenseEmbedder) -> None:

@@ -8,8 +8,9 @@ imports it by itself.
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from llama_index.core.readers.base import BaseReader
 from llama_index.core.schema import Document
@@ -76,6 +77,26 @@ def _tasks(
     readers: frozenset[str],
     level: int,
 ) -> Iterator[NewTask]:
+    for identity, name, modified, document in identified(documents):
+        text = document.get_content()
+        content_hash, _ = content.add_stream([text.encode("utf-8", "replace")])
+        yield NewTask(
+            uri=f"{source}:{identity}",
+            name=name,
+            readers=readers,
+            level=level,
+            content_hash=content_hash,
+            modified=modified,
+        )
+
+
+def identified(
+    documents: Iterable[Document],
+) -> Iterator[tuple[str, str, datetime | None, Document]]:
+    """Documents with identity, name and time; one without text is left out.
+
+    The identity is the same when the document is loaded again, and no two share one.
+    """
     seen: Counter[str] = Counter()
     for document in documents:
         text = document.get_content()
@@ -85,22 +106,22 @@ def _tasks(
         seen[identity] += 1
         if seen[identity] > 1:  # several parts of one origin: none may replace another
             identity = f"{identity}#{seen[identity]}"
-        content_hash, _ = content.add_stream([text.encode("utf-8", "replace")])
-        yield NewTask(
-            uri=f"{source}:{identity}",
-            name=_name(document),
-            readers=readers,
-            level=level,
-            content_hash=content_hash,
-            modified=_modified(document),
-        )
+        yield identity, _name(document), _modified(document), document
 
 
-def _loaded(reader: BaseReader) -> Iterator[Document]:
+def load(reader: BaseReader, arguments: Mapping[str, object]) -> Iterator[Document]:
+    """What a reader loads; `arguments` are for its `load_data`. Raises EnvironmentFault."""
+    return _loaded(reader, arguments)
+
+
+def _loaded(
+    reader: BaseReader, arguments: Mapping[str, object] = MappingProxyType({})
+) -> Iterator[Document]:
     # Most readers have but one of the two methods.
     is_lazy = type(reader).lazy_load_data is not BaseReader.lazy_load_data
     try:
-        yield from reader.lazy_load_data() if is_lazy else reader.load_data()
+        load_data = reader.lazy_load_data if is_lazy else reader.load_data
+        yield from load_data(**arguments)
     except Exception as error:  # a reader may raise anything
         raise EnvironmentFault(
             f"The reader {type(reader).__name__} failed: {type(error).__name__}: {error}. Mend "

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
 import anyio
@@ -15,7 +16,9 @@ from sovereign_rag.api.identity import AdminPrincipal, CurrentService
 from sovereign_rag.api.multipart import MultipartReader
 from sovereign_rag.api.schemas import JobOut, refusals, reply
 from sovereign_rag.catalog.records import NewTask
+from sovereign_rag.content import Received
 from sovereign_rag.errors import BadInput, TooLarge
+from sovereign_rag.sealing import Seal
 from sovereign_rag.service import Service
 from sovereign_rag.wire import job_to_dict
 
@@ -47,6 +50,12 @@ _FORM: dict[str, Any] = {
                     "level": {
                         "type": "integer",
                         "description": "Clearance that reading them takes. Unset: 0.",
+                    },
+                    "password": {
+                        "type": "string",
+                        "format": "password",
+                        "description": "Opens the file, which is then the only one. It is kept "
+                        "sealed until the file has been read, and never shown.",
                     },
                 },
             }
@@ -82,25 +91,33 @@ def upload(
     body = _blocks(request)
     reader = MultipartReader(request.headers.get("content-type", ""), body)
     try:
-        files, readers, level = _receive(reader, service)
+        form = _receive(reader, service)
     except TooLarge:
         _drain(body, limit=service.settings.server.max_upload_mib << 20)
         raise
-    labels = frozenset({f"user:{principal.user}"}) if readers is None else readers
-    job = service.documents.submit(
-        [
+    labels = frozenset({f"user:{principal.user}"}) if form.readers is None else form.readers
+    content = service.content
+
+    def bring() -> None:
+        for received in form.files.values():
+            content.keep(received)
+
+    try:
+        tasks = [
             NewTask(
                 uri=f"upload:{name}",
                 name=name,
                 readers=labels,
-                level=level,
-                content_hash=content_hash,
+                level=form.level,
+                content_hash=received.content_hash,
+                password=_sealed(form, service, principal.tenant, f"upload:{name}"),
             )
-            for name, content_hash in files.items()
-        ],
-        principal,
-        idempotency_key,
-    )
+            for name, received in form.files.items()
+        ]
+        job = service.documents.submit(tasks, principal, idempotency_key, bring=bring)
+    finally:
+        for received in form.files.values():
+            content.drop(received)  # of a key that was used before, or of a refusal
     return reply(job_to_dict(job), status=202, Location=f"/v1/jobs/{job.id}")
 
 
@@ -121,14 +138,35 @@ def safe_name(name: str) -> str:
     return f"{stem or 'document'}{dot}{extension}"
 
 
-def _receive(
-    reader: MultipartReader, service: Service
-) -> tuple[dict[str, str], frozenset[str] | None, int]:
-    """Store the files of a form; returns {name: sha256}, readers (None: not said), level."""
+@dataclass(slots=True)
+class _Form:
+    files: dict[str, Received] = field(default_factory=dict)  # by name
+    readers: frozenset[str] | None = None  # None: not said
+    level: int = 0
+    password: str | None = field(default=None, repr=False)
+
+
+def _sealed(form: _Form, service: Service, tenant: str, uri: str) -> bytes | None:
+    if form.password is None:
+        return None
+    return Seal(service.settings.data_dir).close(form.password, tenant=tenant, uri=uri)
+
+
+def _receive(reader: MultipartReader, service: Service) -> _Form:
+    """Receive the files of a form; of one that is refused nothing stays."""
+    form = _Form()
+    try:
+        _fill(form, reader, service)
+    except BaseException:
+        for received in form.files.values():
+            service.content.drop(received)
+        raise
+    return form
+
+
+def _fill(form: _Form, reader: MultipartReader, service: Service) -> None:
     max_mib = service.settings.server.max_upload_mib
-    files: dict[str, str] = {}
-    readers: frozenset[str] | None = None
-    level = 0
+    files = form.files
     while (part := reader.next_part()) is not None:
         if part.filename is not None:
             name = safe_name(part.filename)
@@ -139,23 +177,26 @@ def _receive(
                     f"More than {MAX_FILES} files at once; send them in several uploads."
                 )
             try:
-                files[name], _ = service.content.add_stream(
-                    reader.blocks(), max_bytes=max_mib << 20
-                )
+                files[name] = service.content.receive(reader.blocks(), max_bytes=max_mib << 20)
             except TooLarge as error:
                 raise TooLarge(
                     f"{name!r} is larger than {max_mib} MiB. An admin can raise "
                     "server.max_upload_mib, or ingest it with `sovereign-rag ingest`."
                 ) from error
         elif part.name == "readers":
-            readers = (readers or frozenset()) | parse_readers(reader.field())
+            form.readers = (form.readers or frozenset()) | parse_readers(reader.field())
         elif part.name == "level":
-            level = _level(reader.field())
+            form.level = _level(reader.field())
+        elif part.name == "password":
+            form.password = reader.field()
         else:
-            raise BadInput(f"The form has no field {part.name!r}: send file, readers, level.")
+            raise BadInput(
+                f"The form has no field {part.name!r}: send file, readers, level, password."
+            )
     if not files:
         raise BadInput("The form has no file: send at least one, e.g. `curl -F file=@a.pdf`.")
-    return files, readers, level
+    if form.password is not None and len(files) > 1:
+        raise BadInput("A password is for one file: send the others in another upload.")
 
 
 def _level(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from types import TracebackType
 
+from sovereign_rag.catalog.archives import Archives
 from sovereign_rag.catalog.database import Clock, Database, utc_now
 from sovereign_rag.catalog.documents import ReadableDocuments, StoredDocuments
 from sovereign_rag.catalog.jobs import Jobs
@@ -9,10 +10,11 @@ from sovereign_rag.catalog.keys import Keys
 from sovereign_rag.catalog.leases import Leases
 from sovereign_rag.catalog.migrate import upgrade
 from sovereign_rag.catalog.sessions import Sessions
+from sovereign_rag.catalog.sources import Sources
 from sovereign_rag.settings import Settings
 
 
-class Catalog(ReadableDocuments, StoredDocuments, Jobs, Leases, Keys, Sessions):
+class Catalog(ReadableDocuments, StoredDocuments, Jobs, Leases, Keys, Sessions, Sources, Archives):
     """Every method is one transaction, or a few short ones where it says so.
 
     May be used from several threads; any number of processes may open one database. Every method

@@ -4,18 +4,32 @@ The labels of a document's readers stand in `document_readers`, the owner's amon
 the rule of `ReadScope.allows` is part of every statement that answers a reader.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.engine import RowMapping
 
 from sovereign_rag.access import OWNER, ReadScope, stored_readers
 from sovereign_rag.catalog.database import Part, batches
+from sovereign_rag.catalog.holding import UNFINISHED, require_held, settle
 from sovereign_rag.catalog.records import (
     DocumentRecord,
     DocumentStatus,
+    Lease,
     LiveDocument,
     TaskRecord,
     TaskState,
@@ -24,8 +38,10 @@ from sovereign_rag.catalog.records import (
 from sovereign_rag.catalog.tables import clean, document_readers, documents, tasks
 from sovereign_rag.errors import NotFound
 
-UNFINISHED = [state.value for state in TaskState if not state.is_final]
+KEPT_FOR_RETRY: Final = timedelta(days=7)
+"""How long the bytes of an upload that failed or was cancelled wait for a retry."""
 
+_RETRIABLE = (TaskState.FAILED.value, TaskState.CANCELLED.value)
 _LIVE = [documents.c[name] for name in LiveDocument.__dataclass_fields__]
 
 
@@ -82,7 +98,7 @@ class ReadableDocuments(Part):
         statement = select(documents).where(condition).order_by(documents.c.id).limit(limit)
         with self._database.reading() as connection:
             rows = connection.execute(statement).mappings().all()
-            readers = _readers(connection, [row["id"] for row in rows])
+            readers = readers_of(connection, [row["id"] for row in rows])
         return [_record(row, readers[row["id"]]) for row in rows]
 
 
@@ -94,23 +110,39 @@ class StoredDocuments(Part):
         with self._database.reading() as connection:
             return _stored(connection, tenant, document_id(tenant, uri))
 
-    def publish(self, record: DocumentRecord) -> None:
+    def publish(self, record: DocumentRecord, lease: Lease | None = None) -> None:
         """Write a document's row and readers: in this moment searches switch to its version.
 
         A document that was there keeps its time of creation.
+
+        Raises:
+            LeaseLost: The worker that holds `lease` does not hold it any more.
         """
         with self._database.writing() as connection:
+            require_held(connection, lease)
             _put(connection, record)
 
-    def record_failure(self, task: TaskRecord, reason: str) -> None:
+    def live_version(self, tenant: str, document_id: str) -> str | None:
+        """The version that searches return; None where there is none."""
+        live = select(documents.c.version).where(
+            documents.c.id == document_id, documents.c.tenant == tenant
+        )
+        with self._database.reading() as connection:
+            return connection.scalar(live) or None
+
+    def record_failure(self, task: TaskRecord, reason: str, lease: Lease | None = None) -> None:
         """Note that the task's document could not be read.
 
         An older version stays searchable with the status and the readers that it had, and its
         `reason` says that it is the older one. Without an older version the document is there as
         failed.
+
+        Raises:
+            LeaseLost: As `publish`.
         """
         now = self._clock()
         with self._database.writing() as connection:
+            require_held(connection, lease)
             known = _stored(connection, task.tenant, document_id(task.tenant, task.uri))
             if known is not None and known.version:
                 note = f"The newest version could not be read; the one before it is used. {reason}"
@@ -147,14 +179,21 @@ class StoredDocuments(Part):
             _put(connection, failed)
 
     def set_readers(
-        self, tenant: str, document_id: str, readers: frozenset[str], level: int
+        self,
+        tenant: str,
+        document_id: str,
+        readers: frozenset[str],
+        level: int,
+        lease: Lease | None = None,
     ) -> None:
         """Change who may read a document.
 
         Raises:
             NotFound: The tenant has no such document.
+            LeaseLost: As `publish`.
         """
         with self._database.writing() as connection:
+            require_held(connection, lease)
             changed = connection.execute(
                 update(documents)
                 .where(documents.c.id == document_id, documents.c.tenant == tenant)
@@ -171,20 +210,84 @@ class StoredDocuments(Part):
                 delete(documents).where(documents.c.id == document_id, documents.c.tenant == tenant)
             )
 
+    def withdraw(self, tenant: str, document_id: str) -> None:
+        """End what jobs still want to do for a document that is about to be deleted.
+
+        Waiting tasks end now, one in work when its worker notices, which publishes nothing any
+        more. Later submissions are not concerned.
+        """
+        now = self._clock()
+        its_own = and_(tasks.c.target == document_id, tasks.c.tenant == tenant)
+        with self._database.writing() as connection:
+            affected = connection.scalars(
+                select(tasks.c.job_id).where(its_own, tasks.c.state == TaskState.WAITING.value)
+            ).all()
+            connection.execute(
+                update(tasks)
+                .where(its_own, tasks.c.state == TaskState.WAITING.value)
+                .values(
+                    state=TaskState.CANCELLED.value,
+                    reason="The document was deleted.",
+                    finished=now,
+                    password=None,
+                )
+            )
+            connection.execute(
+                update(tasks).where(its_own, tasks.c.state.in_(UNFINISHED)).values(cancelled=now)
+            )
+            connection.execute(
+                update(tasks)
+                .where(its_own, tasks.c.state.not_in(UNFINISHED))
+                .values(content_hash=None)
+            )
+            settle(connection, affected, now)
+
     def content_in_use(self, content_hash: str) -> bool:
-        """Whether a document of any tenant, or a task that has not ended, needs this content.
+        """Whether a document of any tenant, or a task that may yet be done, needs this content.
 
         The empty hash, of a document whose bytes never came in, is always in use: there is
         nothing to remove.
         """
-        if not content_hash:
-            return True
-        of_document = exists().where(documents.c.content_hash == content_hash)
-        of_task = exists().where(
-            tasks.c.content_hash == content_hash, tasks.c.state.in_(UNFINISHED)
+        with self._database.reading() as connection:
+            return _in_use(connection, content_hash, self._clock())
+
+    def is_held_by_others_alone(self, tenant: str, content_hash: str) -> bool:
+        """Whether other tenants have this content, or are taking it in, and `tenant` has not."""
+        same = documents.c.content_hash == content_hash
+        own = exists().where(same, documents.c.tenant == tenant)
+        others = exists().where(same, documents.c.tenant != tenant)
+        coming = exists().where(
+            tasks.c.content_hash == content_hash,
+            tasks.c.tenant != tenant,
+            tasks.c.state.in_(UNFINISHED),
         )
         with self._database.reading() as connection:
-            return bool(connection.execute(select(of_document | of_task)).scalar_one())
+            return bool(connection.execute(select(~own & (others | coming))).scalar_one())
+
+    def unless_in_use(self, content_hash: str, remove: Callable[[], None]) -> None:
+        """Call `remove`, which takes the content away, if nothing needs it.
+
+        No task for the content can be written meanwhile, so whoever records the task before it
+        looks for the bytes never loses them. `remove` is quick: writers wait for it.
+        """
+        with self._database.writing() as connection:
+            if not _in_use(connection, content_hash, self._clock()):
+                remove()
+
+
+def _in_use(connection: Connection, content_hash: str, now: datetime) -> bool:
+    if not content_hash:
+        return True
+    of_document = exists().where(documents.c.content_hash == content_hash)
+    may_be_retried = and_(
+        tasks.c.state.in_(_RETRIABLE),
+        tasks.c.path.is_(None),
+        tasks.c.finished > now - KEPT_FOR_RETRY,
+    )
+    of_task = exists().where(
+        tasks.c.content_hash == content_hash, or_(tasks.c.state.in_(UNFINISHED), may_be_retried)
+    )
+    return bool(connection.execute(select(of_document | of_task)).scalar_one())
 
 
 def _readable(scope: ReadScope) -> ColumnElement[bool]:
@@ -202,10 +305,10 @@ def _readable(scope: ReadScope) -> ColumnElement[bool]:
 def _stored(connection: Connection, tenant: str, id_: str) -> DocumentRecord | None:
     condition = and_(documents.c.id == id_, documents.c.tenant == tenant)
     row = connection.execute(select(documents).where(condition)).mappings().first()
-    return None if row is None else _record(row, _readers(connection, [id_])[id_])
+    return None if row is None else _record(row, readers_of(connection, [id_])[id_])
 
 
-def _readers(connection: Connection, ids: Sequence[str]) -> dict[str, set[str]]:
+def readers_of(connection: Connection, ids: Sequence[str]) -> dict[str, set[str]]:
     """The labels by document id, without the owner's."""
     found: dict[str, set[str]] = {id_: set() for id_ in ids}
     for some in batches(ids):

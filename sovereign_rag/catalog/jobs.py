@@ -1,20 +1,32 @@
 """Jobs: durable records of what is to be done, one task for each document."""
 
 import uuid
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Iterable
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, case, delete, exists, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from sovereign_rag.catalog.database import Part, batches
-from sovereign_rag.catalog.documents import UNFINISHED
-from sovereign_rag.catalog.records import JobRecord, NewTask, TaskRecord, TaskState, document_id
+from sovereign_rag.catalog.holding import settle
+from sovereign_rag.catalog.records import (
+    JobProgress,
+    JobRecord,
+    NewTask,
+    TaskRecord,
+    TaskState,
+    document_id,
+)
 from sovereign_rag.catalog.tables import jobs, tasks
 from sovereign_rag.errors import NotFound
 
 _ABANDONED = timedelta(days=1)
+_LATELY = timedelta(minutes=3)  # what a rate is measured over
+_SHORTEST = timedelta(seconds=5)  # else the first document's rate would be anything
+_FAILURES = 10  # told with the progress
+_IN_WORK = (TaskState.PARSING.value, TaskState.EMBEDDING.value)
+_FINAL = [state.value for state in TaskState if state.is_final]
 
 
 class Jobs(Part):
@@ -26,6 +38,8 @@ class Jobs(Part):
         submitted_by: str,
         tasks: Iterable[NewTask],
         idempotency_key: str | None = None,
+        *,
+        bring: Callable[[], None] = lambda: None,
     ) -> JobRecord:
         """Record a job; workers see it when it is whole, so a crash before that leaves nothing.
 
@@ -33,6 +47,8 @@ class Jobs(Part):
             tasks: Taken in batches, so a generator of any length needs no memory.
             idempotency_key: The same key of the same submitter gives the same job; the tasks of
                 later calls are not looked at.
+            bring: Called when the tasks are recorded and before a worker sees them: it puts the
+                bytes where they are looked for, which nothing removes any more from then on.
         """
         if idempotency_key is not None:
             with self._database.reading() as connection:
@@ -43,6 +59,7 @@ class Jobs(Part):
         self._begin(job_id, tenant, submitted_by)
         try:
             self._add(job_id, tenant, tasks)
+            bring()
             return self._accept(job_id, tenant, submitted_by, idempotency_key)
         except BaseException:
             with self._database.writing() as connection:
@@ -54,25 +71,34 @@ class Jobs(Part):
         with self._database.reading() as connection:
             return _record(connection, _row(connection, job_id, tenant))
 
-    def jobs(self, tenant: str, limit: int) -> list[JobRecord]:
-        """The tenant's jobs, newest first."""
+    def jobs(self, tenant: str, limit: int, *, submitted_by: str | None = None) -> list[JobRecord]:
+        """The tenant's jobs, newest first; those of one submitter, where one is named."""
         statement = (
             select(jobs)
             .where(jobs.c.tenant == tenant, jobs.c.accepted.is_not(None))
             .order_by(jobs.c.created.desc(), jobs.c.id)
             .limit(limit)
         )
+        if submitted_by is not None:
+            statement = statement.where(jobs.c.submitted_by == submitted_by)
         with self._database.reading() as connection:
             rows = connection.execute(statement).mappings().all()
             return [_record(connection, row) for row in rows]
 
     def tasks(
-        self, job_id: str, tenant: str, *, after: int | None = None, limit: int = 1_000
+        self,
+        job_id: str,
+        tenant: str,
+        *,
+        after: int | None = None,
+        limit: int = 1_000,
+        states: Collection[TaskState] | None = None,
     ) -> list[TaskRecord]:
         """A job's tasks in the order in which they were given.
 
         Args:
             after: The last id of the page before.
+            states: Only those in one of these states; None: all.
 
         Raises:
             NotFound: There is no such job in the tenant.
@@ -83,9 +109,66 @@ class Jobs(Part):
             .order_by(tasks.c.id)
             .limit(limit)
         )
+        if states is not None:
+            statement = statement.where(tasks.c.state.in_([state.value for state in states]))
         with self._database.reading() as connection:
             _row(connection, job_id, tenant)
             return [task_record(row) for row in connection.execute(statement).mappings()]
+
+    def progress(self, job_id: str, tenant: str) -> JobProgress:
+        """How far a job is, without reading all its tasks.
+
+        Raises:
+            NotFound: There is no such job in the tenant.
+        """
+        now = self._clock()
+        own = tasks.c.job_id == job_id
+        is_final = tasks.c.state.in_(_FINAL)
+        sums = select(
+            func.coalesce(func.sum(case((is_final, tasks.c.pages), else_=0)), 0),
+            func.coalesce(func.sum(tasks.c.pages), 0),
+            func.coalesce(func.sum(tasks.c.chunks), 0),
+        ).where(own)
+        lately = select(
+            func.count(), func.coalesce(func.sum(tasks.c.pages), 0), func.min(tasks.c.started)
+        ).where(own, tasks.c.finished > now - _LATELY, tasks.c.started.is_not(None))
+        in_work = select(tasks).where(own, tasks.c.state.in_(_IN_WORK)).order_by(tasks.c.id)
+        failed = (
+            select(tasks)
+            .where(own, tasks.c.state == TaskState.FAILED.value)
+            .order_by(tasks.c.finished.desc(), tasks.c.id.desc())
+            .limit(_FAILURES)
+        )
+        with self._database.reading() as connection:
+            job = _record(connection, _row(connection, job_id, tenant))
+            pages_done, pages_known, chunks = connection.execute(sums).one()
+            documents, pages, since = connection.execute(lately).one()
+            current = [task_record(row) for row in connection.execute(in_work).mappings()]
+            failures = [task_record(row) for row in connection.execute(failed).mappings()]
+        span = max(_SHORTEST, min(_LATELY, now - since)) if documents else _LATELY
+        minutes = span.total_seconds() / 60
+        left = job.total - job.done
+        is_going = job.finished is None and job.pause_reason is None and left > 0
+        return JobProgress(
+            job=job,
+            pages_done=pages_done,
+            pages_known=pages_known,
+            chunks=chunks,
+            documents_per_minute=round(documents / minutes, 1),
+            pages_per_minute=round(pages / minutes, 1),
+            seconds_left=round(left / documents * minutes * 60) if documents and is_going else None,
+            current=tuple(current),
+            failures=tuple(failures),
+        )
+
+    def open_jobs(self) -> list[JobProgress]:
+        """How far the jobs are that have not ended, of every tenant: for the log."""
+        statement = select(jobs.c.id, jobs.c.tenant).where(
+            jobs.c.accepted.is_not(None), jobs.c.finished.is_(None)
+        )
+        with self._database.reading() as connection:
+            found = connection.execute(statement.order_by(jobs.c.created)).all()
+        return [self.progress(row.id, row.tenant) for row in found]
 
     def cancel_job(self, job_id: str, tenant: str) -> JobRecord:
         """Stop a job: waiting tasks end now, leased ones when their workers next renew.
@@ -101,15 +184,18 @@ class Jobs(Part):
                 connection.execute(
                     update(tasks)
                     .where(tasks.c.job_id == job_id, tasks.c.state == TaskState.WAITING.value)
-                    .values(state=TaskState.CANCELLED.value, finished=now)
+                    .values(
+                        state=TaskState.CANCELLED.value, reason=None, finished=now, password=None
+                    )
                 )
                 settle(connection, [job_id], now)
             return _record(connection, _row(connection, job_id, tenant))
 
     def retry_job(self, job_id: str, tenant: str) -> JobRecord:
-        """Let what failed, and nothing else, wait again; a cancelled job goes on with it.
+        """Let what failed or was cancelled, and nothing else, wait again.
 
-        A document that was handed in again since stays as it is: the newer one counts.
+        A document that was handed in again since stays as it is: the newer one counts. A job that
+        paused is tried at once.
 
         Raises:
             NotFound: There is no such job in the tenant.
@@ -126,21 +212,32 @@ class Jobs(Part):
                 update(tasks)
                 .where(
                     tasks.c.job_id == job_id,
-                    tasks.c.state == TaskState.FAILED.value,
+                    tasks.c.state.in_([TaskState.FAILED.value, TaskState.CANCELLED.value]),
+                    tasks.c.worker.is_(None),
                     ~superseded,
                 )
                 .values(
                     state=TaskState.WAITING.value,
                     reason=None,
                     attempts=0,
+                    faults=0,
+                    pages=0,
+                    chunks=0,
+                    started=None,
                     finished=None,
+                    cancelled=None,
                     not_before=None,
                 )
             )
+            connection.execute(
+                update(tasks)
+                .where(tasks.c.job_id == job_id, tasks.c.state == TaskState.WAITING.value)
+                .values(not_before=None)
+            )
+            resumed = {"retry_at": None, "faults": 0}
             if waiting.rowcount:
-                connection.execute(
-                    update(jobs).where(jobs.c.id == job_id).values(finished=None, cancelled=None)
-                )
+                resumed |= {"finished": None, "cancelled": None, "pause_reason": None}
+            connection.execute(update(jobs).where(jobs.c.id == job_id).values(**resumed))
             return _record(connection, _row(connection, job_id, tenant))
 
     def _begin(self, job_id: str, tenant: str, submitted_by: str) -> None:
@@ -161,7 +258,7 @@ class Jobs(Part):
         position = 0
         for batch in batches(new_tasks):
             rows = [
-                _new_row(task, job_id, tenant, position + place)
+                new_row(task, job_id, tenant, position + place)
                 for place, task in enumerate(batch, start=1)
             ]
             position += len(batch)
@@ -187,27 +284,13 @@ class Jobs(Part):
             return _record(connection, _row(connection, job_id, tenant))
 
 
-def settle(connection: Connection, job_ids: Iterable[str], now: datetime) -> None:
-    """Mark as finished those of the jobs whose last task has ended."""
-    connection.execute(
-        update(jobs)
-        .where(
-            jobs.c.id.in_(sorted(set(job_ids))),
-            jobs.c.accepted.is_not(None),
-            jobs.c.finished.is_(None),
-            ~exists().where(tasks.c.job_id == jobs.c.id, tasks.c.state.in_(UNFINISHED)),
-        )
-        .values(finished=now)
-    )
-
-
 def task_record(row: RowMapping) -> TaskRecord:
     values = {name: row[name] for name in TaskRecord.__dataclass_fields__}
     values |= {"state": TaskState(row["state"]), "readers": frozenset(row["readers"])}
     return TaskRecord(**values)
 
 
-def _new_row(task: NewTask, job_id: str, tenant: str, position: int) -> dict[str, Any]:
+def new_row(task: NewTask, job_id: str, tenant: str, position: int) -> dict[str, Any]:
     return {
         "job_id": job_id,
         "position": position,
@@ -224,6 +307,7 @@ def _new_row(task: NewTask, job_id: str, tenant: str, position: int) -> dict[str
         "pages": 0,
         "chunks": 0,
         "attempts": 0,
+        "password": task.password,
     }
 
 
@@ -273,4 +357,6 @@ def _record(connection: Connection, row: RowMapping) -> JobRecord:
         finished=row["finished"],
         cancelled=row["cancelled"] is not None,
         counts={state: counts[state] for state in TaskState if state in counts},
+        pause_reason=row["pause_reason"],
+        retry_at=row["retry_at"],
     )

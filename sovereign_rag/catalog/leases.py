@@ -11,13 +11,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Update, and_, exists, or_, select, update
 
 from sovereign_rag.catalog.database import Part
-from sovereign_rag.catalog.documents import UNFINISHED
-from sovereign_rag.catalog.jobs import settle, task_record
-from sovereign_rag.catalog.records import TaskRecord, TaskState
+from sovereign_rag.catalog.holding import UNFINISHED, is_cancelled, lease_state, settle
+from sovereign_rag.catalog.jobs import task_record
+from sovereign_rag.catalog.records import Lease, LeaseState, TaskRecord, TaskState
 from sovereign_rag.catalog.tables import jobs, tasks
 
 _FREE: dict[str, Any] = {"worker": None, "leased_until": None}
 _STAGES = (TaskState.PARSING, TaskState.EMBEDDING)
+_SUCCESS = (TaskState.INDEXED, TaskState.PARTIAL, TaskState.UNCHANGED)
+_LONGEST_PAUSE_S = 60.0
+_LONGEST_WAIT_S = 600.0  # of one document that the machine keeps failing at
 
 
 class Leases(Part):
@@ -46,6 +49,7 @@ class Leases(Part):
                 .where(
                     tasks.c.state == TaskState.WAITING.value,
                     jobs.c.accepted.is_not(None),
+                    or_(jobs.c.retry_at.is_(None), jobs.c.retry_at <= now),
                     or_(tasks.c.not_before.is_(None), tasks.c.not_before <= now),
                     ~_must_wait(),
                 )
@@ -61,7 +65,8 @@ class Leases(Part):
                         )
                     )
                 )
-            chosen = connection.scalar(ready)
+            # What the machine failed at comes last, so that it does not hold up the rest.
+            chosen = connection.scalar(ready.where(tasks.c.faults == 0)) or connection.scalar(ready)
             if chosen is None:
                 return None
             connection.execute(
@@ -87,18 +92,40 @@ class Leases(Part):
             False: The lease is lost or the job was cancelled; the worker drops the task.
         """
         until = self._clock() + timedelta(seconds=lease_s)
-        cancelled = exists().where(jobs.c.id == tasks.c.job_id, jobs.c.cancelled.is_not(None))
-        renewed = _held(task_id, worker).where(~cancelled).values(leased_until=until)
+        renewed = _held(task_id, worker).where(~is_cancelled()).values(leased_until=until)
         with self._database.writing() as connection:
             return connection.execute(renewed).rowcount > 0
 
-    def advance(self, task_id: int, worker: str, state: TaskState) -> bool:
-        """Say that the task is being parsed or embedded now. False: the lease is lost."""
+    def lease_state(self, lease: Lease) -> LeaseState:
+        """How a worker stands to its task; a look that costs no write."""
+        with self._database.reading() as connection:
+            return lease_state(connection, lease)
+
+    def advance(self, task_id: int, worker: str, state: TaskState, *, pages: int = 0) -> bool:
+        """Say that the task is being parsed or embedded now. False: the lease is lost.
+
+        From embedding on, chunks may be stored that no document names yet, and whatever becomes
+        of the task, they are removed: `lease_leftover`.
+
+        Args:
+            pages: How many it has, where that is known.
+        """
         if state not in _STAGES:
             raise ValueError(f"{state!r} is no stage of a leased task; use finish_task to end it")
+        values: dict[str, Any] = {"state": state.value, "pages": pages}
+        if state is TaskState.EMBEDDING:
+            values["leftover"] = True
         with self._database.writing() as connection:
-            advanced = _held(task_id, worker).values(state=state.value)
-            return connection.execute(advanced).rowcount > 0
+            return connection.execute(_held(task_id, worker).values(**values)).rowcount > 0
+
+    def bring_content(self, lease: Lease, content_hash: str) -> bool:
+        """Record which content a task is about, before its bytes are stored.
+
+        From then on nothing removes them. False: the lease is lost.
+        """
+        named = _held(lease.task_id, lease.worker).values(content_hash=content_hash)
+        with self._database.writing() as connection:
+            return connection.execute(named).rowcount > 0
 
     def finish_task(
         self,
@@ -119,26 +146,43 @@ class Leases(Part):
         if not state.is_final:
             raise ValueError(f"{state!r} does not end a task")
         now = self._clock()
-        ended = _held(task_id, worker).values(
+        values: dict[str, Any] = {
             **_FREE,
-            state=state.value,
-            reason=reason,
-            document_id=document_id,
-            pages=pages,
-            chunks=chunks,
-            finished=now,
-        )
+            "state": state.value,
+            "reason": reason,
+            "document_id": document_id,
+            "pages": pages,
+            "chunks": chunks,
+            "finished": now,
+            "password": None,
+        }
+        if state in _SUCCESS:
+            values["leftover"] = False  # what is stored is what was published
         with self._database.writing() as connection:
-            if not connection.execute(ended).rowcount:
+            if not connection.execute(_held(task_id, worker).values(**values)).rowcount:
                 return False
-            settle(connection, [_job_of(connection, task_id)], now)
+            job_id = _job_of(connection, task_id)
+            if state in _SUCCESS:  # the machine works
+                connection.execute(
+                    update(jobs)
+                    .where(jobs.c.id == job_id, jobs.c.pause_reason.is_not(None))
+                    .values(pause_reason=None, retry_at=None, faults=0)
+                )
+            connection.execute(  # of a deleted document, nothing is kept for a retry
+                update(tasks)
+                .where(tasks.c.id == task_id, tasks.c.cancelled.is_not(None))
+                .values(content_hash=None)
+            )
+            settle(connection, [job_id], now)
             return True
 
-    def release_task(self, task_id: int, worker: str, *, reason: str, not_before_s: float) -> bool:
+    def release_task(self, task_id: int, worker: str, *, reason: str, pause_s: float) -> bool:
         """Give a task back that this machine, not the document, kept from ending.
 
-        It waits again for `not_before_s` seconds at least, and the attempt does not count. A task
-        of a cancelled job ends.
+        Its job pauses for `pause_s` seconds, twice as long with each fault in a row up to a
+        minute. The task itself waits longer each time, so that one document which the machine
+        keeps failing at does not stand in the way of the others. The attempt does not count. A
+        task of a cancelled job ends.
 
         Returns:
             False: The lease was lost already.
@@ -146,8 +190,13 @@ class Leases(Part):
         now = self._clock()
         with self._database.writing() as connection:
             held = and_(tasks.c.id == task_id, tasks.c.worker == worker)
-            if connection.scalar(select(tasks.c.id).where(held)) is None:
+            row = connection.execute(
+                select(tasks.c.job_id, tasks.c.faults).where(held, tasks.c.state.in_(UNFINISHED))
+            ).first()
+            if row is None:
                 return False
+            job_id, faults = row
+            wait_s = min(_LONGEST_WAIT_S, pause_s * 2 ** min(faults, 20))
             connection.execute(
                 update(tasks)
                 .where(held)
@@ -155,13 +204,55 @@ class Leases(Part):
                     **_FREE,
                     state=TaskState.WAITING.value,
                     reason=reason,
+                    pages=0,
                     attempts=tasks.c.attempts - 1,
-                    not_before=now + timedelta(seconds=not_before_s),
+                    faults=faults + 1,
+                    not_before=now + timedelta(seconds=wait_s),
                 )
             )
+            _pause(connection, job_id, reason, pause_s, now)
             _end_cancelled(connection, [task_id], now)
-            settle(connection, [_job_of(connection, task_id)], now)
+            settle(connection, [job_id], now)
             return True
+
+    def lease_leftover(self, worker: str, *, lease_s: float) -> TaskRecord | None:
+        """Take an ended task that may have left chunks behind, to remove them; None: there is none.
+
+        While it is held, nothing else is done for the document.
+        """
+        now = self._clock()
+        other = tasks.alias()
+        busy = exists().where(other.c.target == tasks.c.target, other.c.worker.is_not(None))
+        left = (
+            select(tasks)
+            .where(tasks.c.leftover, tasks.c.state.not_in(UNFINISHED), ~busy)
+            .order_by(tasks.c.id)
+            .limit(1)
+        )
+        with self._database.reading() as connection:  # nearly always there is none
+            if connection.execute(left).first() is None:
+                return None
+        with self._database.writing() as connection:
+            row = connection.execute(left).mappings().first()
+            if row is None:
+                return None
+            connection.execute(
+                update(tasks)
+                .where(tasks.c.id == row["id"])
+                .values(worker=worker, leased_until=now + timedelta(seconds=lease_s))
+            )
+            return task_record(row)
+
+    def end_leftover(self, task_id: int, worker: str, *, removed: bool) -> None:
+        """Let go of what `lease_leftover` gave; `removed`: there is nothing left behind."""
+        values = {**_FREE, **({"leftover": False} if removed else {})}
+        with self._database.writing() as connection:
+            connection.execute(_held(task_id, worker).values(**values))
+
+    def note_leftover(self, task_id: int) -> None:
+        """Say that a worker which lost the task has written chunks, perhaps after its loss."""
+        with self._database.writing() as connection:
+            connection.execute(update(tasks).where(tasks.c.id == task_id).values(leftover=True))
 
     def lease_holders(self) -> list[str]:
         """The names of the workers that hold a task."""
@@ -182,16 +273,19 @@ class Leases(Part):
         self, connection: Connection, condition: ColumnElement[bool], now: datetime
     ) -> int:
         lost = connection.execute(
-            select(tasks.c.id, tasks.c.job_id, tasks.c.attempts).where(
+            select(tasks.c.id, tasks.c.job_id, tasks.c.attempts, tasks.c.state).where(
                 tasks.c.worker.is_not(None), condition
             )
         ).all()
-        for task_id, _, attempts in lost:
-            values = {**_FREE, "state": TaskState.WAITING.value}
-            if attempts >= self._max_attempts:
+        for task_id, _, attempts, state in lost:
+            values: dict[str, Any] = dict(_FREE)
+            if state in UNFINISHED:  # else it was held to clean up after it
+                values |= {"state": TaskState.WAITING.value, "pages": 0}
+            if state in UNFINISHED and attempts >= self._max_attempts:
                 values |= {
                     "state": TaskState.FAILED.value,
                     "finished": now,
+                    "password": None,
                     "reason": (
                         f"The worker stopped {attempts} times while reading this document, "
                         "perhaps for lack of memory. See the log, then retry the job."
@@ -199,8 +293,8 @@ class Leases(Part):
                 }
             connection.execute(update(tasks).where(tasks.c.id == task_id).values(**values))
         if lost:
-            _end_cancelled(connection, [task_id for task_id, _, _ in lost], now)
-            settle(connection, [job_id for _, job_id, _ in lost], now)
+            _end_cancelled(connection, [row.id for row in lost], now)
+            settle(connection, [row.job_id for row in lost], now)
         return len(lost)
 
 
@@ -221,12 +315,22 @@ def _must_wait() -> ColumnElement[bool]:
     )
 
 
+def _pause(connection: Connection, job_id: str, reason: str, pause_s: float, now: datetime) -> None:
+    retry_at, faults = connection.execute(
+        select(jobs.c.retry_at, jobs.c.faults).where(jobs.c.id == job_id)
+    ).one()
+    values: dict[str, Any] = {"pause_reason": reason}
+    if retry_at is None or retry_at <= now:  # else another worker met the same fault just now
+        wait_s = min(_LONGEST_PAUSE_S, pause_s * 2 ** min(faults, 20))
+        values |= {"retry_at": now + timedelta(seconds=wait_s), "faults": faults + 1}
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values))
+
+
 def _end_cancelled(connection: Connection, task_ids: list[int], now: datetime) -> None:
-    cancelled = exists().where(jobs.c.id == tasks.c.job_id, jobs.c.cancelled.is_not(None))
     connection.execute(
         update(tasks)
-        .where(tasks.c.id.in_(task_ids), tasks.c.state == TaskState.WAITING.value, cancelled)
-        .values(state=TaskState.CANCELLED.value, finished=now)
+        .where(tasks.c.id.in_(task_ids), tasks.c.state == TaskState.WAITING.value, is_cancelled())
+        .values(state=TaskState.CANCELLED.value, finished=now, password=None)
     )
 
 

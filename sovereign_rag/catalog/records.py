@@ -83,6 +83,7 @@ class NewTask:
     content_hash: str | None = None  # set: the bytes are in the content store
     path: str | None = None  # set: the bytes are read from this file when its turn comes
     modified: datetime | None = None
+    password: bytes | None = field(default=None, repr=False)  # sealed, see `secrets`
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,34 @@ class TaskRecord:
     attempts: int
     started: datetime | None
     finished: datetime | None
+    password: bytes | None = field(default=None, repr=False)  # sealed; None once it has ended
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A worker's hold on a task: what it may write, it may write as long as this is its own."""
+
+    task_id: int
+    worker: str
+
+
+class LeaseState(StrEnum):
+    """How a worker stands to a task that it took."""
+
+    HELD = "held"
+    CANCELLED = "cancelled"  # still held; somebody asked for its end
+    LOST = "lost"  # another worker may have it
+
+
+class JobState(StrEnum):
+    """What a person is told of a job."""
+
+    WAITING = "waiting"  # no document has been begun
+    RUNNING = "running"
+    PAUSED = "paused"  # by a fault of the machine; it goes on by itself
+    CANCELLING = "cancelling"  # until the documents in work have stopped
+    CANCELLED = "cancelled"
+    DONE = "done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +149,28 @@ class JobRecord:
     finished: datetime | None
     cancelled: bool
     counts: Mapping[TaskState, int]
+    pause_reason: str | None = None  # set while a fault of the machine keeps it from going on
+    retry_at: datetime | None = None
+
+    @property
+    def state(self) -> JobState:
+        if self.cancelled:
+            return JobState.CANCELLING if self.finished is None else JobState.CANCELLED
+        if self.finished is not None:
+            return JobState.DONE
+        if self.pause_reason is not None:
+            return JobState.PAUSED
+        begun = set(self.counts) - {TaskState.WAITING}
+        return JobState.RUNNING if begun else JobState.WAITING
+
+    @property
+    def failed(self) -> int:
+        return self.counts.get(TaskState.FAILED, 0)
+
+    @property
+    def can_be_retried(self) -> bool:
+        is_over = self.finished is not None and TaskState.CANCELLED in self.counts
+        return self.failed > 0 or is_over or self.state is JobState.PAUSED
 
     @property
     def total(self) -> int:
@@ -128,6 +179,21 @@ class JobRecord:
     @property
     def done(self) -> int:
         return sum(n for state, n in self.counts.items() if state.is_final)
+
+
+@dataclass(frozen=True, slots=True)
+class JobProgress:
+    """How far a job is, measured on what ended lately."""
+
+    job: JobRecord
+    pages_done: int
+    pages_known: int  # of the documents that have been read; the others' are not known yet
+    chunks: int
+    documents_per_minute: float  # over the last minutes; 0.0: nothing ended in them
+    pages_per_minute: float
+    seconds_left: float | None  # None: not to be told, or nothing is left
+    current: tuple[TaskRecord, ...]  # in work right now
+    failures: tuple[TaskRecord, ...]  # the latest, newest first
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
+    text,
 )
 from sqlalchemy.types import JSON
 
@@ -137,6 +139,9 @@ jobs = Table(
     Column("accepted", UtcTime),  # NULL while its tasks are being written
     Column("cancelled", UtcTime),
     Column("finished", UtcTime),
+    Column("pause_reason", CleanText),  # set while the machine, not a document, is at fault
+    Column("retry_at", UtcTime),
+    Column("faults", Integer, nullable=False, server_default=text("0")),  # in a row
     UniqueConstraint("tenant", "submitted_by", "idempotency_key"),
     Index("ix_jobs_tenant_created", "tenant", "created"),
 )
@@ -167,7 +172,13 @@ tasks = Table(
     Column("not_before", UtcTime),
     Column("worker", Text),  # set exactly while the task is leased
     Column("leased_until", UtcTime),
-    Index("ix_tasks_job_id_state", "job_id", "state"),
+    Column("password", LargeBinary),  # sealed, see `secrets`; NULL from the end of the task on
+    Column("cancelled", UtcTime),  # asked for while a worker held it, which ends it
+    Column("faults", Integer, nullable=False, server_default=text("0")),  # of the machine
+    # Chunks may have been written that no document names: whoever leases it next removes them.
+    Column("leftover", Boolean, nullable=False, server_default=false()),
+    Index("ix_tasks_job_id_state_pages_chunks", "job_id", "state", "pages", "chunks"),
+    Index("ix_tasks_job_id_finished", "job_id", "finished"),
     Index("ix_tasks_state_position_id", "state", "position", "id"),
     Index("ix_tasks_target_id", "target", "id"),
     sqlite_autoincrement=True,  # ids say which task is newer, so none is ever used again
@@ -178,6 +189,12 @@ Index(
     unique=True,
     sqlite_where=tasks.c.worker.is_not(None),
     postgresql_where=tasks.c.worker.is_not(None),
+)
+Index(
+    "ix_tasks_leftover",
+    tasks.c.id,
+    sqlite_where=tasks.c.leftover,
+    postgresql_where=tasks.c.leftover,
 )
 
 api_keys = Table(
@@ -209,4 +226,42 @@ sessions = Table(
     Column("is_admin", Boolean, nullable=False),
     Column("created", UtcTime, nullable=False),
     Column("expires", UtcTime, nullable=False, index=True),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("name", CleanText, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("options", JSON, nullable=False),  # what the command said of it the last time
+    Column("checkpoint", JSON, nullable=False),
+    Column("started", UtcTime),
+    Column("finished", UtcTime),  # of the last sync that came to its end
+    Column("counts", JSON),
+    Column("error", CleanText),
+    Column("holder", Text),  # who syncs it right now
+    Column("held_until", UtcTime),
+)
+
+source_items = Table(  # what a source held when it was last looked through
+    "source_items",
+    metadata,
+    Column("source_id", String(36), ForeignKey("sources.id", ondelete="CASCADE"), primary_key=True),
+    Column("target", String(36), primary_key=True),
+    Column("uri", CleanText, nullable=False),
+    Column("stamp", Text, nullable=False),
+    Column("size", BigInteger),
+    Column("content_hash", String(64)),  # NULL until it has been read
+    Column("facts", JSON),  # the values of the metadata field that says who may read
+    Column("job_id", String(36)),  # set until the job that takes it in has ended
+)
+
+archive_members = Table(  # which documents were taken out of which archive
+    "archive_members",
+    metadata,
+    Column("container", String(36), primary_key=True),
+    Column("document_id", String(36), primary_key=True),
+    Column("tenant", Text, nullable=False, index=True),
 )

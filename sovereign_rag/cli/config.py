@@ -1,5 +1,6 @@
 """`config`: the settings in effect, and where they differ from the defaults."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,12 +78,16 @@ def _values(settings: "Settings") -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
-    from pydantic import SecretStr
+    from pydantic import BaseModel, SecretStr
 
     if isinstance(value, SecretStr):
         return _HIDDEN
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, BaseModel):
+        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -94,6 +99,13 @@ def _toml(value: object) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return f'"{safe(value, one_line=True)}"'
+    if isinstance(value, dict):
+        inside = ", ".join(f"{_key(key)} = {_toml(part)}" for key, part in value.items())
+        return f"{{ {inside} }}" if inside else "{}"
     if isinstance(value, list):
         return f"[{', '.join(_toml(item) for item in value)}]"
     return str(value)
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml(key)

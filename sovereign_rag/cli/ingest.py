@@ -1,6 +1,7 @@
 """`ingest`: files and folders in, with a bar while it runs and a line for what went wrong."""
 
 import signal
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from sovereign_rag.access import DEFAULT_TENANT, local_owner, parse_readers
 from sovereign_rag.cli.app import INTERRUPTED, SOME_FAILED, Run, command
 from sovereign_rag.cli.identity import Tenant
 from sovereign_rag.cli.output import print_json, safe, table
+from sovereign_rag.errors import BadInput
 
 if TYPE_CHECKING:
     from sovereign_rag.catalog.records import TaskRecord
@@ -32,6 +34,7 @@ def register(app: typer.Typer) -> None:
         examples=(
             "sovereign-rag ingest ~/Documents/contracts --readers group:legal,user:ana",
             "sovereign-rag ingest report.pdf minutes.docx --readers everyone",
+            "sovereign-rag ingest locked.pdf --password",
         ),
     )
     def ingest(
@@ -50,6 +53,17 @@ def register(app: typer.Typer) -> None:
         level: Annotated[
             int | None, typer.Option(min=0, help="Clearance that a reader needs.")
         ] = None,
+        password: Annotated[
+            bool,
+            typer.Option("--password", help="Ask for the password that opens locked files."),
+        ] = False,
+        password_file: Annotated[
+            Path | None,
+            typer.Option(
+                metavar="FILE",
+                help="Read that password from the first line of a file; - is standard input.",
+            ),
+        ] = None,
         tenant: Tenant = DEFAULT_TENANT,
     ) -> None:
         """Take documents in, so that they can be searched and quoted.
@@ -59,12 +73,14 @@ def register(app: typer.Typer) -> None:
         same command goes on from there. Exit code 6: some documents failed, the others are in.
         """
         labels = parse_readers(readers) if readers is not None else None
+        secret = _password(password, password_file)
         with run.open() as service, _progress(run) as bar, _interruptible(run) as stop:
             report = service.ingestion.ingest(
                 paths,
                 local_owner(tenant),
                 readers=labels,
                 level=level,
+                password=secret,
                 on_progress=bar.show,
                 on_task=bar.tell,
                 stop=stop,
@@ -81,6 +97,24 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(INTERRUPTED)
         if any(task.state == "failed" for task in report.tasks):
             raise typer.Exit(SOME_FAILED)
+
+
+def _password(ask: bool, file: Path | None) -> str | None:
+    """The password; it never stands among the arguments, which every user of a machine sees."""
+    if ask and file is not None:
+        raise BadInput("Give --password or --password-file, not both.")
+    if ask:
+        found: str = typer.prompt("Password of the documents", hide_input=True, err=True)
+        return found
+    if file is None:
+        return None
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file} can't be read as a password: {error}.") from error
+    if not (first := text.partition("\n")[0].removesuffix("\r")):
+        raise BadInput(f"{file} has no password on its first line.")
+    return first
 
 
 class _Bar:

@@ -62,7 +62,10 @@ def register(app: typer.Typer) -> None:
 
     @command(app, "worker", examples=("sovereign-rag worker --data-dir /srv/rag",))
     def worker(run: Run) -> None:
-        """Work off ingestion jobs until Ctrl-C or SIGTERM; what is begun is finished first."""
+        """Work off ingestion jobs, and sync sources that have a schedule, until Ctrl-C or SIGTERM.
+
+        What is begun is finished first.
+        """
         stop = threading.Event()
 
         def on_signal(number: int, frame: FrameType | None) -> None:
@@ -72,7 +75,8 @@ def register(app: typer.Typer) -> None:
         signal.signal(signal.SIGINT, on_signal)
         with run.open() as service:
             run.note("Waiting for documents; Ctrl-C stops after those at hand.")
-            service.ingestion.run_worker(stop)
+            with _following_schedules(service):
+                service.ingestion.run_worker(stop)
 
 
 def serving(
@@ -186,10 +190,27 @@ def _working(service: "Application") -> Iterator[None]:
     worker = threading.Thread(target=service.ingestion.run_worker, args=(stop,), name="ingestion")
     worker.start()
     try:
-        yield
+        with _following_schedules(service):
+            yield
     finally:
         stop.set()
         worker.join()
+
+
+@contextmanager
+def _following_schedules(service: "Application") -> Iterator[None]:
+    """Sync the sources that have a schedule, in a thread beside the workers."""
+    if not any(source.schedule for source in service.settings.sources.values()):
+        yield
+        return
+    stop = threading.Event()
+    thread = threading.Thread(target=service.watcher.run_schedules, args=(stop,), name="schedules")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Texts become dense vectors through sentence-transformers, from a folder on this machine."""
 
 import hashlib
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -12,6 +12,7 @@ import numpy as np
 from sovereign_rag.cpu import physical_cores
 from sovereign_rag.domain import Vectors
 from sovereign_rag.embedding.folder import ModelFolder, read_folder
+from sovereign_rag.embedding.lanes import Lanes, Tokens
 from sovereign_rag.errors import ModelError
 from sovereign_rag.models import bundled
 from sovereign_rag.models.manifest import model_hash, require_hash
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
 class DenseEmbedder:
     """The `Embedder` of a sentence-transformers folder; any number of threads may call it.
 
-    The model belongs to one thread of its own and takes one batch at a time, in the order of
-    asking, so a question waits for one batch of an ingestion and not for its end.
+    Each core computes batches of its own (see `Lanes`): that keeps all of them busy beside the
+    parser's processes, where one batch spread over the cores would wait for the slowest.
+
+    A text's vector is the same up to rounding (1e-6 of a component) whatever texts it shares a
+    batch with.
     """
 
     def __init__(self, folder: Path, settings: EmbeddingSettings, *, sha256: str) -> None:
@@ -51,7 +55,13 @@ class DenseEmbedder:
         if prefixes != own:  # other prefixes make other vectors
             sha256 = hashlib.sha256("\0".join((sha256, *prefixes)).encode()).hexdigest()
         self._model_id = f"{folder.resolve().name}-{sha256[:8]}"
-        self._owner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedding")
+        self._loading = threading.Lock()
+        self._lanes = Lanes(
+            self._forward,
+            lanes=settings.threads or physical_cores(),
+            dimension=self.dimension,
+            batch_size=settings.batch_size,
+        )
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -92,40 +102,51 @@ class DenseEmbedder:
         return [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        lengths = self.count_tokens([self._passage_prefix + text for text in texts])
-        for position, length in enumerate(lengths):
-            if length > self._room:
+        tokens = self._tokens(self._passage_prefix, texts)
+        for position, ids in enumerate(tokens):
+            if len(ids) > self._folder.window:
+                length = len(ids) - (self._folder.window - self._room)
                 raise ValueError(
                     f"texts[{position}] has {length} tokens with its prefix, the window of "
                     f"{self._model_id} holds {self._room}. Cut it into smaller chunks "
                     "(chunk.max_tokens)."
                 )
-        return self._embed(texts, self._passage_prefix, lengths)
+        return self._lanes.embed(tokens, urgent=False)
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        lengths = self.count_tokens([self._query_prefix + text for text in texts])
-        return self._embed(texts, self._query_prefix, lengths)
+        tokens = self._tokens(self._query_prefix, texts)
+        window = self._folder.window
+        # The first ids and the last one, which marks the end.
+        cut = [t if len(t) <= window else [*t[: window - 1], t[-1]] for t in tokens]
+        return self._lanes.embed(cut, urgent=True)
 
     def warm_up(self) -> None:
         """Begin to load the model, without waiting for it; a failure shows at the first use."""
-        self._owner.submit(lambda: self._model)
+        self._lanes.begin(lambda: self._loaded)
 
     def close(self) -> None:
-        """Let the model's thread end; nothing may be embedded after it."""
-        self._owner.shutdown(wait=False, cancel_futures=True)
+        """Let the model's threads end; nothing may be embedded after it."""
+        self._lanes.close()
 
-    def _embed(self, texts: Sequence[str], prefix: str, lengths: Sequence[int]) -> Vectors:
-        vectors = np.empty((len(texts), self.dimension), np.float32)
-        # Texts of like length together: a batch is padded to its longest.
-        order = sorted(range(len(texts)), key=lambda i: -lengths[i])
-        for begin in range(0, len(order), self._settings.batch_size):
-            batch = order[begin : begin + self._settings.batch_size]
-            prefixed = [prefix + texts[i] for i in batch]
-            vectors[batch] = self._owner.submit(self._forward, prefixed).result()
-        return vectors
+    def _tokens(self, prefix: str, texts: Sequence[str]) -> list[list[int]]:
+        encoded = self._folder.tokenizer.encode_batch([prefix + text for text in texts])
+        return [e.ids for e in encoded]
 
-    def _forward(self, texts: list[str]) -> Vectors:
-        raw = self._model.encode(texts, batch_size=len(texts), show_progress_bar=False)
+    def _forward(self, batch: list[Tokens]) -> Vectors:
+        import torch
+
+        model = self._loaded
+        torch.set_num_threads(1)  # in this lane; it is a setting of the calling thread
+        longest = max(map(len, batch))
+        ids = torch.full((len(batch), longest), self._folder.padding)
+        mask = torch.zeros((len(batch), longest), dtype=torch.long)
+        for row, tokens in enumerate(batch):
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            mask[row, : len(tokens)] = 1
+        with torch.inference_mode():
+            # Not `encode`: its tokenizer is one object that two threads may not use at once.
+            computed = model({"input_ids": ids, "attention_mask": mask})["sentence_embedding"]
+        raw = computed.float().numpy()
         vectors = np.asarray(raw, np.float32)
         # Again in single precision: in bfloat16 a length drifts by a thousandth.
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -137,15 +158,17 @@ class DenseEmbedder:
         unit: Vectors = vectors / norms
         return unit
 
+    @property
+    def _loaded(self) -> "SentenceTransformer":
+        with self._loading:  # the first lane loads, the others wait for it
+            return self._model
+
     @cached_property
     def _model(self) -> "SentenceTransformer":
-        """Read and loaded in the owner's thread alone."""
-        import torch
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
 
         logging.disable_progress_bar()
-        torch.set_num_threads(self._settings.threads or physical_cores())
         try:
             model = SentenceTransformer(
                 str(self._folder.path),
@@ -159,8 +182,6 @@ class DenseEmbedder:
                 f"The embedding model {self._folder.path} can't be loaded: {error}. Copy the "
                 "folder again, whole, or set embedding.model to another."
             ) from error
-        model.max_seq_length = self._folder.window
-        model.tokenizer.backend_tokenizer.encode_special_tokens = True
         return model
 
     def _dtype(self) -> "torch.dtype":

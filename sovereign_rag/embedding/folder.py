@@ -23,6 +23,7 @@ class ModelFolder:
     window: int  # tokens, special ones included
     query_prefix: str
     passage_prefix: str
+    padding: int  # the token that fills a batch up; it is masked
     tokenizer: Tokenizer  # neither cuts nor pads; special tokens in a text are plain text
 
 
@@ -67,6 +68,7 @@ def _read(path: Path) -> ModelFolder:
         window=_window(transformer),
         query_prefix=str(prompts.get("query", "")),
         passage_prefix=str(prompts.get("document") or prompts.get("passage") or ""),
+        padding=int(_json(transformer, "config").get("pad_token_id") or 0),
         tokenizer=tokenizer,
     )
 

@@ -1,6 +1,11 @@
 """Every setting, in sections; `load.py` reads them."""
 
-from sovereign_rag.settings.answering import AnswerSettings, GenerationSettings, RetrievalSettings
+from sovereign_rag.settings.answering import (
+    AnswerSettings,
+    EndpointSettings,
+    GenerationSettings,
+    RetrievalSettings,
+)
 from sovereign_rag.settings.ingestion import (
     ChunkSettings,
     EmbeddingSettings,
@@ -9,21 +14,40 @@ from sovereign_rag.settings.ingestion import (
 )
 from sovereign_rag.settings.load import FILE_NAME, PREFIX, Settings, load_settings, names, variable
 from sovereign_rag.settings.service import ServerSettings
+from sovereign_rag.settings.sources import (
+    AnySource,
+    ArchiveSettings,
+    FolderSource,
+    ImapSource,
+    MetadataMapping,
+    ReaderSource,
+    S3Source,
+    SourceSettings,
+)
 from sovereign_rag.settings.storage import CatalogSettings, StoreSettings
 
 __all__ = [
     "FILE_NAME",
     "PREFIX",
     "AnswerSettings",
+    "AnySource",
+    "ArchiveSettings",
     "CatalogSettings",
     "ChunkSettings",
     "EmbeddingSettings",
+    "EndpointSettings",
+    "FolderSource",
     "GenerationSettings",
+    "ImapSource",
     "IngestSettings",
+    "MetadataMapping",
     "ParseSettings",
+    "ReaderSource",
     "RetrievalSettings",
+    "S3Source",
     "ServerSettings",
     "Settings",
+    "SourceSettings",
     "StoreSettings",
     "load_settings",
     "names",

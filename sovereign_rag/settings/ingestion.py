@@ -29,8 +29,12 @@ class EmbeddingSettings(Section):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="Arithmetic; auto takes bfloat16 where this CPU computes it natively."
     )
-    threads: int = Field(0, ge=0, description="CPU threads; 0: all cores.")
-    batch_size: PositiveInt = Field(16, description="Texts per forward pass.")
+    threads: int = Field(
+        0, ge=0, description="Batches computed at the same time, a core each; 0: all cores."
+    )
+    batch_size: PositiveInt = Field(
+        16, description="Most texts per forward pass; long texts make smaller batches."
+    )
 
 
 class ChunkSettings(Section):
@@ -81,3 +85,7 @@ class IngestSettings(Section):
         60.0, description="A worker silent for this long loses its document to another."
     )
     max_attempts: PositiveInt = Field(3, description="Tries per document before it has failed.")
+    reuse_across_tenants: bool = Field(
+        True,
+        description="A file that another tenant has too is not parsed and embedded again; it takes as long as if it were. Off: every tenant's files are.",
+    )

@@ -5,13 +5,14 @@ Read once, in `wiring.py` or by a command, and handed on as the section that eac
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -29,10 +30,12 @@ from sovereign_rag.settings.ingestion import (
 )
 from sovereign_rag.settings.section import Section
 from sovereign_rag.settings.service import ServerSettings
+from sovereign_rag.settings.sources import AnySource, ArchiveSettings
 from sovereign_rag.settings.storage import CatalogSettings, StoreSettings
 
 PREFIX = "SOVEREIGN_RAG_"
 FILE_NAME = "sovereign-rag.toml"
+SOURCE_NAME = re.compile(r"[a-z][a-z0-9+-]{0,63}")
 
 
 class Settings(BaseSettings):
@@ -63,6 +66,21 @@ class Settings(BaseSettings):
     generation: GenerationSettings = GenerationSettings()
     server: ServerSettings = ServerSettings()
     ingest: IngestSettings = IngestSettings()
+    archives: ArchiveSettings = ArchiveSettings()
+    sources: dict[str, AnySource] = Field(
+        {}, description="Where documents come from, a section [sources.NAME] each: docs/sources.md."
+    )
+
+    @field_validator("sources")
+    @classmethod
+    def _source_names(cls, sources: dict[str, AnySource]) -> dict[str, AnySource]:
+        for name in sources:
+            if not SOURCE_NAME.fullmatch(name) or name in {"file", "upload"}:
+                raise ValueError(
+                    f"{name!r} can't name a source: take lower-case letters, digits and - +, "
+                    "and neither file nor upload"
+                )
+        return sources
 
     @classmethod
     def settings_customise_sources(
@@ -144,6 +162,8 @@ def _refuse_unknown_variables() -> None:
     known = {variable(name) for name in names()} | {f"{PREFIX}CONFIG"}
     sections = {PREFIX + name.upper() for name in Settings.model_fields}  # JSON for a whole section
     for name in sorted(os.environ):
+        if name.upper().startswith(f"{PREFIX}SOURCES__"):
+            continue  # the names of sources are the admin's; what is in them is checked as a whole
         if name.upper().startswith(PREFIX) and name.upper() not in known | sections:
             raise SettingsError(
                 f"The variable {name} is no setting.{_nearest(name.upper(), known)} "
@@ -158,7 +178,7 @@ def _refuse_unknown_keys(path: Path) -> None:
         raise SettingsError(f"{path} is not valid TOML: {error}") from error
     known = set(names())
     for key in _keys(content, ""):
-        if key not in known:
+        if key not in known and not key.startswith("sources."):
             raise SettingsError(
                 f"{path} has the key {key!r}, which is no setting.{_nearest(key, known)}"
             )

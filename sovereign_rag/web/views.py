@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from urllib.parse import quote, urlencode
 
 from sovereign_rag.catalog.records import DocumentRecord
-from sovereign_rag.domain import Answer, Citation, PageText, Passage, Statement
+from sovereign_rag.domain import Answer, Citation, PageText, Passage, Statement, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class AnswerView:
 
     @property
     def unsupported(self) -> int:
-        return sum(not statement.supported for statement in self.answer.statements)
+        return sum(s.verdict is Verdict.UNSUPPORTED for s in self.answer.statements)
 
     @property
     def seconds(self) -> float:

@@ -192,9 +192,23 @@ def test_content_is_in_use_while_a_task_waits_for_it(catalog: Catalog) -> None:
     task = leased(catalog, "file:///a.pdf", content_hash="d" * 64)
 
     while_leased = catalog.content_in_use("d" * 64)
-    catalog.finish_task(task.id, "worker", task.state.FAILED)
+    catalog.finish_task(task.id, "worker", task.state.INDEXED)
 
     assert while_leased
+    assert not catalog.content_in_use("d" * 64)
+
+
+def test_the_bytes_of_an_upload_that_failed_wait_a_week_for_a_retry(
+    catalog: Catalog, clock: SetClock
+) -> None:
+    task = leased(catalog, "file:///a.pdf", content_hash="d" * 64)
+    catalog.finish_task(task.id, "worker", task.state.FAILED)
+
+    clock.move(days=6)
+    in_time = catalog.content_in_use("d" * 64)
+    clock.move(days=2)
+
+    assert in_time
     assert not catalog.content_in_use("d" * 64)
 
 

@@ -1,9 +1,17 @@
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
 from sovereign_rag.catalog.catalog import Catalog
-from sovereign_rag.catalog.records import JobRecord, NewTask, TaskRecord, TaskState, document_id
+from sovereign_rag.catalog.records import (
+    JobRecord,
+    JobState,
+    NewTask,
+    TaskRecord,
+    TaskState,
+    document_id,
+)
 from sovereign_rag.errors import NotFound
 from sovereign_rag.settings import Settings
 from tests.catalog.conftest import SetClock, new_task
@@ -273,7 +281,7 @@ def test_a_silent_worker_loses_its_task(catalog: Catalog, clock: SetClock) -> No
     assert not catalog.renew_lease(task.id, "w1", 60)
     assert not catalog.advance(task.id, "w1", TaskState.EMBEDDING)
     assert not catalog.finish_task(task.id, "w1", TaskState.INDEXED)
-    assert not catalog.release_task(task.id, "w1", reason="late", not_before_s=0)
+    assert not catalog.release_task(task.id, "w1", reason="late", pause_s=0)
     assert catalog.finish_task(task.id, "w2", TaskState.INDEXED)
 
 
@@ -312,8 +320,8 @@ def test_the_machines_fault_costs_no_attempt(catalog: Catalog, clock: SetClock) 
     job = submit(catalog, "file:///a")
     for _ in range(10):
         task = lease(catalog)
-        assert catalog.release_task(task.id, "w1", reason="No store.", not_before_s=15)
-        clock.move(seconds=15)
+        assert catalog.release_task(task.id, "w1", reason="No store.", pause_s=15)
+        clock.move(minutes=10)
 
     (waiting,) = catalog.tasks(job.id, "default")
     assert (waiting.state, waiting.reason, waiting.attempts) == (W, "No store.", 0)
@@ -325,13 +333,74 @@ def test_a_task_that_was_given_back_is_not_tried_before_its_time(
 ) -> None:
     submit(catalog, "file:///a")
     task = lease(catalog)
-    catalog.release_task(task.id, "w1", reason="No store.", not_before_s=15)
+    catalog.release_task(task.id, "w1", reason="No store.", pause_s=15)
 
     clock.move(seconds=14)
     too_early = catalog.lease_task("w1", lease_s=60)
     clock.move(seconds=1)
 
     assert too_early is None
+    assert lease(catalog).id == task.id
+
+
+def test_a_fault_of_the_machine_pauses_the_job_and_no_other(
+    catalog: Catalog, clock: SetClock
+) -> None:
+    job = submit(catalog, "file:///a", "file:///b")
+    other = submit(catalog, "file:///c")
+    task = lease(catalog)
+
+    catalog.release_task(task.id, "w1", reason="No store.", pause_s=15)
+
+    paused = catalog.job(job.id, "default")
+    assert (paused.state, paused.pause_reason) == (JobState.PAUSED, "No store.")
+    assert paused.retry_at == clock.now + timedelta(seconds=15)
+    assert lease(catalog).job_id == other.id
+    assert catalog.lease_task("w2", lease_s=60) is None
+
+
+def test_pauses_grow_to_a_minute_and_end_with_the_first_success(
+    catalog: Catalog, clock: SetClock
+) -> None:
+    job = submit(catalog, *(f"file:///{number}" for number in range(9)))
+    pauses = []
+    for _ in range(6):
+        catalog.release_task(lease(catalog).id, "w1", reason="No store.", pause_s=5)
+        retry_at = catalog.job(job.id, "default").retry_at
+        assert retry_at is not None
+        pauses.append((retry_at - clock.now).total_seconds())
+        clock.now = retry_at
+
+    finish(catalog)
+
+    assert pauses == [5, 10, 20, 40, 60, 60]
+    running = catalog.job(job.id, "default")
+    assert (running.state, running.pause_reason) == (JobState.RUNNING, None)
+
+
+def test_one_document_that_the_machine_keeps_failing_at_does_not_hold_up_the_others(
+    catalog: Catalog, clock: SetClock
+) -> None:
+    job = submit(catalog, "file:///bad", "file:///good")
+    bad = lease(catalog)
+    catalog.release_task(bad.id, "w1", reason="Unreadable share.", pause_s=5)
+    clock.move(seconds=5)
+
+    order = [finish(catalog), lease(catalog).uri]
+
+    assert order == ["file:///good", "file:///bad"]
+    assert catalog.job(job.id, "default").pause_reason is None
+
+
+def test_a_retry_tries_a_paused_job_at_once(catalog: Catalog) -> None:
+    job = submit(catalog, "file:///a")
+    task = lease(catalog)
+    catalog.release_task(task.id, "w1", reason="No store.", pause_s=60)
+    before = catalog.lease_task("w1", lease_s=60)
+
+    catalog.retry_job(job.id, "default")
+
+    assert before is None
     assert lease(catalog).id == task.id
 
 
@@ -373,7 +442,7 @@ def test_a_task_of_a_cancelled_job_does_not_wait_again(
     if leave == "silently":
         clock.move(minutes=2)
     else:
-        catalog.release_task(task.id, "w1", reason="cancelled", not_before_s=0)
+        catalog.release_task(task.id, "w1", reason="cancelled", pause_s=0)
 
     assert catalog.lease_task("w2", lease_s=60) is None
     assert catalog.job(job.id, "default").counts == {C: 1}
@@ -398,6 +467,80 @@ def test_retry_takes_only_what_failed(catalog: Catalog, clock: SetClock) -> None
     assert retried.counts == {W: 1, TaskState.INDEXED: 1}
     again = lease(catalog)
     assert (again.uri, again.attempts, again.reason) == ("file:///bad", 1, None)
+
+
+def test_retry_takes_what_was_cancelled(catalog: Catalog) -> None:
+    job = submit(catalog, "file:///good", "file:///left")
+    finish(catalog)
+    catalog.cancel_job(job.id, "default")
+
+    retried = catalog.retry_job(job.id, "default")
+
+    assert retried.counts == {W: 1, TaskState.INDEXED: 1}
+    assert (retried.cancelled, retried.finished) == (False, None)
+    assert lease(catalog).uri == "file:///left"
+
+
+@pytest.mark.parametrize("end", ["finish", "cancel", "fail for good", "delete"])
+def test_a_password_is_erased_when_its_task_ends(
+    catalog: Catalog, clock: SetClock, settings: Settings, end: str
+) -> None:
+    task = new_task("file:///locked.pdf", password=b"sealed")
+    job = catalog.create_job("default", "owner", [task])
+    held = lease(catalog)
+    assert (held.password, "sealed" in repr(held)) == (b"sealed", False)
+
+    if end == "finish":
+        catalog.finish_task(held.id, "w1", TaskState.INDEXED)
+    elif end == "fail for good":
+        for _ in range(settings.ingest.max_attempts):
+            clock.move(minutes=2)
+            catalog.lease_task("w1", lease_s=60)
+    else:
+        catalog.free_leases("w1")
+        assert lease(catalog).password == b"sealed"  # another worker needs it
+        catalog.free_leases("w1")
+        if end == "cancel":
+            catalog.cancel_job(job.id, "default")
+        else:
+            catalog.withdraw("default", document_id("default", task.uri))
+
+    (ended,) = catalog.tasks(job.id, "default")
+    assert ended.state.is_final
+    assert ended.password is None
+
+
+def test_progress_is_measured_on_what_ended_lately(catalog: Catalog, clock: SetClock) -> None:
+    job = submit(catalog, *(f"file:///{number}" for number in range(8)))
+    for number in range(4):
+        task = lease(catalog)
+        clock.move(seconds=15)
+        state = F if number == 3 else TaskState.INDEXED
+        catalog.finish_task(task.id, "w1", state, pages=5, chunks=2, reason="why")
+    current = lease(catalog)
+    catalog.advance(current.id, "w1", TaskState.EMBEDDING, pages=7)
+
+    progress = catalog.progress(job.id, "default")
+
+    assert (progress.job.done, progress.job.total) == (4, 8)
+    assert (progress.pages_done, progress.pages_known, progress.chunks) == (20, 27, 8)
+    assert (progress.documents_per_minute, progress.pages_per_minute) == (4.0, 20.0)
+    assert progress.seconds_left == 60
+    assert [task.id for task in progress.current] == [current.id]
+    assert [(task.state, task.reason) for task in progress.failures] == [(F, "why")]
+
+
+def test_without_a_measurement_no_time_is_told(catalog: Catalog, clock: SetClock) -> None:
+    job = submit(catalog, "file:///a", "file:///b")
+    at_the_start = catalog.progress(job.id, "default")
+    finish(catalog)
+    clock.move(minutes=10)
+    long_ago = catalog.progress(job.id, "default")
+    finish(catalog)
+    at_the_end = catalog.progress(job.id, "default")
+
+    assert {p.seconds_left for p in (at_the_start, long_ago, at_the_end)} == {None}
+    assert (long_ago.documents_per_minute, long_ago.job.done) == (0.0, 1)
 
 
 def test_retry_does_not_bring_an_older_version_back(catalog: Catalog) -> None:

@@ -1,0 +1,56 @@
+"""What a worker may write, it may write while it holds the task: checked where it is written."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, update
+
+from sovereign_rag.catalog.records import Lease, LeaseState, TaskState
+from sovereign_rag.catalog.tables import jobs, tasks
+
+UNFINISHED = [state.value for state in TaskState if not state.is_final]
+
+
+class LeaseLost(Exception):
+    """The task is another worker's, or is to end; nothing was written."""
+
+
+def is_cancelled() -> ColumnElement[bool]:
+    """Whether a row of `tasks` is to end: its job was cancelled, or its document deleted."""
+    job_cancelled = exists().where(jobs.c.id == tasks.c.job_id, jobs.c.cancelled.is_not(None))
+    return or_(tasks.c.cancelled.is_not(None), job_cancelled)
+
+
+def lease_state(connection: Connection, lease: Lease) -> LeaseState:
+    """How the worker stands to the task, at the moment of the transaction."""
+    held = and_(tasks.c.id == lease.task_id, tasks.c.worker == lease.worker)
+    cancelled = connection.execute(
+        select(is_cancelled()).select_from(tasks).where(held, tasks.c.state.in_(UNFINISHED))
+    ).scalar_one_or_none()
+    if cancelled is None:
+        return LeaseState.LOST
+    return LeaseState.CANCELLED if cancelled else LeaseState.HELD
+
+
+def require_held(connection: Connection, lease: Lease | None) -> None:
+    """Go on with the transaction only under the lease; None: what is written is no job's.
+
+    Raises:
+        LeaseLost: The transaction is rolled back, whatever it has written.
+    """
+    if lease is not None and lease_state(connection, lease) is not LeaseState.HELD:
+        raise LeaseLost(f"Task {lease.task_id} is not {lease.worker}'s any more.")
+
+
+def settle(connection: Connection, job_ids: Iterable[str], now: datetime) -> None:
+    """Mark as finished those of the jobs whose last task has ended."""
+    connection.execute(
+        update(jobs)
+        .where(
+            jobs.c.id.in_(sorted(set(job_ids))),
+            jobs.c.accepted.is_not(None),
+            jobs.c.finished.is_(None),
+            ~exists().where(tasks.c.job_id == jobs.c.id, tasks.c.state.in_(UNFINISHED)),
+        )
+        .values(finished=now, pause_reason=None, retry_at=None, faults=0)
+    )
