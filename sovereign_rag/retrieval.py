@@ -9,13 +9,19 @@ half the say.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sovereign_rag.access import ReadScope
 from sovereign_rag.catalog.records import LiveDocument
-from sovereign_rag.domain import Passage, SparseVector
+from sovereign_rag.context import Budget, assemble
+from sovereign_rag.domain import Chunk, Passage, SparseVector
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
+from sovereign_rag.followup import Turn, subject
+from sovereign_rag.rerank import Reranker
 from sovereign_rag.settings import RetrievalSettings
 from sovereign_rag.store.protocol import (
     NO_NARROWING,
@@ -24,6 +30,7 @@ from sovereign_rag.store.protocol import (
     Hit,
     LexicalQuery,
     Narrowing,
+    point_id,
 )
 
 COVERAGE_ACROSS_LANGUAGES = 0.5
@@ -31,6 +38,16 @@ COVERAGE_ACROSS_LANGUAGES = 0.5
 meet, most other words that do are false friends. Chosen on the development sets of
 docs/quality.md: German and English text, asked in four languages.
 """
+
+SUBJECT_TERMS = 0.35
+"""Weight of a word that only the earlier questions hold, beside 1 for the question's own."""
+SUBJECT_MEANING = 0.3
+"""Share of the question read after the one before it in the vector of a question that leans on it.
+Both chosen on the follow-up questions of docs/quality.md, where half or double finds much the same.
+"""
+
+SPARE = 3
+"""How many times the passages of an answer are looked for: duplicates and what crowds go out."""
 
 Mode = Literal["hybrid", "dense", "lexical"]
 
@@ -52,6 +69,12 @@ class Query:
     terms: SparseVector
     idf: Mapping[int, float]
     ideal: float  # the BM25 score of a chunk that holds every term as often as can be
+    subject: tuple[str, ...] = ()  # earlier questions that it leans on; see `followup.subject`
+
+    @property
+    def whole(self) -> str:
+        """The question as it can be understood alone: after the one before it, where it leans."""
+        return " ".join((*self.subject[:1], self.text))
 
     def coverage(self, lexical_score: float) -> float:
         """A BM25 score as a share of the ideal, in [0, 1]."""
@@ -69,18 +92,29 @@ class Retriever:
         store: ChunkStore,
         live: LiveDocuments,
         settings: RetrievalSettings,
+        reranker: Reranker | None = None,
     ) -> None:
         self._embedder, self._lexical, self._store = embedder, lexical, store
-        self._live, self._settings = live, settings
+        self._live, self._settings, self._reranker = live, settings, reranker
 
-    def query(self, question: str, language: str, scope: ReadScope) -> Query:
-        """Weigh the question's terms by how rare they are in the scope's tenant."""
+    def query(
+        self, question: str, language: str, scope: ReadScope, *, history: Sequence[Turn] = ()
+    ) -> Query:
+        """Weigh the question's terms by how rare they are in the scope's tenant.
+
+        Args:
+            history: What was asked before, oldest first; a question that leans on it is searched
+                with the words of the earlier ones, which count for less than its own.
+        """
+        about = subject(question, language, history, self._lexical)
         terms = self._lexical.encode_query(question, language)
+        for earlier in about:
+            terms = _with_terms(terms, self._lexical.encode_query(earlier, language))
         idf = self._store.idf(terms.indices, scope)
         ideal = self._lexical.max_term_weight * sum(
             idf[term] * weight for term, weight in zip(terms.indices, terms.values, strict=True)
         )
-        return Query(question, language, terms, idf, ideal)
+        return Query(question, language, terms, idf, ideal, about)
 
     def retrieve(
         self,
@@ -93,16 +127,18 @@ class Retriever:
     ) -> list[Passage]:
         """The best `limit` passages that the scope may read, best first.
 
+        With a reranker the first `rerank_candidates` stand in its order; their scores stay.
+
         Scores: with "hybrid" dense_weight * cosine + coverage (times COVERAGE_ACROSS_LANGUAGES
         in another language than the question's); with one leg that leg's own.
-        `score_parts` names what each leg said: dense, dense_rank, lexical, lexical_rank, coverage.
+        `score_parts` names what each leg said: dense, dense_rank, lexical, lexical_rank, coverage;
+        and lift, what a passage in another language is put forward by, beside its score.
         """
         mode = mode or self._settings.mode
         candidates = max(self._settings.candidates, limit)
         legs: list[DenseQuery | LexicalQuery] = []
         if mode != "lexical":
-            vector = self._embedder.embed_queries([query.text])[0]
-            legs.append(DenseQuery(vector, candidates, narrowing))
+            legs.append(DenseQuery(self._vector(query), candidates, narrowing))
         if mode != "dense":
             legs.append(LexicalQuery(query.terms, candidates, narrowing))
         results = self._store.search(legs, scope)
@@ -111,7 +147,51 @@ class Retriever:
         found = _Found.of(dense, lexical)
         if mode == "hybrid":
             found = self._complete(found, legs, scope)
-        return self._passages(found, query, scope, mode)[:limit]
+        passages = self._passages(found, query, scope, mode)
+        if self._reranker is not None:
+            some = max(self._settings.rerank_candidates, limit)
+            passages = self._reranker.rerank(query.whole, passages[:some]) + passages[some:]
+        return passages[:limit]
+
+    def context(
+        self,
+        query: Query,
+        scope: ReadScope,
+        *,
+        mode: Mode | None = None,
+        narrowing: Narrowing = NO_NARROWING,
+    ) -> list[Passage]:
+        """The passages that an answer is made from, best first; see `context.assemble`."""
+        settings = self._settings
+        budget = Budget(settings.passages, settings.per_document, settings.context_tokens)
+        found = self.retrieve(
+            query, scope, limit=SPARE * budget.passages, mode=mode, narrowing=narrowing
+        )
+        return assemble(
+            found,
+            budget,
+            neighbours=lambda wanted: self._neighbours(wanted, scope),
+            count_tokens=self._embedder.count_tokens,
+        )
+
+    def _neighbours(
+        self, wanted: Sequence[tuple[Passage, int]], scope: ReadScope
+    ) -> dict[tuple[str, int], Chunk]:
+        """Chunks by their place, through the same rights as every search."""
+        ids = frozenset(
+            point_id(passage.chunk.document_id, passage.chunk.version, place)
+            for passage, place in wanted
+        )
+        anywhere = np.full(self._embedder.dimension, self._embedder.dimension**-0.5, np.float32)
+        (hits,) = self._store.search([DenseQuery(anywhere, len(ids), Narrowing(chunks=ids))], scope)
+        return {(hit.chunk.document_id, hit.chunk.index): hit.chunk for hit in hits}
+
+    def _vector(self, query: Query) -> NDArray[np.float32]:
+        if query.whole == query.text:
+            return np.asarray(self._embedder.embed_queries([query.text])[0], np.float32)
+        alone, whole = self._embedder.embed_queries([query.text, query.whole])
+        mixed = (1 - SUBJECT_MEANING) * alone + SUBJECT_MEANING * whole
+        return np.asarray(mixed / np.linalg.norm(mixed), np.float32)
 
     def _complete(
         self, found: "_Found", legs: Sequence[DenseQuery | LexicalQuery], scope: ReadScope
@@ -166,7 +246,51 @@ class Retriever:
                     score_parts=parts,
                 )
             )
-        return sorted(passages, key=lambda passage: (-passage.score, passage.id))
+        if mode == "hybrid":
+            passages = _levelled(passages, query.language)
+        return sorted(passages, key=_order)
+
+
+def _order(passage: Passage) -> tuple[float, str]:
+    return -(passage.score + passage.score_parts.get("lift", 0.0)), passage.id
+
+
+def _levelled(passages: Sequence[Passage], language: str) -> list[Passage]:
+    """The passages, with a lift for those in other languages than the question's.
+
+    Where documents in several languages lie together, those in the question's language would come
+    first for sharing its words, which the others can't. So the passages of each other language
+    are lifted by what its best coverage lacks to the best in the question's language: languages
+    compete by meaning, the passages of one language by words too. In an index of one language
+    nothing is lifted. The lift decides the order alone; the score keeps what evidence is held
+    against.
+    """
+    best: dict[str | None, float] = {}
+    for passage in passages:
+        spoken = passage.chunk.language
+        best[spoken] = max(best.get(spoken, 0.0), _counted(passage, language))
+    own = best.get(language, 0.0)
+    levelled: list[Passage] = []
+    for passage in passages:
+        lift = own - best[passage.chunk.language]
+        if passage.chunk.language != language and lift > 0:
+            parts = {**passage.score_parts, "lift": lift}
+            levelled.append(replace(passage, score_parts=parts))
+        else:
+            levelled.append(passage)
+    return levelled
+
+
+def _counted(passage: Passage, language: str) -> float:
+    """The coverage as it counts in the score."""
+    share = 1.0 if passage.chunk.language == language else COVERAGE_ACROSS_LANGUAGES
+    return share * passage.score_parts["coverage"]
+
+
+def _with_terms(own: SparseVector, earlier: SparseVector) -> SparseVector:
+    weights = dict.fromkeys(earlier.indices, SUBJECT_TERMS)
+    weights |= dict(zip(own.indices, own.values, strict=True))
+    return SparseVector(tuple(weights), tuple(weights.values()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,16 @@
 """Passages for integrators and the command line: a search on the audit record."""
 
+from collections.abc import Mapping, Sequence
+from typing import get_args
+
 from sovereign_rag import language as languages
 from sovereign_rag.access import Principal, read_scope
 from sovereign_rag.audit import AuditTrail, disclosed, entry
 from sovereign_rag.domain import Passage
 from sovereign_rag.errors import BadInput
+from sovereign_rag.followup import Turn
 from sovereign_rag.retrieval import Mode, Retriever
-from sovereign_rag.store.protocol import NO_NARROWING, Narrowing
+from sovereign_rag.store.protocol import NO_NARROWING, ChunkStore, FacetField, Narrowing
 
 MOST_PASSAGES = 100
 
@@ -14,8 +18,8 @@ MOST_PASSAGES = 100
 class Searching:
     """Searches on behalf of principals."""
 
-    def __init__(self, *, retriever: Retriever, audit: AuditTrail) -> None:
-        self._retriever, self._audit = retriever, audit
+    def __init__(self, *, retriever: Retriever, store: ChunkStore, audit: AuditTrail) -> None:
+        self._retriever, self._store, self._audit = retriever, store, audit
 
     def search(
         self,
@@ -25,8 +29,12 @@ class Searching:
         limit: int = 10,
         mode: Mode | None = None,
         narrowing: Narrowing = NO_NARROWING,
+        history: Sequence[Turn] = (),
     ) -> list[Passage]:
         """The best `limit` (1 to 100) passages that `principal` may read, best first.
+
+        Args:
+            history: What was asked before, oldest first; for a query that leans on it.
 
         Raises:
             BadInput: The query is empty or the limit out of range.
@@ -37,10 +45,22 @@ class Searching:
         if not 1 <= limit <= MOST_PASSAGES:
             raise BadInput(f"limit must be from 1 to {MOST_PASSAGES}, got {limit}.")
         scope = read_scope(principal)
-        weighed = self._retriever.query(query, languages.of_question(query), scope)
+        weighed = self._retriever.query(query, languages.of_question(query), scope, history=history)
         passages = self._retriever.retrieve(
             weighed, scope, limit=limit, mode=mode, narrowing=narrowing
         )
         detail = {"question": query, "disclosed": disclosed(passages)}
         self._audit.append(entry("search", principal, detail))
         return passages
+
+    def facets(
+        self, principal: Principal, *, narrowing: Narrowing = NO_NARROWING
+    ) -> dict[FacetField, Mapping[str, int]]:
+        """How many passages `principal` may read, by language and by media type.
+
+        Within the narrowing and within the principal's rights: what they may not read isn't
+        counted, and a value that stands in nothing else doesn't appear.
+        """
+        scope = read_scope(principal)
+        fields: tuple[FacetField, ...] = get_args(FacetField)
+        return {field: self._store.facet(field, scope, narrowing) for field in fields}

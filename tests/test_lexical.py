@@ -1,9 +1,14 @@
 """Words, inflections and identifiers become terms that find each other again."""
 
+from pathlib import Path
+
 import pytest
 
 from sovereign_rag.domain import SparseVector
+from sovereign_rag.embedding.compounds import CompoundSplitter
 from sovereign_rag.embedding.lexical import Bm25Encoder, identifiers
+from sovereign_rag.errors import ModelError
+from sovereign_rag.settings import load_settings
 
 ENCODER = Bm25Encoder()
 
@@ -126,3 +131,93 @@ def test_a_question_weighs_each_distinct_term_once() -> None:
 def test_a_text_without_words_has_no_terms() -> None:
     assert ENCODER.encode_passages(["", " – !"], ["fr", None]) == [SparseVector((), ())] * 2
     assert ENCODER.encode_query("?", "de") == SparseVector((), ())
+
+
+@pytest.fixture(scope="module")
+def splitter() -> CompoundSplitter:
+    return CompoundSplitter(load_settings().models_dir)
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("Kündigungsfrist", ("kündigung", "frist")),
+        ("Verwaltungsgericht", ("verwaltung", "gericht")),
+        ("Datenschutzgrundverordnung", ("daten", "schutz", "grund", "verordnung")),
+        ("MIETVERTRAG", ("miet", "vertrag")),
+        ("Berechnung", ()),  # no Rechnung in it
+        ("Entscheidung", ()),
+        ("Universität", ()),
+        ("Frist", ()),
+        ("", ()),
+    ],
+)
+def test_a_german_compound_has_parts_and_another_word_none(
+    splitter: CompoundSplitter, word: str, parts: tuple[str, ...]
+) -> None:
+    assert splitter.parts(word) == parts
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("Frist", "Die Kündigungsfrist beträgt drei Monate."),
+        ("gesetzliche Fristen der Kündigung", "die gesetzliche Kündigungsfrist"),
+        ("Gericht", "die Verwaltungsgerichte"),
+    ],
+)
+def test_a_compound_is_found_by_its_parts_in_german_alone(
+    splitter: CompoundSplitter, question: str, text: str
+) -> None:
+    encoder = Bm25Encoder(compounds=splitter)
+    asked = set(encoder.encode_query(question, "de").indices)
+
+    def found(language: str) -> bool:
+        return asked <= set(encoder.encode_passages([text], [language])[0].indices)
+
+    assert found("de")
+    assert not found("nl")
+    assert not matches(question, text, "de")  # without the splitter
+
+
+def test_a_question_with_a_compound_finds_its_parts_for_less(splitter: CompoundSplitter) -> None:
+    encoder = Bm25Encoder(compounds=splitter)
+    asked = encoder.encode_query("Kündigungsfrist", "de")
+    whole = ENCODER.encode_query("Kündigungsfrist", "de").indices
+
+    assert {w for i, w in zip(asked.indices, asked.values, strict=True) if i in whole} == {1.0}
+    assert {w for i, w in zip(asked.indices, asked.values, strict=True) if i not in whole} == {0.3}
+
+
+def test_parts_do_not_make_a_passage_longer(splitter: CompoundSplitter) -> None:
+    text = "Die Kündigungsfrist beträgt drei Monate."
+    whole = ENCODER.encode_passages([text], ["de"])[0]
+    split = Bm25Encoder(compounds=splitter).encode_passages([text], ["de"])[0]
+    weights = dict(zip(split.indices, split.values, strict=True))
+
+    assert len(weights) == len(whole.indices) + 2
+    assert {term: weights[term] for term in whole.indices} == dict(
+        zip(whole.indices, whole.values, strict=True)
+    )
+
+
+def test_what_is_encoded_another_way_has_another_key(splitter: CompoundSplitter) -> None:
+    keys = {
+        ENCODER.key,
+        Bm25Encoder(compounds=splitter).key,
+        Bm25Encoder(average_words=99).key,
+    }
+
+    assert len(keys) == 3
+    assert Bm25Encoder().key == ENCODER.key
+
+
+def test_a_broken_table_of_compounds_is_refused_with_the_way_out(
+    splitter: CompoundSplitter, tmp_path: Path
+) -> None:
+    assert splitter.parts("Kündigungsfrist")
+    made = next(load_settings().models_dir.glob("compounds-*.npz"))
+    (tmp_path / made.name).write_bytes(made.read_bytes()[:5_000])
+
+    with pytest.raises(ModelError, match=r"delete .*compounds-"):
+        CompoundSplitter(tmp_path).parts("Kündigungsfrist")

@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from sovereign_rag.store.protocol import (
     IndexedChunk,
     LexicalQuery,
     Narrowing,
+    Origin,
     point_id,
 )
 
@@ -34,6 +36,7 @@ STORES = ["memory", "embedded", *(["server"] if SERVER else [])]
 
 EAST = np.eye(DIMENSION, dtype=np.float32)[0]
 EVERYWHERE = LexicalQuery(SparseVector((7,), (1.0,)), limit=100)  # `chunk` gives all the term 7
+UNKNOWN = Origin()
 ANA = read_scope(Principal("ana"))
 OWNER = read_scope(local_owner())
 HR, IT, BOARD, SALES = (
@@ -98,6 +101,7 @@ def chunk(
     language: str | None = "en",
     dense: NDArray[np.float32] = EAST,
     terms: SparseVector | None = None,
+    origin: Origin = UNKNOWN,
 ) -> IndexedChunk:
     return IndexedChunk(
         chunk=Chunk(
@@ -116,6 +120,7 @@ def chunk(
         level=level,
         dense=dense,
         lexical=terms or SparseVector((7, 100 + index), (0.8, 1.5)),
+        origin=origin,
     )
 
 
@@ -210,6 +215,94 @@ def test_narrowing_takes_away_and_never_adds(
     assert found(dense) == left
     assert found(lexical) == left
     assert store.count(ANA, narrowing) == len(left)
+    assert sum(store.facet("language", ANA, narrowing).values()) == len(left - {2})
+
+
+def march(day: int) -> datetime:
+    return datetime(2024, 3, day, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("narrowing", "left"),
+    [
+        (Narrowing(media_types=frozenset({"application/pdf"})), {0, 1}),
+        (Narrowing(media_types=frozenset({"text/html", "text/plain"})), {2}),
+        (Narrowing(media_types=frozenset()), set()),
+        (Narrowing(sources=frozenset({"file:///srv/hr"})), {0, 1}),
+        (Narrowing(sources=frozenset({"file:///srv/hr/"})), {0, 1}),
+        (Narrowing(sources=frozenset({"file:///srv/hr/2024/plan.pdf"})), {1}),
+        (Narrowing(sources=frozenset({"file:///srv/h"})), set()),  # part of a name is no folder
+        (Narrowing(sources=frozenset({"file:///"})), {0, 1}),
+        (Narrowing(sources=frozenset({"https://intra.example/", "file:///srv/hr/2024"})), {1, 2}),
+        (Narrowing(sources=frozenset({"file:///srv/board"})), set()),  # not hers to read
+        (Narrowing(sources=frozenset()), set()),
+        (Narrowing(modified_from=march(2)), {1}),
+        (Narrowing(modified_before=march(2)), {0}),
+        (Narrowing(modified_from=march(1), modified_before=march(3)), {0, 1}),
+        (Narrowing(modified_from=march(4)), set()),
+        (Narrowing(labels=frozenset({"user:ana"})), {1}),
+        (Narrowing(labels=frozenset({"user:ana", "everyone"})), {0, 1, 2}),
+        (Narrowing(labels=frozenset({"group:board"})), set()),  # not a label of hers
+        (Narrowing(labels=frozenset({"owner"})), set()),  # though every chunk carries it
+        (Narrowing(labels=frozenset()), set()),
+        (
+            Narrowing(media_types=frozenset({"application/pdf"}), modified_from=march(2)),
+            {1},
+        ),
+    ],
+)
+def test_narrowing_by_origin_takes_away_and_never_adds(
+    store: ChunkStore, narrowing: Narrowing, left: set[int]
+) -> None:
+    pdf, html = "application/pdf", "text/html"
+    plan = Origin("file:///srv/hr/plan.pdf", pdf, march(1))
+    newer = Origin("file:///srv/hr/2024/plan.pdf", pdf, march(2))
+    secret = Origin("file:///srv/board/plan.pdf", pdf, march(2))
+    store.put(
+        [
+            chunk(0, "everyone", document=HR, origin=plan),
+            chunk(1, "user:ana", document=IT, origin=newer),
+            chunk(2, "everyone", document=SALES, origin=Origin("https://intra.example/faq", html)),
+            chunk(3, "group:board", document=BOARD, origin=secret),
+        ]
+    )
+
+    dense, lexical = store.search(
+        [
+            DenseQuery(EAST, limit=10, narrowing=narrowing),
+            LexicalQuery(EVERYWHERE.vector, limit=10, narrowing=narrowing),
+        ],
+        ANA,
+    )
+
+    assert found(dense) == left
+    assert found(lexical) == left
+    assert store.count(ANA, narrowing) == len(left)
+    assert sum(store.facet("media_type", ANA, narrowing).values()) == len(left)
+
+
+def test_facets_count_what_the_caller_may_read_and_nothing_else(store: ChunkStore) -> None:
+    pdf, html = Origin(media_type="application/pdf"), Origin(media_type="text/html")
+    store.put(
+        [
+            *(chunk(index, "everyone", origin=pdf, language="de") for index in range(3)),
+            chunk(3, "everyone", origin=html, language="fr"),
+            chunk(4, "everyone", language=None),
+            chunk(5, "group:board", origin=html, language="it"),
+            chunk(6, "everyone", origin=html, language="it", level=2),
+            chunk(7, "everyone", origin=html, language="it", tenant="other", document=IT),
+        ]
+    )
+
+    assert store.facet("language", ANA) == {"de": 3, "fr": 1}
+    assert list(store.facet("media_type", ANA).items()) == [
+        ("application/pdf", 3),
+        ("text/html", 1),
+    ]
+    assert store.facet("language", OWNER) == {"de": 3, "it": 2, "fr": 1}
+    assert store.facet("language", ANA, Narrowing(media_types=frozenset({"text/html"}))) == {
+        "fr": 1
+    }
 
 
 def test_a_chunk_comes_back_as_it_was_written(store: ChunkStore) -> None:
@@ -225,6 +318,24 @@ def test_a_chunk_comes_back_as_it_was_written(store: ChunkStore) -> None:
     assert by_document[HR].id == point_id(HR, "v1", 0)
     assert by_document[HR].readers == full.readers
     assert by_document[IT].chunk == bare
+
+
+def test_stored_chunks_come_back_with_their_vectors_and_no_others(store: ChunkStore) -> None:
+    north = np.eye(DIMENSION, dtype=np.float32)[1]
+    own = [chunk(0, "everyone"), chunk(1, "user:bo", dense=north, level=3)]
+    store.put([*own, chunk(2), chunk(0, version="v2"), chunk(0, document=IT)])
+
+    stored = store.stored("default", HR, "v1", range(2))
+
+    assert [(s.chunk, s.readers, s.level) for s in stored] == [
+        (s.chunk, s.readers, s.level) for s in own
+    ]
+    for found, written in zip(stored, own, strict=True):
+        np.testing.assert_allclose(found.dense, written.dense, atol=1e-6)
+        assert found.lexical.indices == written.lexical.indices
+        np.testing.assert_allclose(found.lexical.values, written.lexical.values, atol=1e-6)
+    assert store.stored("other", HR, "v1", range(2)) == []
+    assert store.stored("default", HR, "v1", range(0)) == []
 
 
 def test_writing_the_same_chunks_twice_stores_them_once(store: ChunkStore) -> None:

@@ -5,7 +5,14 @@ from starlette.responses import Response
 
 from sovereign_rag.api.answers import check_length
 from sovereign_rag.api.identity import CurrentPrincipal, CurrentService
-from sovereign_rag.api.schemas import SearchBody, SearchOut, refusals, reply
+from sovereign_rag.api.schemas import (
+    FacetsBody,
+    FacetsOut,
+    SearchBody,
+    SearchOut,
+    refusals,
+    reply,
+)
 from sovereign_rag.wire import passage_to_dict
 
 router = APIRouter(tags=["Answers"])
@@ -16,6 +23,18 @@ def search(body: SearchBody, principal: CurrentPrincipal, service: CurrentServic
     """Find passages in the documents the caller may read, best first."""
     check_length(body.query, service)
     passages = service.searching.search(
-        body.query, principal, limit=body.limit, mode=body.mode, narrowing=body.narrowing
+        body.query,
+        principal,
+        limit=body.limit,
+        mode=body.mode,
+        narrowing=body.narrowing,
+        history=body.turns,
     )
     return reply({"passages": [passage_to_dict(passage) for passage in passages]})
+
+
+@router.post("/v1/search/facets", response_model=FacetsOut, responses=refusals())
+def facets(body: FacetsBody, principal: CurrentPrincipal, service: CurrentService) -> Response:
+    """Count the passages the caller may read, by language and by media type."""
+    counted = service.searching.facets(principal, narrowing=body.narrowing)
+    return reply({field: dict(values) for field, values in counted.items()})

@@ -51,6 +51,11 @@ class LexicalEncoder(Protocol):
     """Turns texts into BM25 term weights; the store supplies the inverse document frequency."""
 
     @property
+    def key(self) -> str:
+        """Names how passages are encoded: another key, another version of every document."""
+        ...
+
+    @property
     def max_term_weight(self) -> float:
         """The upper bound of a passage weight: k1 + 1."""
         ...

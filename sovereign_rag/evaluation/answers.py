@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sovereign_rag.access import DEFAULT_TENANT
-from sovereign_rag.answer import Kind
 from sovereign_rag.domain import Answer, Citation
+from sovereign_rag.drafting import Kind
 from sovereign_rag.evaluation.datasets import CorpusDocument, LabelledQuestion
 from sovereign_rag.evaluation.measures import contains_answer, mean, token_f1
 from sovereign_rag.evaluation.scratch import Index, Progress, fill

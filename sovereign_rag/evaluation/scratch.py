@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from sovereign_rag.access import DEFAULT_TENANT, local_owner, read_scope
-from sovereign_rag.answer import Kind
 from sovereign_rag.domain import (
     Answer,
     Element,
@@ -21,6 +20,7 @@ from sovereign_rag.domain import (
     ParsedDocument,
     Passage,
 )
+from sovereign_rag.drafting import Kind
 from sovereign_rag.evaluation.datasets import CorpusDocument
 from sovereign_rag.retrieval import Mode
 from sovereign_rag.settings import CatalogSettings, Settings, StoreSettings

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 
@@ -11,12 +12,15 @@ from sovereign_rag.access import ReadScope
 from sovereign_rag.domain import SparseVector
 from sovereign_rag.errors import StoreError
 from sovereign_rag.store.protocol import (
+    MOST_FACETS,
     NO_NARROWING,
     DenseQuery,
+    FacetField,
     Hit,
     IndexedChunk,
     LexicalQuery,
     Narrowing,
+    Origin,
     point_id,
 )
 
@@ -51,6 +55,12 @@ class MemoryStore:
         found = self._of_document(tenant, document_id).values()
         return dict(Counter(indexed.chunk.version for indexed in found))
 
+    def stored(
+        self, tenant: str, document_id: str, version: str, indexes: range
+    ) -> list[IndexedChunk]:
+        asked = (self._chunks.get(point_id(document_id, version, index)) for index in indexes)
+        return [replace(c, origin=Origin()) for c in asked if c is not None and c.tenant == tenant]
+
     def set_access(
         self, tenant: str, document_id: str, *, readers: frozenset[str], level: int
     ) -> None:
@@ -74,6 +84,14 @@ class MemoryStore:
     def count(self, scope: ReadScope, narrowing: Narrowing = NO_NARROWING) -> int:
         return len(self._readable(scope, narrowing))
 
+    def facet(
+        self, field: FacetField, scope: ReadScope, narrowing: Narrowing = NO_NARROWING
+    ) -> Mapping[str, int]:
+        values = Counter(_facet(c, field) for c in self._readable(scope, narrowing).values())
+        del values[None]
+        ordered = sorted(values.items(), key=lambda pair: (-pair[1], pair[0] or ""))
+        return {value: count for value, count in ordered[:MOST_FACETS] if value is not None}
+
     def flush(self) -> None:
         """Nothing: memory survives nothing."""
 
@@ -96,10 +114,8 @@ class MemoryStore:
             key: c
             for key, c in self._chunks.items()
             if scope.allows(tenant=c.tenant, readers=c.readers, level=c.level)
-            and (narrowing.documents is None or c.chunk.document_id in narrowing.documents)
             and (narrowing.chunks is None or key in narrowing.chunks)
-            and c.chunk.document_id not in narrowing.exclude_documents
-            and (narrowing.languages is None or c.chunk.language in narrowing.languages)
+            and _is_left(c, scope, narrowing)
         }
 
     def _of_document(self, tenant: str, document_id: str) -> dict[str, IndexedChunk]:
@@ -108,6 +124,35 @@ class MemoryStore:
             for key, c in self._chunks.items()
             if c.tenant == tenant and c.chunk.document_id == document_id
         }
+
+
+def _is_left(c: IndexedChunk, scope: ReadScope, narrowing: Narrowing) -> bool:
+    n, origin = narrowing, c.origin
+    return (
+        (n.documents is None or c.chunk.document_id in n.documents)
+        and c.chunk.document_id not in n.exclude_documents
+        and (n.languages is None or c.chunk.language in n.languages)
+        and (n.media_types is None or origin.media_type in n.media_types)
+        and (n.place_keys is None or not n.place_keys.isdisjoint(origin.places))
+        and (n.labels is None or not (n.labels & scope.labels).isdisjoint(c.readers))
+        and _is_dated(origin.modified, n)
+    )
+
+
+def _is_dated(modified: datetime | None, narrowing: Narrowing) -> bool:
+    begin, end = narrowing.modified_from, narrowing.modified_before
+    if begin is None and end is None:
+        return True
+    if modified is None:
+        return False
+    second = int(modified.timestamp())
+    return (begin is None or second >= begin.timestamp()) and (
+        end is None or second < end.timestamp()
+    )
+
+
+def _facet(c: IndexedChunk, field: FacetField) -> str | None:
+    return (c.chunk.language if field == "language" else c.origin.media_type) or None
 
 
 def _id(indexed: IndexedChunk) -> str:

@@ -1,15 +1,37 @@
 """The seam behind which the vector store lives."""
 
+import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sovereign_rag.access import ReadScope
 from sovereign_rag.domain import Chunk, SparseVector
+
+POINT_LAYOUT = 2
+"""What is stored of a chunk beside its vectors; raised when a search needs what older ones lack."""
+
+FacetField = Literal["language", "media_type"]
+"""What chunks can be counted by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a chunk's document comes from: what integrators narrow a search by."""
+
+    uri: str = ""
+    media_type: str = ""
+    modified: datetime | None = None  # with a time zone
+
+    @property
+    def places(self) -> frozenset[str]:
+        """Keys of the URI and of each folder it lies in; see `place_key`."""
+        return frozenset(place_key(place) for place in _places(self.uri))
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +44,35 @@ class IndexedChunk:
     level: int
     dense: NDArray[np.float32]  # shape (dimension,), unit length
     lexical: SparseVector
+    origin: Origin = Origin()
 
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
     """What a caller leaves out of what they may read; it can never add to it.
 
-    Every condition given must hold. None leaves a condition open; an empty set matches nothing.
+    Every condition given must hold, and all of them beside the scope's. None leaves a condition
+    open; an empty set matches nothing. A chunk of which a condition's fact isn't known (an
+    undated document, asked for by date) is left out.
     """
 
     documents: frozenset[str] | None = None
     chunks: frozenset[str] | None = None  # point ids, see `point_id`
     exclude_documents: frozenset[str] = frozenset()
     languages: frozenset[str] | None = None
+    media_types: frozenset[str] | None = None
+    sources: frozenset[str] | None = None  # URIs of documents, or of folders they lie in
+    labels: frozenset[str] | None = None  # reader labels; one that isn't the caller's own: nothing
+    modified_from: datetime | None = None  # with a time zone; documents of this moment or later
+    modified_before: datetime | None = None  # with a time zone; documents of before this moment
+
+    @property
+    def place_keys(self) -> frozenset[str] | None:
+        """The keys that `Origin.places` must meet; None: wherever."""
+        if self.sources is None:
+            return None
+        folders = {source.rstrip("/") + "/" for source in self.sources}
+        return frozenset(place_key(source) for source in self.sources | folders)
 
 
 NO_NARROWING = Narrowing()
@@ -92,6 +130,17 @@ class ChunkStore(Protocol):
         """Number of stored chunks of a document by version."""
         ...
 
+    def stored(
+        self, tenant: str, document_id: str, version: str, indexes: range
+    ) -> list[IndexedChunk]:
+        """The chunks of one version of a document as they were written, without their origin.
+
+        Args:
+            indexes: Which of them, by `Chunk.index`; at most a few hundred at a time. Those that
+                are not there are left out.
+        """
+        ...
+
     def set_access(
         self, tenant: str, document_id: str, *, readers: frozenset[str], level: int
     ) -> None:
@@ -121,11 +170,41 @@ class ChunkStore(Protocol):
         """Number of chunks that the scope may read, exactly."""
         ...
 
+    def facet(
+        self, field: FacetField, scope: ReadScope, narrowing: Narrowing = NO_NARROWING
+    ) -> Mapping[str, int]:
+        """Number of chunks that the scope may read by the values of `field`, exactly.
+
+        At most `MOST_FACETS` values, the most frequent first; a chunk without one isn't counted.
+        """
+        ...
+
     def flush(self) -> None:
         """Make everything written so far survive a power cut."""
         ...
 
     def close(self) -> None: ...
+
+
+MOST_FACETS = 100
+
+
+def place_key(place: str) -> str:
+    """A short key of a URI: the same one for the same text, 16 hexadecimal digits.
+
+    Chunks carry one for every folder above them, which the texts themselves would swell.
+    """
+    return hashlib.blake2b(place.encode(), digest_size=8).hexdigest()
+
+
+def _places(uri: str) -> Iterator[str]:
+    """The URI, and every folder it lies in with its final slash: "file:///a/b" gives
+    "file:///a/b", "file:///a/" and "file:///".
+    """
+    if uri:
+        yield uri
+    start = uri.find("://") + 3 if "://" in uri else 0
+    yield from (uri[: place + 1] for place in range(start, len(uri)) if uri[place] == "/")
 
 
 def point_id(document_id: str, version: str, index: int) -> str:

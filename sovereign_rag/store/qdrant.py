@@ -17,13 +17,17 @@ from qdrant_client.http.exceptions import (
 
 from sovereign_rag.access import ReadScope
 from sovereign_rag.errors import StoreError
+from sovereign_rag.store.filters import document, equals, filter_of, is_open, of_tenant
 from sovereign_rag.store.protocol import (
+    MOST_FACETS,
     NO_NARROWING,
     DenseQuery,
+    FacetField,
     Hit,
     IndexedChunk,
     LexicalQuery,
     Narrowing,
+    point_id,
 )
 from sovereign_rag.store.schema import (
     DENSE,
@@ -33,6 +37,7 @@ from sovereign_rag.store.schema import (
     UPSERT_BATCH,
     ServerLayout,
     create_request,
+    from_point,
     to_hit,
     to_point,
 )
@@ -100,9 +105,9 @@ class QdrantStore:
                 )
 
     def prune(self, tenant: str, document_id: str, *, keep: str | None) -> None:
-        doomed = _document(tenant, document_id)
+        doomed = document(tenant, document_id)
         if keep is not None:
-            doomed.must_not = [_equals("version", keep)]
+            doomed.must_not = [equals("version", keep)]
         with self._asking():
             self._client.delete(
                 self._collection,
@@ -116,11 +121,32 @@ class QdrantStore:
             found = self._client.facet(
                 self._collection,
                 "version",
-                facet_filter=_document(tenant, document_id),
+                facet_filter=document(tenant, document_id),
                 limit=_MOST_VERSIONS,
                 exact=True,
             )
         return {str(hit.value): hit.count for hit in found.hits if hit.count}
+
+    def stored(
+        self, tenant: str, document_id: str, version: str, indexes: range
+    ) -> list[IndexedChunk]:
+        """By a search for their very ids: it asks nothing of an engine that others don't."""
+        wanted = document(tenant, document_id)
+        ids: list[models.ExtendedPointId] = [point_id(document_id, version, i) for i in indexes]
+        must = wanted.must if isinstance(wanted.must, list) else []
+        request = models.QueryRequest(
+            query=[1.0] + [0.0] * (self._dimension - 1),
+            using=DENSE,
+            filter=models.Filter(must=[*must, models.HasIdCondition(has_id=ids)]),
+            params=models.SearchParams(exact=True),
+            limit=max(1, len(ids)),
+            with_payload=True,
+            with_vector=[DENSE, LEXICAL],
+        )
+        if not ids:
+            return []
+        (points,) = self._query([request])
+        return sorted(map(from_point, points), key=lambda indexed: indexed.chunk.index)
 
     def set_access(
         self, tenant: str, document_id: str, *, readers: frozenset[str], level: int
@@ -129,7 +155,7 @@ class QdrantStore:
             self._client.set_payload(
                 self._collection,
                 {"readers": sorted(readers), "level": level},
-                points=_document(tenant, document_id),
+                points=document(tenant, document_id),
                 wait=True,
                 ordering=models.WriteOrdering.STRONG,
             )
@@ -140,7 +166,7 @@ class QdrantStore:
         requests = {
             place: self._request(query, scope)
             for place, query in enumerate(queries)
-            if _can_match(query)
+            if _can_match(query, scope)
         }
         found: list[list[Hit]] = [[] for _ in queries]
         for place, points in zip(requests, self._query(list(requests.values())), strict=True):
@@ -159,7 +185,7 @@ class QdrantStore:
         value that a lexical search multiplies by. Nothing of the point but its weights leaves
         the engine. A sharded collection keeps statistics a shard; the rarest shard's count here.
         """
-        tenant = _tenant(scope.tenant)
+        tenant = of_tenant(scope.tenant)
         distinct = list(dict.fromkeys(terms))
         asked = [
             models.QueryRequest(
@@ -184,7 +210,23 @@ class QdrantStore:
         return values
 
     def count(self, scope: ReadScope, narrowing: Narrowing = NO_NARROWING) -> int:
-        return self._count(_filter(scope, narrowing)) if _is_open(narrowing) else 0
+        return self._count(filter_of(scope, narrowing)) if is_open(narrowing, scope) else 0
+
+    def facet(
+        self, field: FacetField, scope: ReadScope, narrowing: Narrowing = NO_NARROWING
+    ) -> Mapping[str, int]:
+        if not is_open(narrowing, scope):
+            return {}
+        with self._asking():
+            found = self._client.facet(
+                self._collection,
+                field,
+                facet_filter=filter_of(scope, narrowing),
+                limit=MOST_FACETS,
+                exact=True,
+            )
+        counts = {str(hit.value): hit.count for hit in found.hits if hit.count}
+        return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
     def flush(self) -> None:
         """A server writes its log before it answers; the embedded engine is told to."""
@@ -208,7 +250,7 @@ class QdrantStore:
         return models.QueryRequest(
             query=asked,
             using=LEXICAL if isinstance(query, LexicalQuery) else DENSE,
-            filter=_filter(scope, query.narrowing),
+            filter=filter_of(scope, query.narrowing),
             params=_lexical_params(scope) if isinstance(query, LexicalQuery) else _DENSE_PARAMS,
             limit=query.limit,
             with_payload=True,
@@ -321,53 +363,12 @@ _DENSE_PARAMS = models.SearchParams(
 
 def _lexical_params(scope: ReadScope) -> models.SearchParams:
     """Statistics of the tenant alone: exact, and silent about what other tenants write."""
-    return models.SearchParams(idf=models.IdfCorpusParams(corpus=_tenant(scope.tenant)))
+    return models.SearchParams(idf=models.IdfCorpusParams(corpus=of_tenant(scope.tenant)))
 
 
-def _filter(scope: ReadScope, narrowing: Narrowing) -> models.Filter:
-    """The scope, and below it what the caller leaves out. Never empty: a scope has both."""
-    must: list[models.Condition] = [
-        _equals("tenant", scope.tenant),
-        _any_of("readers", scope.labels),
-        models.FieldCondition(key="level", range=models.Range(lte=scope.clearance)),
-    ]
-    if narrowing.documents is not None:
-        must.append(_any_of("document_id", narrowing.documents))
-    if narrowing.languages is not None:
-        must.append(_any_of("language", narrowing.languages))
-    if narrowing.chunks is not None:
-        must.append(models.HasIdCondition(has_id=sorted(narrowing.chunks)))
-    excluded = narrowing.exclude_documents
-    return models.Filter(
-        must=must, must_not=[_any_of("document_id", excluded)] if excluded else None
-    )
-
-
-def _document(tenant: str, document_id: str) -> models.Filter:
-    return models.Filter(must=[_equals("tenant", tenant), _equals("document_id", document_id)])
-
-
-def _tenant(tenant: str) -> models.Filter:
-    return models.Filter(must=[_equals("tenant", tenant)])
-
-
-def _equals(key: str, value: str) -> models.FieldCondition:
-    return models.FieldCondition(key=key, match=models.MatchValue(value=value))
-
-
-def _any_of(key: str, values: frozenset[str]) -> models.FieldCondition:
-    return models.FieldCondition(key=key, match=models.MatchAny(any=sorted(values)))
-
-
-def _can_match(query: DenseQuery | LexicalQuery) -> bool:
+def _can_match(query: DenseQuery | LexicalQuery, scope: ReadScope) -> bool:
     has_terms = not isinstance(query, LexicalQuery) or bool(query.vector.indices)
-    return query.limit > 0 and has_terms and _is_open(query.narrowing)
-
-
-def _is_open(narrowing: Narrowing) -> bool:
-    """Whether anything can pass: an empty set matches nothing."""
-    sets = (narrowing.documents, narrowing.chunks, narrowing.languages)
-    return all(allowed is None or allowed for allowed in sets)
+    return query.limit > 0 and has_terms and is_open(query.narrowing, scope)
 
 
 def _stored_weight(point: models.ScoredPoint, term: int) -> float:

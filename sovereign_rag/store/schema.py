@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 from pydantic import TypeAdapter, ValidationError
 from qdrant_client import models
 
-from sovereign_rag.domain import Chunk, PageSpan
+from sovereign_rag.domain import Chunk, PageSpan, SparseVector
 from sovereign_rag.errors import StoreError
 from sovereign_rag.store.protocol import Hit, IndexedChunk, point_id
 
@@ -28,6 +29,13 @@ PAYLOAD_INDEXES: Final[Mapping[str, models.PayloadSchemaParams]] = {
     "document_id": models.UuidIndexParams(type=models.UuidIndexType.UUID, enable_hnsw=False),
     "version": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, enable_hnsw=False),
     "language": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, enable_hnsw=False),
+    "media_type": models.KeywordIndexParams(
+        type=models.KeywordIndexType.KEYWORD, enable_hnsw=False
+    ),
+    "places": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, enable_hnsw=False),
+    "modified": models.IntegerIndexParams(
+        type=models.IntegerIndexType.INTEGER, lookup=False, range=True, enable_hnsw=False
+    ),
 }
 
 
@@ -103,6 +111,13 @@ def to_point(indexed: IndexedChunk) -> models.PointStruct:
         payload["table_header"] = chunk.table_header
     if chunk.language:
         payload["language"] = chunk.language
+    origin = indexed.origin
+    if origin.media_type:
+        payload["media_type"] = origin.media_type
+    if origin.uri:
+        payload["places"] = sorted(origin.places)
+    if origin.modified is not None:
+        payload["modified"] = int(origin.modified.timestamp())
     return models.PointStruct(
         id=point_id(chunk.document_id, chunk.version, chunk.index),
         vector={
@@ -162,4 +177,25 @@ def to_hit(point: models.ScoredPoint) -> Hit:
         tenant=stored.tenant,
         readers=stored.readers,
         level=stored.level,
+    )
+
+
+def from_point(point: models.ScoredPoint) -> IndexedChunk:
+    """The chunk that `to_point` made a point of, without its origin; its vectors come along.
+
+    Raises:
+        StoreError: The point wasn't written by this product.
+    """
+    hit = to_hit(point)
+    vectors = point.vector if isinstance(point.vector, dict) else {}
+    dense, lexical = vectors.get(DENSE), vectors.get(LEXICAL)
+    if not isinstance(dense, list) or not isinstance(lexical, models.SparseVector):
+        raise StoreError(f"The point {point.id} came without its vectors; ingest it again.")
+    return IndexedChunk(
+        chunk=hit.chunk,
+        tenant=hit.tenant,
+        readers=hit.readers,
+        level=hit.level,
+        dense=np.asarray(dense, dtype=np.float32),
+        lexical=SparseVector(tuple(lexical.indices), tuple(lexical.values)),
     )

@@ -134,8 +134,8 @@ def _condition(given: rest.Condition) -> "edge.FieldCondition | edge.HasIdCondit
             return edge.FieldCondition(key, match=edge.MatchValue(value))
         case rest.FieldCondition(key=key, match=rest.MatchAny(any=values)):
             return edge.FieldCondition(key, match=edge.MatchAny([str(value) for value in values]))
-        case rest.FieldCondition(key=key, range=rest.Range(lte=lte, gte=None, lt=None, gt=None)):
-            return edge.FieldCondition(key, range=edge.RangeFloat(lte=lte))
+        case rest.FieldCondition(key=key, range=rest.Range(lte=lte, gte=gte, lt=lt, gt=gt)):
+            return edge.FieldCondition(key, range=edge.RangeFloat(lte=lte, gte=gte, lt=lt, gt=gt))
     raise Refused(f"The embedded engine has no condition {type(given).__name__} like this one")
 
 

@@ -1,0 +1,66 @@
+"""A scope and a narrowing as one of Qdrant's filters."""
+
+from qdrant_client import models
+
+from sovereign_rag.access import ReadScope
+from sovereign_rag.store.protocol import Narrowing
+
+
+def filter_of(scope: ReadScope, narrowing: Narrowing) -> models.Filter:
+    """The scope, and below it what the caller leaves out. Never empty: a scope has both."""
+    must: list[models.Condition] = [
+        equals("tenant", scope.tenant),
+        _any_of("readers", scope.labels),
+        models.FieldCondition(key="level", range=models.Range(lte=scope.clearance)),
+    ]
+    for key, allowed in _sets(narrowing, scope).items():
+        if allowed is not None:
+            must.append(_any_of(key, allowed))
+    if narrowing.chunks is not None:
+        must.append(models.HasIdCondition(has_id=sorted(narrowing.chunks)))
+    begin, end = narrowing.modified_from, narrowing.modified_before
+    if begin is not None:
+        range_ = models.Range(gte=begin.timestamp())
+        must.append(models.FieldCondition(key="modified", range=range_))
+    if end is not None:
+        range_ = models.Range(lt=end.timestamp())
+        must.append(models.FieldCondition(key="modified", range=range_))
+    excluded = narrowing.exclude_documents
+    return models.Filter(
+        must=must, must_not=[_any_of("document_id", excluded)] if excluded else None
+    )
+
+
+def is_open(narrowing: Narrowing, scope: ReadScope) -> bool:
+    """Whether anything can pass: an empty set matches nothing."""
+    sets = (narrowing.chunks, *_sets(narrowing, scope).values())
+    return all(allowed is None or allowed for allowed in sets)
+
+
+def document(tenant: str, document_id: str) -> models.Filter:
+    return models.Filter(must=[equals("tenant", tenant), equals("document_id", document_id)])
+
+
+def of_tenant(tenant: str) -> models.Filter:
+    return models.Filter(must=[equals("tenant", tenant)])
+
+
+def equals(key: str, value: str) -> models.FieldCondition:
+    return models.FieldCondition(key=key, match=models.MatchValue(value=value))
+
+
+def _sets(narrowing: Narrowing, scope: ReadScope) -> dict[str, frozenset[str] | None]:
+    """What a narrowing allows, by payload field."""
+    labels = narrowing.labels
+    return {
+        "document_id": narrowing.documents,
+        "language": narrowing.languages,
+        "media_type": narrowing.media_types,
+        "places": narrowing.place_keys,
+        # Whom else a document is shared with is not for the caller to find out.
+        "readers": None if labels is None else labels & scope.labels,
+    }
+
+
+def _any_of(key: str, values: frozenset[str]) -> models.FieldCondition:
+    return models.FieldCondition(key=key, match=models.MatchAny(any=sorted(values)))

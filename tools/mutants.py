@@ -1,0 +1,134 @@
+"""Break the code that decides who reads what, one place at a time, and see that the tests notice.
+
+Each mutant is a copy of the product with one condition dropped, turned or widened; the tests of
+tests/test_rights.py are run against it and have to fail. Prints one line a mutant; exits with 1 if
+one survives.
+
+    .venv/bin/python tools/mutants.py
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+COPIED = ("sovereign_rag", "ingest", "tests", "pyproject.toml")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One way to break it."""
+
+    what: str
+    file: str
+    old: str
+    new: str
+
+
+ACCESS, FILTERS = "sovereign_rag/access.py", "sovereign_rag/store/filters.py"
+QDRANT, MEMORY = "sovereign_rag/store/qdrant.py", "sovereign_rag/store/memory.py"
+CATALOG, JOBS = "sovereign_rag/catalog/documents.py", "sovereign_rag/jobs.py"
+
+MUTANTS = (
+    Mutant(
+        "the rule forgets the tenant", ACCESS, "tenant == self.tenant\n            and", "True and"
+    ),
+    Mutant("the rule forgets the level", ACCESS, "and level <= self.clearance", ""),
+    Mutant("the rule takes a level too high", ACCESS, "level <= self", "level <= 1 + self"),
+    Mutant("the rule takes a level too low", ACCESS, "level <= self", "level < self"),
+    Mutant("the rule forgets the readers", ACCESS, "not self.labels.isdisjoint(readers)", "True"),
+    Mutant(
+        "all labels instead of any",
+        ACCESS,
+        "not self.labels.isdisjoint(readers)",
+        "self.labels >= set(readers)",
+    ),
+    Mutant(
+        "a group counts as a user",
+        ACCESS,
+        'f"group:{group}" for group',
+        'f"user:{group}" for group',
+    ),
+    Mutant(
+        "everybody is the owner", ACCESS, "if self.is_owner else frozenset(own)", "if True else 0"
+    ),
+    Mutant("nobody is everyone", ACCESS, "own = {EVERYONE, ", "own = {"),
+    Mutant("the search forgets the tenant", FILTERS, 'equals("tenant", scope.tenant),', ""),
+    Mutant("the search forgets the readers", FILTERS, '_any_of("readers", scope.labels),', ""),
+    Mutant(
+        "the search forgets the level",
+        FILTERS,
+        "range=models.Range(lte=scope.clearance)",
+        "range=models.Range(gte=0)",
+    ),
+    Mutant("any condition will do", FILTERS, "must=must, must_not", "should=must, must_not"),
+    Mutant("a filter's labels open more", FILTERS, "labels & scope.labels", "labels"),
+    Mutant("an empty filter is no filter", FILTERS, "allowed is None or allowed for", "True for"),
+    Mutant("what is excluded is kept", FILTERS, "if excluded else None", "if False else None"),
+    Mutant(
+        "the reference forgets the rule",
+        MEMORY,
+        "if scope.allows(tenant=c.tenant, readers=c.readers, level=c.level)",
+        "if True",
+    ),
+    Mutant(
+        "the catalog forgets the tenant",
+        CATALOG,
+        "documents.c.tenant == scope.tenant,\n        documents.c.level",
+        "documents.c.level",
+    ),
+    Mutant("the catalog forgets the level", CATALOG, "documents.c.level <= scope.clearance,", ""),
+    Mutant(
+        "the catalog forgets the readers",
+        CATALOG,
+        "document_readers.c.label.in_(sorted(scope.labels)),",
+        "",
+    ),
+    Mutant(
+        "jobs are everybody's",
+        JOBS,
+        "None if principal.is_admin else _submitter(principal)",
+        "None",
+    ),
+)
+
+
+def main() -> int:
+    survivors = [mutant.what for mutant in MUTANTS if not _is_noticed(mutant)]
+    print(f"{len(MUTANTS) - len(survivors)} of {len(MUTANTS)} were noticed")
+    return 1 if survivors else 0
+
+
+def _is_noticed(mutant: Mutant) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for name in COPIED:
+            (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, copy / name)
+        file = copy / mutant.file
+        text = file.read_text(encoding="utf-8")
+        if text.count(mutant.old) != 1:
+            raise SystemExit(f"{mutant.file} has not exactly one {mutant.old!r}")
+        file.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+        result = subprocess.run(
+            [*command, "tests/test_rights.py"],
+            cwd=copy,
+            env={"PATH": os.defpath, "HOME": str(Path.home()), "PYTHONPATH": folder},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    noticed = result.returncode == 1  # 1: tests failed; anything else is no verdict
+    if result.returncode not in (0, 1):
+        raise SystemExit(result.stdout[-2_000:] + result.stderr[-2_000:])
+    last = next((line for line in result.stdout.splitlines() if line.startswith("FAILED")), "")
+    print(f"{'noticed ' if noticed else 'SURVIVED'}  {mutant.what}  {last[7:120]}", flush=True)
+    return noticed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
