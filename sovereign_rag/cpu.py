@@ -1,4 +1,4 @@
-"""How many CPU cores this process may really use."""
+"""How much of the machine this process may really use: cores and memory."""
 
 import os
 from contextlib import suppress
@@ -6,6 +6,7 @@ from pathlib import Path
 
 _TOPOLOGY = Path("/sys/devices/system/cpu")
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_MEMORY = Path("/sys/fs/cgroup/memory.max")
 
 
 def physical_cores() -> int:
@@ -36,3 +37,11 @@ def _quota() -> int:
         if quota != "max":
             return max(1, -(-int(quota) // int(period)))
     return os.cpu_count() or 1
+
+
+def memory_bytes() -> int:
+    """Bytes of memory of this machine, or of its container where that has less."""
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):
+        return min(there, int(_MEMORY.read_text(encoding="ascii")))  # "max": no limit
+    return there

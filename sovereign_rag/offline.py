@@ -30,6 +30,17 @@ def switch_off() -> None:
             os.environ[name] = value
 
 
+def lift_for_the_hub() -> None:
+    """Let the hub's client library reach out from here on, in this process alone.
+
+    For the one command that goes out because an admin says so; it calls this in a process of its
+    own, before the library is imported.
+    """
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        os.environ.pop(name, None)
+    os.environ["HF_HUB_DISABLE_XET"] = "1"  # one way for bytes: HTTP, from the address named
+
+
 def for_child() -> dict[str, str]:
     """The switches as they stand here, for a child process with an environment of its own."""
     return {name: os.environ[name] for name in SWITCHES if name in os.environ}

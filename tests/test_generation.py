@@ -30,7 +30,9 @@ def settings() -> Settings:
 
 
 def opened(settings: Settings, **changes: object) -> LlamaCppGenerator:
-    generation = GenerationSettings.model_validate({"slots": 2, "context_tokens": 4096} | changes)
+    generation = GenerationSettings.model_validate(
+        {"slots": 2, "context_tokens": 4096, "tune": False} | changes
+    )
     return LlamaCppGenerator.open(
         settings.model_copy(update={"generation": generation}), public_prompts=[SYSTEM.content]
     )
@@ -89,7 +91,7 @@ def test_the_same_question_alone_gets_the_same_answer(settings: Settings) -> Non
 
 @pytest.mark.model
 def test_callers_at_once_get_each_their_own_answer(generator: LlamaCppGenerator) -> None:
-    words = ["apple", "river", "candle", "window", "tiger", "bread"]
+    words = ["river", "candle", "tiger", "bread", "lemon", "garden"]
 
     def echo(word: str) -> str:
         return ask(generator, Message("user", f"Repeat this word three times: {word}"))[0]

@@ -1,32 +1,191 @@
-"""`models`: which models are in use, and whether they are the right ones."""
+"""`models`: which there are, how they come in, and whether they are the right ones."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from sovereign_rag.cli.app import Run, command, new_app
-from sovereign_rag.cli.output import print_json, table
-from sovereign_rag.errors import ModelError
+from sovereign_rag.cli.output import facts, print_json, table
+from sovereign_rag.cli.tune import register_tune
+from sovereign_rag.errors import ModelError, SovereignError
 
 if TYPE_CHECKING:
+    from sovereign_rag.models.catalogue import CatalogueModel
+    from sovereign_rag.models.fetching import ByHand
     from sovereign_rag.models.manifest import ModelEntry
+    from sovereign_rag.models.registry import ImportedModel
 
 _STATES = {
     "ok": Text("ok", "green"),
     "mismatch": Text("not the expected one", "red"),
     "unpinned": Text("no hash to compare with", "yellow"),
+    "missing": Text("its file is gone", "red"),
 }
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="As `models catalogue` prints it.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    models = new_app("List and verify the models in use.")
+    models = new_app("Choose, bring, list and verify models.")
     app.add_typer(models, name="models")
+    _register_catalogue(models)
+    _register_fetch(models)
+    _register_import(models)
+    _register_list(models)
+    register_tune(models)
 
+
+def _register_catalogue(models: typer.Typer) -> None:
+    @command(models, "catalogue", examples=("sovereign-rag models catalogue",))
+    def catalogue_(run: Run) -> None:
+        """Show Mistral's open models that suit, and which fit into this machine's memory.
+
+        Memory is for the context of the setting generation.context_tokens. Speeds are what to
+        expect on this machine's cores: reasoned from two models measured on another machine,
+        unless marked as measured; half or double is no surprise.
+        """
+        from sovereign_rag.cpu import memory_bytes, physical_cores
+        from sovereign_rag.models.catalogue import catalogue
+        from sovereign_rag.models.registry import Registry
+
+        cores, memory = physical_cores(), memory_bytes()
+        context = run.settings.generation.context_tokens
+        present = {model.sha256 for model in Registry(run.settings.models_dir).all()}
+        rows = [_row(m, context, cores, memory, m.sha256 in present) for m in catalogue()]
+        if run.json:
+            print_json(
+                {
+                    "machine": {"cores": cores, "memory": memory},
+                    "context_tokens": context,
+                    "models": rows,
+                }
+            )
+            return
+        columns = (
+            *("name", "fits", ">file GB", f">memory GB at {context:,} tokens", ">reads tokens/s"),
+            *(">writes tokens/s", ">longest context", "licence", "for"),
+        )
+        run.out.print(table(columns, (_cells(row) for row in rows)))
+        run.note(
+            f"\nThis machine: {cores} cores, {memory / 1e9:.1f} GB. `sovereign-rag models fetch "
+            "NAME` brings one; with --print it says how to carry it by hand."
+        )
+
+
+def _register_fetch(models: typer.Typer) -> None:
+    @command(
+        models,
+        "fetch",
+        examples=(
+            "sovereign-rag models fetch ministral-3-3b-instruct-2512-q4_k_m",
+            "sovereign-rag models fetch mistral-7b-instruct-v0.3-q4_k_m --print",
+            "sovereign-rag models fetch mistral-7b-instruct-v0.3-q4_k_m "
+            "--mirror https://hub.example.org",
+        ),
+    )
+    def fetch_(
+        run: Run,
+        name: Name,
+        mirror: Annotated[
+            str | None,
+            typer.Option(metavar="URL", help="A mirror that stands for the Hugging Face hub."),
+        ] = None,
+        token_file: Annotated[
+            Path | None, typer.Option(help="File with a token for the hub or the mirror.")
+        ] = None,
+        print_: Annotated[
+            bool, typer.Option("--print", help="Contact nobody; say what to carry by hand.")
+        ] = False,
+    ) -> None:
+        """Download a model of the catalogue and import it: the one command that goes out.
+
+        It asks the Hugging Face hub, or the mirror, for one file; a proxy in the environment is
+        used. Only the file with the catalogue's hash is taken. Interrupted, it goes on where it
+        stopped when it is called again.
+        """
+        from sovereign_rag.models import catalogue, fetching
+
+        model = catalogue.require(name, catalogue.catalogue())
+        by_hand = fetching.by_hand(model, mirror=mirror)
+        if print_:
+            _print_by_hand(run, by_hand)
+            return
+        token = _read_token(token_file)
+        detail = {"model": model.name, "url": by_hand.url, "sha256": model.sha256}
+        with _audited(run, "models.fetch", detail):
+            try:
+                with _progress(run, "fetching") as progress:
+                    part = fetching.fetch(
+                        model,
+                        run.settings.models_dir,
+                        mirror=mirror,
+                        token=token,
+                        progress=progress,
+                    )
+            except ModelError:
+                if not run.json:
+                    _print_by_hand(run, by_hand)
+                raise
+            source = f"hub {model.repository}@{model.revision}"
+            imported = _import(run, part, name=model.name, source=source, move=True)
+        _show_imported(run, imported)
+
+
+def _register_import(models: typer.Typer) -> None:
+    @command(
+        models,
+        "import",
+        examples=(
+            "sovereign-rag models import /media/usb/Mistral-7B-Instruct-v0.3-Q4_K_M.gguf",
+            "sovereign-rag models import own.gguf --name house-model --sha256 9f86d0…",
+        ),
+    )
+    def import_(
+        run: Run,
+        file: Annotated[Path, typer.Argument(metavar="FILE", help="A GGUF file.")],
+        name: Annotated[
+            str | None, typer.Option(help="What settings call it; unless said, made of the file's.")
+        ] = None,
+        sha256: Annotated[
+            str | None, typer.Option(help="Its hash, where you know it; another one is refused.")
+        ] = None,
+    ) -> None:
+        """Copy a model into the models folder: checked, hashed, and tried with one prompt.
+
+        A file of the catalogue has to have the catalogue's hash. Of any other the hash that is
+        found is recorded as yours, and holds from then on.
+        """
+        detail = {"file": str(file), "name": name, "sha256": sha256}
+        with _audited(run, "models.import", detail):
+            imported = _import(run, file, name=name, sha256=sha256)
+        _show_imported(run, imported)
+
+    @command(models, "remove", examples=("sovereign-rag models remove house-model",))
+    def remove(
+        run: Run,
+        name: Annotated[str, typer.Argument(metavar="NAME", help="As `models list` prints it.")],
+    ) -> None:
+        """Delete an imported model and its file."""
+        from sovereign_rag.models.registry import Registry
+
+        with _audited(run, "models.remove", {"model": name}):
+            removed = Registry(run.settings.models_dir).remove(name)
+        if run.json:
+            print_json({"removed": removed.name})
+        else:
+            run.note(f"Removed: {removed.name}")
+
+
+def _register_list(models: typer.Typer) -> None:
     @command(models, "list", examples=("sovereign-rag models list",))
     def list_(run: Run) -> None:
-        """List the models that the settings name, with where they came from and their hashes."""
+        """List the models in use and those imported, with where they came from and their hashes."""
         _show(run, fresh=False)
 
     @command(models, "verify", examples=("sovereign-rag models verify",))
@@ -42,25 +201,196 @@ def register(app: typer.Typer) -> None:
             )
 
 
-def _show(run: Run, *, fresh: bool) -> "tuple[ModelEntry, ...]":
-    from sovereign_rag.models.inventory import models_in_use
+def _import(
+    run: Run,
+    file: Path,
+    *,
+    name: str | None = None,
+    sha256: str | None = None,
+    source: str | None = None,
+    move: bool = False,
+) -> "ImportedModel":
+    from sovereign_rag.generation.trial import try_model
+    from sovereign_rag.models.importing import import_model
+    from sovereign_rag.models.registry import Registry
 
-    entries = models_in_use(run.settings, fresh=fresh)
+    with _progress(run, "checking" if move else "copying") as progress:
+        return import_model(
+            file,
+            Registry(run.settings.models_dir),
+            try_out=try_model,
+            name=name,
+            sha256=sha256.lower() if sha256 else None,
+            source=source,
+            move=move,
+            progress=progress,
+        )
+
+
+@contextmanager
+def _audited(run: Run, action: str, detail: Mapping[str, object]) -> Iterator[None]:
+    """On record before it begins, and with its end: what can't be recorded isn't done."""
+    from sovereign_rag.access import local_owner
+    from sovereign_rag.audit import AuditLog, entry
+
+    audit, owner = AuditLog(run.settings.data_dir), local_owner()
+    audit.append(entry(action, owner, detail))
+    try:
+        yield
+    except SovereignError as error:
+        failure = {**detail, "error": error.code, "reason": str(error)}
+        audit.append(entry(f"{action}.failed", owner, failure))
+        raise
+    audit.append(entry(f"{action}.done", owner, detail))
+
+
+@contextmanager
+def _progress(run: Run, what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr, on a terminal alone."""
+    bar = Progress(
+        TextColumn(what),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=run.err,
+        transient=True,
+        disable=run.json or not run.err.is_terminal,
+    )
+    task = bar.add_task(what, total=None)
+    with bar:
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _show_imported(run: Run, model: "ImportedModel") -> None:
     if run.json:
-        print_json({"models": [_to_dict(entry) for entry in entries]})
+        print_json(
+            {
+                "imported": {
+                    "name": model.name,
+                    "sha256": model.sha256,
+                    "hash_from": model.hash_from,
+                    "size": model.size,
+                    "architecture": model.architecture,
+                    "context_tokens": model.context_tokens,
+                    "licence": model.licence,
+                    "source": model.source,
+                }
+            }
+        )
+        return
+    whose = "the catalogue's" if model.hash_from == "catalogue" else "recorded as yours"
+    run.out.print(
+        facts(
+            {
+                "name": model.name,
+                "architecture": model.architecture,
+                "context": f"{model.context_tokens:,} tokens",
+                "licence": model.licence or "its file does not say",
+                "sha256": f"{model.sha256} ({whose})",
+            }
+        )
+    )
+    run.note(f'It was tried and speaks. To use it: [generation] model = "{model.name}"')
+
+
+def _print_by_hand(run: Run, by_hand: "ByHand") -> None:
+    if run.json:
+        print_json(
+            {
+                "url": by_hand.url,
+                "file": by_hand.file,
+                "size": by_hand.size,
+                "sha256": by_hand.sha256,
+                "commands": list(by_hand.commands),
+            }
+        )
+        return
+    download, check, bring = by_hand.commands
+    run.out.print(f"On a machine with a way out ({by_hand.size / 1e9:.1f} GB):", soft_wrap=True)
+    run.out.print(Text(f"  {download}\n  {check}"), soft_wrap=True)
+    run.out.print("Carry the file over; on this machine:", soft_wrap=True)
+    run.out.print(Text(f"  {bring}"), soft_wrap=True)
+
+
+def _read_token(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"The token file {file} can't be read: {error}.") from error
+
+
+def _row(
+    model: "CatalogueModel", context: int, cores: int, memory: int, present: bool
+) -> dict[str, object]:
+    speed, needed = model.speed(cores), model.memory(min(context, model.context_tokens))
+    return {
+        "name": model.name,
+        "title": model.title,
+        "fits": needed <= memory,
+        "imported": present,
+        "size": model.size,
+        "memory": needed,
+        "reads_tokens_per_s": round(speed.reading, 1),
+        "writes_tokens_per_s": round(speed.writing, 1),
+        "measured": speed.measured,
+        "context_tokens": model.context_tokens,
+        "licence": model.licence,
+        "repository": model.repository,
+        "file": model.file,
+        "revision": model.revision,
+        "sha256": model.sha256,
+        "use": model.use,
+    }
+
+
+def _cells(row: Mapping[str, object]) -> tuple[object, ...]:
+    fits = Text("imported", "green") if row["imported"] else Text("yes", "green")
+    if not row["fits"]:
+        fits = Text("too large", "red")
+    return (
+        row["name"],
+        fits,
+        f"{int(str(row['size'])) / 1e9:.1f}",
+        f"{int(str(row['memory'])) / 1e9:.1f}",
+        f"{row['reads_tokens_per_s']}{'*' if row['measured'] else ''}",
+        f"{row['writes_tokens_per_s']}{'*' if row['measured'] else ''}",
+        f"{row['context_tokens']:,}",
+        row["licence"],
+        row["use"],
+    )
+
+
+def _show(run: Run, *, fresh: bool) -> "tuple[ModelEntry, ...]":
+    from sovereign_rag.models.inventory import all_models
+
+    used, others = all_models(run.settings, fresh=fresh)
+    entries = used + others
+    if run.json:
+        print_json({"models": [_to_dict(e, in_use=i < len(used)) for i, e in enumerate(entries)]})
         return entries
     rows = (
-        (e.role, e.name, _STATES[e.state], f"{e.size >> 20} MiB", e.licence, e.source, e.sha256)
-        for e in entries
+        (
+            e.role if i < len(used) else Text("not in use", "dim"),
+            e.name,
+            _STATES[e.state],
+            f"{e.size >> 20} MiB",
+            e.licence,
+            e.source,
+            e.sha256,
+        )
+        for i, e in enumerate(entries)
     )
     run.out.print(table(("role", "name", "state", ">size", "licence", "source", "sha256"), rows))
     return entries
 
 
-def _to_dict(entry: "ModelEntry") -> dict[str, object]:
+def _to_dict(entry: "ModelEntry", *, in_use: bool) -> dict[str, object]:
     return {
         "role": entry.role,
         "name": entry.name,
+        "in_use": in_use,
         "path": str(entry.path),
         "sha256": entry.sha256,
         "expected_sha256": entry.expected_sha256,

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import IO, Any, Final
 
 from sovereign_rag.errors import ModelError
 from sovereign_rag.generation.chat import ChatTemplate, PromptTokens, encode
+from sovereign_rag.generation.computing import Computing
 from sovereign_rag.generation.protocol import Message
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -43,8 +45,9 @@ class _Engine:
         self, configuration: Mapping[str, Any], send: Callable[[Mapping[str, Any]], None]
     ) -> None:
         # Here and not at the top: what these log when imported must not meet the pipe.
-        from sovereign_rag.generation.native import NativeModel
-        from sovereign_rag.generation.scheduler import BLOCK, Event, Request, Scheduler
+        from sovereign_rag.generation.arranging import arrange
+        from sovereign_rag.generation.native import NativeModel, quiet
+        from sovereign_rag.generation.scheduler import Event, Request, Scheduler
 
         self._send, self._request = send, Request
         self._template = ChatTemplate(
@@ -55,15 +58,20 @@ class _Engine:
         self._public: frozenset[str] = frozenset(configuration["public_prompts"])
         self.context_tokens: int = configuration["context_tokens"]
         slots: int = configuration["slots"]
+        computing = Computing(**configuration["computing"])
+        quiet()
+        path = Path(configuration["model"])
+        if configuration["arranged"] is not None:
+            path = arrange(path, Path(configuration["arranged"]))
         self._model = NativeModel(
-            Path(configuration["model"]),
+            path,
             context_tokens=self.context_tokens,
             sequences=Scheduler.sequences(slots),
-            batch_tokens=BLOCK + slots,
-            threads=configuration["threads"],
+            batch_tokens=computing.block_tokens + slots,
             temperature=configuration["temperature"],
-            repack=configuration["repack"],
+            computing=computing,
         )
+        self._written: list[Mapping[str, Any]] = []  # in this step; one line for all callers
 
         def emit(event: Event) -> None:
             line: dict[str, Any] = {"id": event.request, "text": event.text}
@@ -73,10 +81,13 @@ class _Engine:
                     "prompt_tokens": event.prompt_tokens,
                     "cached_tokens": event.cached_tokens,
                     "completion_tokens": event.completion_tokens,
+                    "seconds": event.seconds,
                 }
-            send(line)
+            self._written.append(line)
 
-        self._scheduler = Scheduler(self._model, slots, self.context_tokens, emit)
+        self._scheduler = Scheduler(
+            self._model, slots, self.context_tokens, emit, block=computing.block_tokens
+        )
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
 
     def run(self) -> None:
@@ -85,12 +96,24 @@ class _Engine:
             try:
                 while True:
                     self._orders.get(block=self._scheduler.idle)()
+                    self._tell()
             except Empty:
                 self._scheduler.step()
+                self._tell()
+
+    def _tell(self) -> None:
+        if self._written:
+            self._send({"events": self._written})
+            self._written = []
 
     def read(self, incoming: IO[str]) -> None:
         """Take requests until the parent closes the pipe, which ends the process."""
-        handlers = {"start": self._start, "count": self._count, "cancel": self._cancel}
+        handlers = {
+            "start": self._start,
+            "count": self._count,
+            "cancel": self._cancel,
+            "places": self._places,
+        }
         try:
             for line in incoming:
                 order = json.loads(line)
@@ -112,6 +135,8 @@ class _Engine:
         request = self._request(
             id=order["id"],
             tenant=order["tenant"],
+            person=order["person"],
+            deadline=time.monotonic() + order["seconds"],
             tokens=prompt.tokens,
             public=prompt.public,
             max_tokens=order["max_tokens"],
@@ -128,6 +153,12 @@ class _Engine:
         self._orders.put(lambda: self._scheduler.cancel(request))
         if self._scheduler.computing == {request}:
             self._model.abort()  # nobody else waits for this step
+
+    def _places(self, order: Mapping[str, Any]) -> None:
+        def tell() -> None:
+            self._send({"id": order["id"], "places": self._scheduler.places})
+
+        self._orders.put(tell)
 
     def _prompt(self, order: Mapping[str, Any]) -> PromptTokens | None:
         messages = [Message(role, content) for role, content in order["messages"]]

@@ -17,7 +17,7 @@ from sovereign_rag.errors import GenerationError, ModelError
 
 Reply = Mapping[str, Any]
 
-_LAST_WORDS = {"count", "finish", "too_long", "refused", "gone"}
+_LAST_WORDS = {"count", "finish", "too_long", "refused", "gone", "places"}
 _CLOSING_S = 5.0
 _PACKAGE_ROOT = Path(__file__).parents[2]
 
@@ -92,6 +92,9 @@ class EngineProcess:
     def cancel(self, request: int) -> None:
         """Have a request ended; its last reply says "cancelled" unless it ended before."""
         if request in self._writing:
+            # Orders are taken in turn, so whoever asks next finds the place free. No lock: the
+            # garbage collector may call this while it is held.
+            self._writing.discard(request)
             self._orders.put({"op": "cancel", "id": request})
 
     def close(self) -> None:
@@ -104,6 +107,7 @@ class EngineProcess:
 
     def _watch(self) -> None:
         try:
+            configuration = self._configuration
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "sovereign_rag.generation.engine"],
                 stdin=subprocess.PIPE,
@@ -117,6 +121,7 @@ class EngineProcess:
                     "PATH": os.pathsep.join(os.get_exec_path()),
                     "LANG": "C.UTF-8",
                     "GGML_NO_BACKTRACE": "1",  # it would start a debugger after a failed assertion
+                    "OMP_WAIT_POLICY": configuration["waiting"],
                 },
             )
         except OSError as error:
@@ -148,7 +153,10 @@ class EngineProcess:
             except ValueError:  # it died within a line
                 process.kill()
                 return
-            if "id" in reply:
+            if "events" in reply:
+                for event in reply["events"]:
+                    self._route(event)
+            elif "id" in reply:
                 self._route(reply)
             else:
                 self._started.put(reply)

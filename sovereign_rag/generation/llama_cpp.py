@@ -3,24 +3,40 @@
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Self
 
-from sovereign_rag.cpu import physical_cores
 from sovereign_rag.errors import BadInput, Busy, GenerationError, ModelError
+from sovereign_rag.generation.arranging import arranged_copy
+from sovereign_rag.generation.computing import pinned
 from sovereign_rag.generation.engine_process import EngineProcess, Reply
 from sovereign_rag.generation.protocol import Message, ModelInfo, Piece
-from sovereign_rag.models.gguf_header import GgufHeader, read_header
-from sovereign_rag.models.inventory import language_model
-from sovereign_rag.models.manifest import model_hash, require_hash
+from sovereign_rag.generation.tuning import Tuning
+from sovereign_rag.models.gguf_header import GgufHeader
+from sovereign_rag.models.inventory import verified_language_model
+from sovereign_rag.models.manifest import require_hash
 from sovereign_rag.settings import GenerationSettings, Settings
 
-_REPACKED_WELL = {2, 7, 25}  # llama.cpp's file types Q4_0, Q8_0, IQ4_NL
 _LOOK_FOR_CANCEL_S = 0.05
+_TUNE_AFTER_S = 30.0  # without a request: a command that asks one thing never gets there
+_LOOK_FOR_IDLE_S = 5.0
 _LOAD_S = 600.0  # longest wait for a model to be read from disk
 _REPLY_S = 60.0  # orders are taken at once, whatever the model is computing
-_FIRST_GUESS_S = 20.0  # length of an answer before one was measured
+_FIRST_GUESS_S = 20.0  # that an answer has its place, before one was measured
+_GRACE_S = 5.0  # for the engine to say by itself that the time is over
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Sequences of the engine's context by what they are used for, and who waits for one."""
+
+    writing: int
+    kept: int
+    free: int
+    waiting: int
 
 
 class LlamaCppGenerator:
@@ -33,14 +49,19 @@ class LlamaCppGenerator:
         *,
         sha256: str,
         public_prompts: Collection[str] = (),
+        tuning: Tuning | None = None,
+        arranged: Path | None = None,
     ) -> None:
         """Take the model that `header` describes; nothing is loaded yet.
 
         Args:
             sha256: Of the file.
             public_prompts: System messages that hold nothing of any tenant, word for word: what
-                is computed for them is reused by all. Everything else is reused within its
-                tenant alone.
+                is computed for them is reused by all. Everything else is reused for its own
+                tenant and person alone.
+            tuning: What was measured on this machine; None: the defaults.
+            arranged: Where the copy is, or shall be, that this machine computes faster; None:
+                the file itself is used.
 
         Raises:
             ModelError: It isn't the file that `settings.sha256` expects.
@@ -48,6 +69,7 @@ class LlamaCppGenerator:
         require_hash(header.path, sha256, settings.sha256, "generation.sha256")
         self._header, self._settings = header, settings
         self._public = tuple(public_prompts)
+        self._tuning, self._arranged = tuning, arranged
         self._info = ModelInfo(
             name=header.path.stem,  # as the admin knows it; the header often says odd things
             sha256=sha256,
@@ -58,8 +80,9 @@ class LlamaCppGenerator:
         )
         self._lock = threading.Lock()
         self._engine: EngineProcess | None = None
-        self._closed = False
-        self._answer_s = _FIRST_GUESS_S
+        self._closing = threading.Event()
+        self._tuner: threading.Thread | None = None
+        self._place_s = _FIRST_GUESS_S
 
     @classmethod
     def open(cls, settings: Settings, *, public_prompts: Collection[str] = ()) -> Self:
@@ -69,10 +92,15 @@ class LlamaCppGenerator:
             ModelMissing: The file isn't there, or no package ships one.
             ModelError: It is broken, no model to chat with, or not the expected one.
         """
-        path: Path = language_model(settings.generation.model)
-        header = read_header(path)
-        sha256 = model_hash(path, models_dir=settings.models_dir)
-        return cls(header, settings.generation, sha256=sha256, public_prompts=public_prompts)
+        header, sha256 = verified_language_model(settings)
+        return cls(
+            header,
+            settings.generation,
+            sha256=sha256,
+            public_prompts=public_prompts,
+            tuning=Tuning.of(settings, header, sha256),
+            arranged=arranged_copy(settings, header, sha256),
+        )
 
     @property
     def info(self) -> ModelInfo:
@@ -97,18 +125,24 @@ class LlamaCppGenerator:
         messages: Sequence[Message],
         *,
         tenant: str,
+        person: str = "",
         max_tokens: int,
         stop: Sequence[str] = (),
         cancel: threading.Event | None = None,
+        timeout_s: float | None = None,
     ) -> Iterator[Piece]:
-        """As the protocol says; what it raises is raised here, before the first piece."""
+        """As the protocol says; what it raises is raised here, before the first piece.
+
+        `timeout_s` is the time for this answer, waiting included; None: as the settings say.
+        """
         settings = self._settings
+        timeout_s = settings.timeout_s if timeout_s is None else timeout_s
         with self._lock:
             engine = self._running()
-            deadline = time.monotonic() + settings.timeout_s
+            deadline = time.monotonic() + timeout_s
             ahead = engine.writing
             if ahead >= settings.slots + settings.queue:
-                wait_s = max(1.0, self._answer_s * (ahead - settings.slots + 1) / settings.slots)
+                wait_s = self._wait_s(ahead)
                 raise Busy(
                     f"All {settings.slots} places and the {settings.queue} of the queue are "
                     f"taken. Ask again in about {wait_s:.0f} s.",
@@ -119,6 +153,8 @@ class LlamaCppGenerator:
                     "op": "start",
                     "messages": _plain(messages),
                     "tenant": tenant,
+                    "person": person,
+                    "seconds": timeout_s,
                     "max_tokens": max_tokens,
                     "limit": self._info.context_tokens,
                     "stop": list(stop),
@@ -133,38 +169,87 @@ class LlamaCppGenerator:
             )
         return _Answer(engine, request, replies, cancel, deadline, self._note_length)
 
+    def wait_s(self) -> float:
+        """How long a request that came now would wait for its place; 0: it has one at once."""
+        with self._lock:
+            ahead = self._engine.writing if self._engine is not None else 0
+        return self._wait_s(ahead) if ahead >= self._settings.slots else 0.0
+
+    def places(self) -> Places:
+        """What the engine holds at this moment.
+
+        Raises:
+            GenerationError: It died.
+        """
+        with self._lock:
+            engine = self._running()
+        _, replies = engine.ask({"op": "places"})
+        return Places(*_first(replies)["places"])
+
     def close(self) -> None:
         """End the engine; what is being written fails."""
+        self._closing.set()
         with self._lock:
-            self._closed = True
             if self._engine is not None:
                 self._engine.close()
 
     def _running(self) -> EngineProcess:
         """The engine, started if it isn't there or has died; under the lock."""
-        if self._closed:
+        if self._closing.is_set():
             raise GenerationError("The generator was closed. Open a new one.")
         if self._engine is None or not self._engine.alive:
             self._engine = EngineProcess(self._configuration(), timeout_s=_LOAD_S)
+            self._tune_when_idle()
         return self._engine
+
+    def _tune_when_idle(self) -> None:
+        """Have the speed measured, once, when nobody has asked anything for a while."""
+        if self._tuner is not None or self._tuning is None or not self._settings.tune:
+            return
+        if self._tuning.kept() is None:
+            self._tuner = threading.Thread(target=self._tune, args=(self._tuning,), daemon=True)
+            self._tuner.start()
+
+    def _tune(self, tuning: Tuning) -> None:
+        idle_since = time.monotonic()
+        while not self._closing.wait(_LOOK_FOR_IDLE_S):
+            if self._is_asked():
+                idle_since = time.monotonic()
+            elif time.monotonic() - idle_since > _TUNE_AFTER_S:
+                with suppress(GenerationError):  # the defaults hold; `models tune` says why
+                    if tuning.measure(stop=self._is_asked) is None:
+                        idle_since = time.monotonic()
+                        continue
+                return
+
+    def _is_asked(self) -> bool:
+        engine = self._engine
+        return self._closing.is_set() or (engine is not None and engine.writing > 0)
 
     def _configuration(self) -> dict[str, Any]:
         header, settings = self._header, self._settings
+        chosen = pinned(settings, header, self._tuning.kept() if self._tuning else None)
         return {
             "model": str(header.path),
+            "arranged": None if self._arranged is None else str(self._arranged),
             "template": header.chat_template,
             "bos_token": header.bos_token,
             "eos_token": header.eos_token,
             "public_prompts": self._public,
             "context_tokens": settings.context_tokens,
             "slots": settings.slots,
-            "threads": settings.threads or physical_cores(),
             "temperature": settings.temperature,
-            "repack": header.quantization in _REPACKED_WELL,
+            "waiting": chosen.waiting,
+            "computing": asdict(chosen.computing),
         }
 
+    def _wait_s(self, ahead: int) -> float:
+        """Until those ahead have had their places, by how long the last ones kept theirs."""
+        slots = self._settings.slots
+        return max(1.0, self._place_s * (ahead - slots + 1) / slots)
+
     def _note_length(self, seconds: float) -> None:
-        self._answer_s += 0.2 * (seconds - self._answer_s)
+        self._place_s += 0.2 * (seconds - self._place_s)
 
 
 class _Answer(Iterator[Piece]):
@@ -181,7 +266,7 @@ class _Answer(Iterator[Piece]):
     ) -> None:
         self._engine, self._request, self._replies = engine, request, replies
         self._cancel, self._deadline = cancel, deadline
-        self._note_length, self._begin = note_length, time.monotonic()
+        self._note_length = note_length
         self._ended = self._cancel_sent = False
 
     def __next__(self) -> Piece:
@@ -194,7 +279,10 @@ class _Answer(Iterator[Piece]):
         if "finish" not in reply:
             return Piece(reply["text"])
         self._ended = True
-        self._note_length(time.monotonic() - self._begin)
+        if reply["finish"] == "deadline":
+            raise _too_late()
+        if reply["finish"] != "cancelled":
+            self._note_length(reply["seconds"])
         return Piece(
             reply["text"],
             reply["finish"],
@@ -217,18 +305,23 @@ class _Answer(Iterator[Piece]):
             if self._cancel is not None and self._cancel.is_set() and not self._cancel_sent:
                 self._cancel_sent = True
                 self._engine.cancel(self._request)
-            left = self._deadline - time.monotonic()
+            # The engine ends it in time; this is for one that hangs.
+            left = self._deadline + _GRACE_S - time.monotonic()
             if left <= 0:
                 self.close()
-                raise GenerationError(
-                    "The answer took longer than generation.timeout_s. Raise it, ask for a "
-                    "shorter answer, or choose a smaller model."
-                )
+                raise _too_late()
             try:
                 wait = left if self._cancel is None else min(left, _LOOK_FOR_CANCEL_S)
                 return self._replies.get(timeout=wait)
             except Empty:
                 continue
+
+
+def _too_late() -> GenerationError:
+    return GenerationError(
+        "The answer took longer than generation.timeout_s. Raise it, ask for a shorter answer, or "
+        "choose a smaller model."
+    )
 
 
 def _plain(messages: Sequence[Message]) -> list[tuple[str, str]]:

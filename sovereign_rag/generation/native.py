@@ -10,14 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Final
 
 import llama_cpp.llama_cpp as llama
+import numpy as np
 
 from sovereign_rag.errors import ModelError
+from sovereign_rag.generation.computing import Computing
 
 _log: deque[str] = deque(maxlen=20)  # the last warnings and errors of the library
 _WARNING, _ERROR = 3, 4  # ggml_log_level; the comment in llama_cpp counts one too few
 _SEED = 1
+_KV_TYPES: Final = {"f16": llama.GGML_TYPE_F16, "q8_0": llama.GGML_TYPE_Q8_0}
+_FLASH: Final = {"auto": -1, "off": 0, "on": 1}  # llama_flash_attn_type
 _MARK_KINDS = llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_USER_DEFINED
 
 
@@ -112,9 +117,8 @@ class NativeModel:
         context_tokens: int,
         sequences: int,
         batch_tokens: int,
-        threads: int,
         temperature: float,
-        repack: bool,
+        computing: Computing,
     ) -> None:
         """Load it.
 
@@ -122,16 +126,14 @@ class NativeModel:
             context_tokens: Over all sequences together.
             batch_tokens: Most tokens of one `decode`.
             temperature: 0: the likeliest token each time.
-            repack: Rearrange the weights for this CPU: helps the simple quantizations (Q4_0,
-                Q8_0), halves the prompt speed of the K-quants and doubles memory.
 
         Raises:
             ModelError: llama.cpp can't load it; says what it logged.
         """
-        llama.llama_log_set(_keep_log, None)
+        quiet()
         llama.llama_backend_init()
         parameters = llama.llama_model_default_params()
-        parameters.use_extra_bufts = repack
+        parameters.use_extra_bufts = computing.repack
         self._model: int = llama.llama_model_load_from_file(str(path).encode(), parameters)
         if not self._model:
             raise ModelError(
@@ -141,7 +143,10 @@ class NativeModel:
         context = llama.llama_context_default_params()
         context.n_ctx, context.n_seq_max = context_tokens, sequences
         context.n_batch = context.n_ubatch = batch_tokens
-        context.n_threads = context.n_threads_batch = threads
+        context.n_threads = computing.threads
+        context.n_threads_batch = computing.threads_batch
+        context.flash_attn_type = _FLASH[computing.flash_attention]
+        context.type_k = context.type_v = _KV_TYPES[computing.kv_cache]
         context.kv_unified = context.swa_full = True  # so that sequences can share tokens
         self._context: int = llama.llama_init_from_model(self._model, context)
         if not self._context:
@@ -154,9 +159,8 @@ class NativeModel:
         self.shares_prefixes = not (
             llama.llama_model_is_recurrent(self._model) or llama.llama_model_is_hybrid(self._model)
         )
-        self._batch = llama.llama_batch_init(batch_tokens, 0, 1)
-        self._batch_tokens = batch_tokens
-        self._sampler = _sampler(temperature)
+        self._batch = _Batch(batch_tokens)
+        self._sampler = _sampler(temperature) if temperature > 0 else None
         self._stop_flag = ctypes.create_string_buffer(2)
         # Asked between the operations of a step. A C function that reads the flag costs nothing;
         # a Python one would wait for the interpreter's lock a thousand times a step. strlen of
@@ -173,13 +177,20 @@ class NativeModel:
         """Make the `decode` that is running, if any, end early; from any thread."""
         self._stop_flag[0] = b"\x01"
 
-    def new_sampler(self) -> int:
+    def set_threads(self, threads: int, threads_batch: int) -> None:
+        """Use so many from the next step on: of one token, and of any other."""
+        llama.llama_set_n_threads(self._context, threads, threads_batch)
+
+    def new_sampler(self) -> int | None:
         """A sampler of one answer's own, from the same seed; `free_sampler` lets go of it."""
+        if self._sampler is None:
+            return None
         sampler: int = llama.llama_sampler_clone(self._sampler)
         return sampler
 
-    def free_sampler(self, sampler: int) -> None:
-        llama.llama_sampler_free(sampler)
+    def free_sampler(self, sampler: int | None) -> None:
+        if sampler is not None:
+            llama.llama_sampler_free(sampler)
 
     def decode(self, feeds: Sequence[Feed]) -> tuple[Outcome, dict[int, int]]:
         """Compute the feeds' tokens in one step.
@@ -190,21 +201,9 @@ class NativeModel:
         Raises:
             RuntimeError: llama.cpp failed for good; the process should end.
         """
-        batch, places, n = self._batch, {}, 0
-        if sum(len(feed.tokens) for feed in feeds) > self._batch_tokens:
-            raise ValueError(f"more than {self._batch_tokens} tokens in one step")
-        for feed in feeds:
-            for k, token in enumerate(feed.tokens):
-                batch.token[n], batch.pos[n] = token, feed.position + k
-                batch.n_seq_id[n] = 1
-                batch.seq_id[n][0] = feed.sequence
-                batch.logits[n] = feed.sample and k == len(feed.tokens) - 1
-                n += 1
-            if feed.sample:
-                places[feed.sequence] = n - 1
-        batch.n_tokens = n
+        places = self._batch.fill(feeds)
         self._stop_flag[0] = b"\x00"
-        code = llama.llama_decode(self._context, batch)
+        code = llama.llama_decode(self._context, self._batch.native)
         if code == 0:
             return Outcome.DONE, places
         if code == 1:
@@ -213,8 +212,13 @@ class NativeModel:
             return Outcome.ABORTED, {}
         raise RuntimeError(f"llama_decode gave {code}: {last_log()}")
 
-    def sample(self, sampler: int, place: int) -> int:
+    def sample(self, sampler: int | None, place: int) -> int:
         """The next token after a place that `decode` named."""
+        if sampler is None:
+            # llama.cpp's own would first copy the whole vocabulary into a list of candidates,
+            # which for a small model costs a tenth of the step.
+            logits = llama.llama_get_logits_ith(self._context, place)
+            return int(np.ctypeslib.as_array(logits, shape=(self.vocabulary.size,)).argmax())
         token: int = llama.llama_sampler_sample(sampler, self._context, place)
         return token
 
@@ -227,21 +231,68 @@ class NativeModel:
         return bool(llama.llama_memory_seq_rm(self._memory, sequence, after or -1, -1))
 
 
+def quiet() -> None:
+    """Have the library's log kept here, and printed nowhere."""
+    llama.llama_log_set(_keep_log, None)
+
+
 def last_log() -> str:
     """The library's last warnings and errors, on one line."""
     return " | ".join(list(_log)[-4:]) or "it gave no reason"
 
 
+class _Batch:
+    """The arrays of a llama_batch, filled by slices: a loop over its fields takes longer."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._tokens = np.zeros(size, np.int32)
+        self._positions = np.zeros(size, np.int32)
+        self._counts = np.ones(size, np.int32)  # each token is of one sequence
+        self._sequences = np.zeros(size, np.int32)
+        self._wanted = np.zeros(size, np.int8)
+        pointer = ctypes.POINTER(llama.llama_seq_id)
+        first, width = self._sequences.ctypes.data, self._sequences.itemsize
+        self._pointers = (pointer * size)(
+            *(ctypes.cast(first + k * width, pointer) for k in range(size))
+        )
+        self.native = llama.llama_batch(
+            n_tokens=0,
+            token=self._tokens.ctypes.data_as(ctypes.POINTER(llama.llama_token)),
+            embd=None,
+            pos=self._positions.ctypes.data_as(ctypes.POINTER(llama.llama_pos)),
+            n_seq_id=self._counts.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
+            seq_id=ctypes.cast(self._pointers, ctypes.POINTER(pointer)),
+            logits=self._wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
+        )
+
+    def fill(self, feeds: Sequence[Feed]) -> dict[int, int]:
+        """Take the feeds' tokens; by sequence the place of the distribution that is wanted."""
+        # llama.cpp would write beyond the arrays without a word.
+        if sum(len(feed.tokens) for feed in feeds) > self._size:
+            raise ValueError(f"more than {self._size} tokens in one step")
+        self._wanted[:] = 0
+        places: dict[int, int] = {}
+        n = 0
+        for feed in feeds:
+            end = n + len(feed.tokens)
+            self._tokens[n:end] = feed.tokens
+            self._positions[n:end] = np.arange(feed.position, feed.position + end - n)
+            self._sequences[n:end] = feed.sequence
+            if feed.sample:
+                self._wanted[end - 1] = 1
+                places[feed.sequence] = end - 1
+            n = end
+        self.native.n_tokens = n
+        return places
+
+
 def _sampler(temperature: float) -> int:
     chain: int = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
-    if temperature == 0:
-        steps = [llama.llama_sampler_init_greedy()]
-    else:
-        steps = [
-            llama.llama_sampler_init_top_p(0.95, 1),
-            llama.llama_sampler_init_temp(temperature),
-            llama.llama_sampler_init_dist(_SEED),
-        ]
-    for step in steps:
+    for step in (
+        llama.llama_sampler_init_top_p(0.95, 1),
+        llama.llama_sampler_init_temp(temperature),
+        llama.llama_sampler_init_dist(_SEED),
+    ):
         llama.llama_sampler_chain_add(chain, step)
     return chain

