@@ -2,31 +2,36 @@
 citations -> audit -> answer.
 """
 
+import logging
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Generator as Steps
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from sovereign_rag import language as languages
 from sovereign_rag.access import Principal, ReadScope, read_scope
 from sovereign_rag.audit import AuditTrail, disclosed, entry
 from sovereign_rag.catalog.records import LiveDocument
-from sovereign_rag.citations import LivePages, StatementChecker, StoredPages, quoted
+from sovereign_rag.citations import LivePages, StoredPages, quoted
 from sovereign_rag.content import ContentStore
 from sovereign_rag.domain import Answer, AnswerKind, Passage, Statement
-from sovereign_rag.errors import BadInput
+from sovereign_rag.drafting import Draft, Kind, distinct, extracts_notice, generated, withheld
+from sovereign_rag.energy import EnergyMeter
+from sovereign_rag.errors import BadInput, GenerationError
 from sovereign_rag.evidence import EvidenceFinder, Extract
+from sovereign_rag.followup import Turn
 from sovereign_rag.generation.protocol import Generator, Piece
 from sovereign_rag.messages import message
-from sovereign_rag.prompt import NOT_FOUND, Prompt, build_prompt
+from sovereign_rag.plain_text import PlainStream
+from sovereign_rag.prompt import build_prompt
 from sovereign_rag.retrieval import Mode, Query, Retriever
-from sovereign_rag.settings import AnswerSettings, GenerationSettings, RetrievalSettings
+from sovereign_rag.settings import AnswerSettings, GenerationSettings
+from sovereign_rag.statements import StatementChecker
+from sovereign_rag.stopwatch import Stopwatch
 from sovereign_rag.store.protocol import NO_NARROWING, Narrowing
 
-Kind = Literal["auto", "extracts", "generated"]
+log = logging.getLogger(__name__)
 
 
 class LiveCatalog(Protocol):
@@ -82,7 +87,6 @@ class Answering:
         catalog: LiveCatalog,
         audit: AuditTrail,
         index_version: str,
-        retrieval: RetrievalSettings,
         answer: AnswerSettings,
         generation: GenerationSettings,
     ) -> None:
@@ -90,7 +94,8 @@ class Answering:
         self._retriever, self._evidence, self._checker = retriever, evidence, checker
         self._generator, self._content, self._catalog = generator, content, catalog
         self._audit, self._index_version = audit, index_version
-        self._retrieval, self._settings, self._generation = retrieval, answer, generation
+        self._settings, self._generation = answer, generation
+        self._energy = EnergyMeter(watts_per_core=answer.watts_per_core)
 
     def answer(
         self,
@@ -101,6 +106,7 @@ class Answering:
         kind: Kind | None = None,
         mode: Mode | None = None,
         narrowing: Narrowing = NO_NARROWING,
+        history: Sequence[Turn] = (),
         cancel: threading.Event | None = None,
     ) -> Answer:
         """Answer `question` from what `principal` may read; see `stream`."""
@@ -111,6 +117,7 @@ class Answering:
             kind=kind,
             mode=mode,
             narrowing=narrowing,
+            history=history,
             cancel=cancel,
         ):
             if isinstance(event, Done):
@@ -126,6 +133,7 @@ class Answering:
         kind: Kind | None = None,
         mode: Mode | None = None,
         narrowing: Narrowing = NO_NARROWING,
+        history: Sequence[Turn] = (),
         cancel: threading.Event | None = None,
     ) -> Iterator[AnswerEvent]:
         """Answer `question` step by step: Found, then Quoted and Token, and Done at the end.
@@ -138,6 +146,7 @@ class Answering:
             kind: Composed of extracts or written by the model; None: as the settings say.
             mode: Which legs search; None: as the settings say.
             narrowing: Leaves out some of what the principal may read; adds nothing.
+            history: What was asked before, oldest first; for a question that leans on it.
             cancel: Set it to stop the model's writing; the answer is made of what is there.
 
         Raises:
@@ -146,27 +155,25 @@ class Answering:
         """
         if not question.strip():
             raise BadInput("The question is empty.")
-        clock = _Stopwatch()
+        clock, before = Stopwatch(), self._energy.now()
         language = language or languages.of_question(question)
         scope = read_scope(principal)
         with clock("search"):
-            query = self._retriever.query(question, language, scope)
-            passages = self._retriever.retrieve(
-                query, scope, limit=self._retrieval.passages, mode=mode, narrowing=narrowing
-            )
+            query = self._retriever.query(question, language, scope, history=history)
+            passages = self._retriever.context(query, scope, mode=mode, narrowing=narrowing)
             pages = self._pages(passages, scope)
         self._record("answer.search", principal, question, passages)
         yield Found(tuple(passages))
 
         with clock("evidence"):
             extracts = self._evidence.find(query, passages)
-        draft = _Draft(kind=AnswerKind.NONE)
+        draft = Draft(kind=AnswerKind.NONE)
         if extracts and self._is_evidence(extracts[0], query):
             statements = self._quote(extracts, pages)
             for statement in statements:
                 yield Quoted(statement)
             draft = yield from self._compose(
-                question, language, kind, extracts, statements, pages, principal, cancel, clock
+                query.whole, language, kind, extracts, statements, pages, principal, cancel, clock
             )
         answer = Answer(
             question=question,
@@ -181,6 +188,7 @@ class Answering:
             index_version=self._index_version,
             timings_ms=clock.timings_ms(),
             usage=draft.usage,
+            energy=self._energy.since(before),
         )
         self._record("answer", principal, question, passages, answer)
         yield Done(answer)
@@ -196,7 +204,7 @@ class Answering:
         """The best extracts as statements: the best one, and others nearly as good."""
         chosen = [
             extract
-            for extract in _distinct(extracts)
+            for extract in distinct(extracts)
             if extract.score >= extracts[0].score - EXTRACT_MARGIN
         ]
         return tuple(quoted(extract, pages) for extract in chosen[: self._settings.max_extracts])
@@ -211,38 +219,59 @@ class Answering:
         pages: StoredPages,
         principal: Principal,
         cancel: threading.Event | None,
-        clock: "_Stopwatch",
-    ) -> Steps[AnswerEvent, None, "_Draft"]:
+        clock: Stopwatch,
+    ) -> Steps[AnswerEvent, None, Draft]:
         """The extracts themselves, or what the model writes from them."""
         kind = kind or self._settings.kind
         generator = None if kind == "extracts" else self._generator()
-        trusted = generator is not None and (
-            generator.info.parameters >= self._generation.trusted_from_parameters
+        trusted = generator is not None and generator.info.is_capable(
+            from_parameters=self._generation.trusted_from_parameters
         )
         if generator is None or (kind == "auto" and not trusted):
-            notice = _extracts_notice(kind, generator, language)
-            return _Draft(kind=AnswerKind.EXTRACTS, notice=notice, statements=statements)
+            notice = extracts_notice(kind, generator, language)
+            return Draft(kind=AnswerKind.EXTRACTS, notice=notice, statements=statements)
 
         with clock("prompt"):
-            best = list(_distinct(extracts))[:EXTRACTS_FOR_THE_MODEL]
+            best = list(distinct(extracts))[:EXTRACTS_FOR_THE_MODEL]
             prompt = build_prompt(
                 question, language, best, generator, max_tokens=self._generation.max_tokens
             )
         last = Piece("")
-        text = ""
-        with clock("generation"):
-            for last in generator.stream(
-                prompt.messages,
-                tenant=principal.tenant,
-                max_tokens=self._generation.max_tokens,
-                cancel=cancel,
-            ):
-                if last.text:
-                    text += last.text
-                    yield Token(last.text)
+        words, text = PlainStream(), ""
+        try:
+            with clock("generation"):
+                for last in generator.stream(
+                    prompt.messages,
+                    tenant=principal.tenant,
+                    person=principal.user,
+                    max_tokens=self._generation.max_tokens,
+                    cancel=cancel,
+                ):
+                    shown = words.feed(last.text) + (words.close() if last.finish else "")
+                    text += shown
+                    if shown and not self._withholds:
+                        yield Token(shown)
+        except GenerationError as error:
+            if kind != "auto":
+                raise
+            log.warning("Answered with extracts, for the language model failed: %s", error)
+            notice = message("extracts_model_failed", language, model=generator.info.name)
+            return Draft(kind=AnswerKind.EXTRACTS, notice=notice, statements=statements)
         with clock("check"):
             checked = self._checker.check(text.strip(), language, prompt.passages, pages)
-        return _generated(text, checked, prompt, generator, last, language, trusted=trusted)
+        draft = generated(text, checked, prompt, generator, last, language, trusted=trusted)
+        supported = tuple(statement for statement in draft.statements if statement.supported)
+        if draft.kind is AnswerKind.GENERATED and not supported and kind == "auto":
+            # Nothing that it wrote stands in the documents; what does stand there is better.
+            notice = message("extracts_no_support", language, model=generator.info.name)
+            return replace(draft, kind=AnswerKind.EXTRACTS, notice=notice, statements=statements)
+        if self._withholds:
+            return withheld(draft, supported, language)
+        return draft
+
+    @property
+    def _withholds(self) -> bool:
+        return self._settings.unsupported == "withheld"
 
     def _pages(self, passages: Sequence[Passage], scope: ReadScope) -> LivePages:
         ids = sorted({passage.chunk.document_id for passage in passages})
@@ -283,79 +312,3 @@ EXTRACT_MARGIN = 0.15
 """How far below the best one another extract may score and still be quoted."""
 EXTRACTS_FOR_THE_MODEL = 5
 """How many of the best sentences, with their neighbourhood, a model reads."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """What an answer says, before it is told how it came about."""
-
-    kind: AnswerKind
-    notice: str = ""
-    statements: tuple[Statement, ...] = ()
-    model: str | None = None
-    prompt_version: str | None = None
-    usage: Mapping[str, int] = field(default_factory=dict)
-
-
-def _generated(
-    text: str,
-    checked: tuple[Statement, ...],
-    prompt: Prompt,
-    generator: Generator,
-    last: Piece,
-    language: str,
-    *,
-    trusted: bool,
-) -> _Draft:
-    refused = not checked or NOT_FOUND in text
-    notice = "generated" if trusted else "generated_untrusted"
-    return _Draft(
-        kind=AnswerKind.NONE if refused else AnswerKind.GENERATED,
-        notice="" if refused else message(notice, language, model=generator.info.name),
-        statements=() if refused else checked,
-        model=generator.info.id,
-        prompt_version=prompt.version,
-        usage={
-            "prompt_tokens": last.prompt_tokens,
-            "cached_tokens": last.cached_tokens,
-            "completion_tokens": last.completion_tokens,
-        },
-    )
-
-
-def _extracts_notice(kind: Kind, generator: Generator | None, language: str) -> str:
-    if kind == "extracts":
-        return message("extracts_by_choice", language)
-    if generator is None:
-        return message("extracts_no_model", language)
-    return message("extracts_no_capable_model", language, model=generator.info.name)
-
-
-def _distinct(extracts: Sequence[Extract]) -> Iterator[Extract]:
-    """The extracts without those that repeat a better one, whole or as a part of it."""
-    said: list[str] = []
-    for extract in extracts:
-        words = " ".join(extract.text.casefold().split())
-        if not any(words in other or other in words for other in said):
-            said.append(words)
-            yield extract
-
-
-class _Stopwatch:
-    """Wall time by stage, in milliseconds."""
-
-    def __init__(self) -> None:
-        self._begin = time.perf_counter()
-        self._stages: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        begin = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._stages[stage] = round((time.perf_counter() - begin) * 1000, 1)
-
-    def timings_ms(self) -> dict[str, float]:
-        total = round((time.perf_counter() - self._begin) * 1000, 1)
-        return {**self._stages, "total": total}

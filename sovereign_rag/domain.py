@@ -186,13 +186,34 @@ class Citation:
     ocr_confidence: float | None = None
 
 
+class Verdict(StrEnum):
+    """How far the documents say what a statement says."""
+
+    QUOTED = "quoted"  # the statement is itself a quote, found at its place
+    SUPPORTED = "supported"  # its terms, numbers and negations stand in the sentences cited
+    PARTLY = "partly"  # the sentences cited say a part of it, and nothing against it
+    UNSUPPORTED = "unsupported"  # nothing was found that says it
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """A sentence of an answer, with what supports it; without support it is marked."""
 
     text: str
-    supported: bool
+    verdict: Verdict
     citations: tuple[Citation, ...]
+
+    @property
+    def supported(self) -> bool:
+        return self.verdict in {Verdict.QUOTED, Verdict.SUPPORTED}
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """Electrical energy that the machine used while it answered."""
+
+    joules: float
+    measured: bool  # False: estimated from the time that the cores were busy
 
 
 class AnswerKind(StrEnum):
@@ -217,6 +238,7 @@ class Answer:
     index_version: str
     timings_ms: Mapping[str, float]
     usage: Mapping[str, int]
+    energy: Energy | None = None
 
     @property
     def abstained(self) -> bool:

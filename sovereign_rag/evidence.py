@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sovereign_rag.domain import Passage, SparseVector
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
+from sovereign_rag.instructions import speaks_to_a_model
 from sovereign_rag.retrieval import Query
 from sovereign_rag.sentences import sentences
 
@@ -47,13 +48,13 @@ class EvidenceFinder:
         A sentence scores dense_weight * cosine + coverage, as a chunk does in the search, plus a
         share of its passage's own score: a sentence alone has lost what the paragraph was about.
         The best passages are cut first; beyond the budget of sentences none is looked at. What
-        asks instead of stating is passed over.
+        asks instead of stating, or speaks to a language model, is passed over.
         """
         places = [
             (passage, start, end)
             for passage in passages
             for start, end in sentences(passage.chunk.text, passage.chunk.language)
-            if _can_state(passage.chunk.text[start:end])
+            if _can_state(passage.chunk.text[start:end], passage.chunk.language)
         ][: self._most]
         if not places:
             return []
@@ -68,7 +69,7 @@ class EvidenceFinder:
         return sorted(extracts, key=lambda extract: -extract.score)
 
     def _cosines(self, query: Query, places: Sequence[tuple[Passage, int, int]]) -> list[float]:
-        question = self._embedder.embed_queries([query.text])[0]
+        question = self._embedder.embed_queries([query.whole])[0]
         texts = [_within(self._embedder, p, p.chunk.text[a:b]) for p, a, b in places]
         vectors = self._embedder.embed_passages(texts)
         return [float(cosine) for cosine in vectors @ question]
@@ -87,8 +88,10 @@ def _within(embedder: Embedder, passage: Passage, sentence: str) -> str:
     return text
 
 
-def _can_state(sentence: str) -> bool:
-    return len(_LETTERS.findall(sentence)) >= 12 and not sentence.rstrip().endswith("?")
+def _can_state(sentence: str, language: str | None) -> bool:
+    if len(_LETTERS.findall(sentence)) < 12 or sentence.rstrip().endswith("?"):
+        return False
+    return not speaks_to_a_model(sentence, language)
 
 
 def _bm25(query: Query, weights: SparseVector) -> float:

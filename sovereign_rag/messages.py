@@ -31,6 +31,27 @@ _TEXTS: Final[dict[str, dict[str, str]]] = {
         "es": "Estos son los pasajes más pertinentes, palabra por palabra; ningún modelo ha redactado.",
         "it": "Questi sono i passaggi più pertinenti, parola per parola; nessun modello ha scritto.",
     },
+    "extracts_no_support": {
+        "en": "These are the best matching passages, word for word: nothing that {model} wrote from them stands in them.",
+        "fr": "Voici les passages les plus pertinents, mot pour mot : rien de ce que {model} en a tiré n'y figure.",
+        "de": "Dies sind die am besten passenden Stellen im Wortlaut: nichts von dem, was {model} daraus schrieb, steht darin.",
+        "es": "Estos son los pasajes más pertinentes, palabra por palabra: nada de lo que {model} redactó a partir de ellos figura en ellos.",
+        "it": "Questi sono i passaggi più pertinenti, parola per parola: nulla di ciò che {model} ne ha tratto vi figura.",
+    },
+    "extracts_model_failed": {
+        "en": "These are the best matching passages, word for word: the language model ({model}) did not answer just now.",
+        "fr": "Voici les passages les plus pertinents, mot pour mot : le modèle de langue ({model}) n'a pas répondu cette fois.",
+        "de": "Dies sind die am besten passenden Stellen im Wortlaut: Das Sprachmodell ({model}) hat diesmal nicht geantwortet.",
+        "es": "Estos son los pasajes más pertinentes, palabra por palabra: el modelo de lenguaje ({model}) no ha respondido esta vez.",
+        "it": "Questi sono i passaggi più pertinenti, parola per parola: il modello linguistico ({model}) questa volta non ha risposto.",
+    },
+    "withheld": {
+        "en": "Withheld, for the documents do not support it: {count} of {all} statements.",
+        "fr": "Non affiché, faute d'appui dans les documents : {count} affirmation(s) sur {all}.",
+        "de": "Zurückgehalten, weil in den Dokumenten nicht belegt: {count} von {all} Aussagen.",
+        "es": "Retenido por falta de apoyo en los documentos: {count} de {all} afirmaciones.",
+        "it": "Trattenuto perché i documenti non lo sostengono: {count} affermazioni su {all}.",
+    },
     "generated": {
         "en": "Written by {model} from the passages; each statement was checked against them.",
         "fr": "Rédigé par {model} à partir des passages ; chaque affirmation a été vérifiée.",

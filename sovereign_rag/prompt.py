@@ -15,11 +15,13 @@ from sovereign_rag.domain import LANGUAGES, Passage
 from sovereign_rag.errors import BadInput
 from sovereign_rag.evidence import Extract
 from sovereign_rag.generation.protocol import Generator, Message
+from sovereign_rag.instructions import speaks_to_a_model
+from sovereign_rag.sentences import sentences
 
 NOT_FOUND = "NOT FOUND"
 """What the prompts ask a model to say where the passages hold no answer."""
 
-_FENCE = re.compile(r"</?\s*passages?\b[^>]*>", re.IGNORECASE)
+_FENCE = re.compile(r"<(?=\s*/?\s*passage)", re.IGNORECASE)
 _NEIGHBOURHOOD = 240  # characters kept on either side of an extract
 
 
@@ -91,8 +93,11 @@ def build_prompt(
 
 
 def _harmless(text: str) -> str:
-    """A text that can't close the fence it stands in."""
-    return _FENCE.sub("", text)
+    """A text that can't close the fence it stands in.
+
+    The bracket is replaced, not cut out: what is left of a cut could be a fence again.
+    """
+    return _FENCE.sub("\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", text)
 
 
 def _windows(extracts: Sequence[Extract]) -> list[tuple[Passage, str]]:
@@ -113,5 +118,15 @@ def _windows(extracts: Sequence[Extract]) -> list[tuple[Passage, str]]:
                 spans[-1] = (spans[-1][0], max(spans[-1][1], end))
             else:
                 spans.append((start, end))
-        windows.append((passage, " … ".join(text[a:b].strip() for a, b in spans)))
+        windows.append((passage, " … ".join(_shown(passage, a, b) for a, b in spans)))
     return windows
+
+
+def _shown(passage: Passage, start: int, end: int) -> str:
+    """`text[start:end]` of the passage, without the sentences that speak to a model."""
+    text, shown = passage.chunk.text, ""
+    for first, last in sentences(text, passage.chunk.language):
+        if speaks_to_a_model(text[first:last], passage.chunk.language):
+            shown += text[start : max(start, min(first, end))]
+            start = max(start, last)
+    return (shown + text[start : max(start, end)]).strip()

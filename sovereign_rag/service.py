@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, TypeVar
 from sovereign_rag.answer import Answering
 from sovereign_rag.audit import AuditLog
 from sovereign_rag.catalog.catalog import Catalog
-from sovereign_rag.citations import StatementChecker
 from sovereign_rag.content import ContentStore
 from sovereign_rag.documents import Documents, PageRenderer
 from sovereign_rag.errors import ModelMissing, SovereignError
 from sovereign_rag.evidence import EvidenceFinder
+from sovereign_rag.jobs import JobDesk
 from sovereign_rag.prompt import system_prompts
+from sovereign_rag.rerank import CrossEncoderReranker
 from sovereign_rag.retrieval import Retriever
 from sovereign_rag.searching import Searching
 from sovereign_rag.settings import Settings
+from sovereign_rag.statements import StatementChecker
 
 if TYPE_CHECKING:
     from sovereign_rag.embedding.lexical import Bm25Encoder
@@ -69,9 +71,13 @@ class Service:
 
     @property
     def lexical(self) -> "Bm25Encoder":
+        return self._once("lexical", self._make_lexical)
+
+    def _make_lexical(self) -> "Bm25Encoder":
+        from sovereign_rag.embedding.compounds import CompoundSplitter
         from sovereign_rag.embedding.lexical import Bm25Encoder
 
-        return self._once("lexical", Bm25Encoder)
+        return Bm25Encoder(compounds=CompoundSplitter(self.settings.models_dir))
 
     @property
     def store(self) -> "ChunkStore":
@@ -91,6 +97,12 @@ class Service:
         return self._once("generator", self._open_generator)
 
     def _open_generator(self) -> "Generator | None":
+        if self.settings.generation.endpoint.urls:
+            from sovereign_rag.generation.endpoint import EndpointGenerator
+
+            endpoint = EndpointGenerator.open(self.settings.generation)
+            self._close.append(endpoint.close)
+            return endpoint
         from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
 
         try:
@@ -114,12 +126,14 @@ class Service:
             store=self.store,
             live=self.catalog,
             settings=self.settings.retrieval,
+            reranker=CrossEncoderReranker.open(self.settings),
         )
 
     @property
     def searching(self) -> Searching:
         return self._once(
-            "searching", lambda: Searching(retriever=self.retriever, audit=self.audit)
+            "searching",
+            lambda: Searching(retriever=self.retriever, store=self.store, audit=self.audit),
         )
 
     @property
@@ -134,6 +148,10 @@ class Service:
                 audit=self.audit,
             ),
         )
+
+    @property
+    def jobs(self) -> JobDesk:
+        return self._once("jobs", lambda: JobDesk(catalog=self.catalog, audit=self.audit))
 
     @property
     def answering(self) -> Answering:
@@ -154,7 +172,6 @@ class Service:
             catalog=self.catalog,
             audit=self.audit,
             index_version=self.store.collection,
-            retrieval=self.settings.retrieval,
             answer=self.settings.answer,
             generation=self.settings.generation,
         )

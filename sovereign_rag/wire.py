@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sovereign_rag.catalog.records import DocumentRecord, JobRecord, TaskRecord
-from sovereign_rag.domain import Answer, Box, Citation, PageText, Passage, Statement
+from sovereign_rag.catalog.records import DocumentRecord, JobProgress, JobRecord, TaskRecord
+from sovereign_rag.domain import Answer, Box, Citation, Energy, PageText, Passage, Statement
 
 Json = dict[str, Any]
 """An object as `json.dumps` takes it."""
@@ -32,12 +32,18 @@ def answer_to_dict(answer: Answer) -> Json:
         "index_version": answer.index_version,
         "timings_ms": {name: round(ms, 1) for name, ms in answer.timings_ms.items()},
         "usage": dict(answer.usage),
+        "energy": _energy(answer.energy),
     }
+
+
+def _energy(energy: Energy | None) -> Json | None:
+    return None if energy is None else {"joules": energy.joules, "measured": energy.measured}
 
 
 def statement_to_dict(statement: Statement) -> Json:
     return {
         "text": statement.text,
+        "verdict": statement.verdict.value,
         "supported": statement.supported,
         "citations": [citation_to_dict(citation) for citation in statement.citations],
     }
@@ -136,6 +142,9 @@ def job_to_dict(job: JobRecord, tasks: Sequence[TaskRecord] | None = None) -> Js
         "created": _time(job.created),
         "finished": _time(job.finished),
         "cancelled": job.cancelled,
+        "state": job.state.value,
+        "pause_reason": job.pause_reason,
+        "retry_at": _time(job.retry_at),
         "total": job.total,
         "done": job.done,
         "counts": {state.value: count for state, count in job.counts.items()},
@@ -143,6 +152,21 @@ def job_to_dict(job: JobRecord, tasks: Sequence[TaskRecord] | None = None) -> Js
     if tasks is not None:
         body["tasks"] = [task_to_dict(task) for task in tasks]
     return body
+
+
+def progress_to_dict(progress: JobProgress) -> Json:
+    """A job with how far it is: what it is at, and what went wrong lately."""
+    return {
+        **job_to_dict(progress.job),
+        "pages_done": progress.pages_done,
+        "pages_known": progress.pages_known,
+        "chunks": progress.chunks,
+        "documents_per_minute": progress.documents_per_minute,
+        "pages_per_minute": progress.pages_per_minute,
+        "seconds_left": progress.seconds_left,
+        "current": [task_to_dict(task) for task in progress.current],
+        "failures": [task_to_dict(task) for task in progress.failures],
+    }
 
 
 def task_to_dict(task: TaskRecord) -> Json:

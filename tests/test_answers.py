@@ -8,7 +8,7 @@ import pytest
 from sovereign_rag.access import Principal, local_owner
 from sovereign_rag.answer import Done, Found, Quoted, Token
 from sovereign_rag.catalog.records import AuditEntry
-from sovereign_rag.domain import Answer, AnswerKind
+from sovereign_rag.domain import Answer, AnswerKind, Verdict
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.errors import AuditError, BadInput, NotFound
 from sovereign_rag.settings import Settings
@@ -151,7 +151,53 @@ def test_a_written_answer_is_checked_statement_by_statement(library: Application
     assert answer.model is not None
     assert answer.usage["completion_tokens"] > 0
     assert stands_verbatim(library, answer)
-    assert all(bool(s.citations) is s.supported for s in answer.statements)
+    assert all(
+        bool(s.citations) is (s.verdict is not Verdict.UNSUPPORTED) for s in answer.statements
+    )
+
+
+def trusting(settings: Settings, **answer: object) -> Settings:
+    """The same product, told to trust the small model with answers."""
+    return settings.model_copy(
+        update={
+            "answer": settings.answer.model_copy(update=answer),
+            "generation": settings.generation.model_copy(update={"trusted_from_parameters": 0}),
+        }
+    )
+
+
+QUESTIONS = (
+    "What must visitors wear?",
+    "Wie hoch ist die Kilometerpauschale?",
+    "Who issues badges?",
+)
+
+
+@pytest.mark.model
+def test_an_answer_by_a_trusted_model_holds_something_supported_or_gives_way_to_quotes(
+    library: Application, embedder: DenseEmbedder
+) -> None:
+    with open_service(trusting(library.settings), embedder=embedder) as application:
+        answers = [application.answering.answer(question, HR) for question in QUESTIONS]
+
+    assert any(answer.model is not None for answer in answers)
+    for answer in answers:
+        assert answer.abstained or any(s.supported for s in answer.statements)
+        assert stands_verbatim(library, answer)
+
+
+@pytest.mark.model
+def test_where_unsupported_statements_are_withheld_nothing_unchecked_is_shown(
+    library: Application, embedder: DenseEmbedder
+) -> None:
+    settings = trusting(library.settings, unsupported="withheld", kind="generated")
+    with open_service(settings, embedder=embedder) as application:
+        events = [list(application.answering.stream(q, HR)) for q in QUESTIONS]
+
+    assert not any(isinstance(event, Token) for stream in events for event in stream)
+    answers = [stream[-1].answer for stream in events if isinstance(stream[-1], Done)]
+    assert any(answer.model is not None for answer in answers)
+    assert all(s.supported for answer in answers for s in answer.statements)
 
 
 @pytest.mark.model
@@ -179,7 +225,7 @@ class FullDisk:
 def test_what_cannot_be_audited_is_not_released(library: Application) -> None:
     from sovereign_rag.searching import Searching
 
-    searching = Searching(retriever=library.retriever, audit=FullDisk())
+    searching = Searching(retriever=library.retriever, store=library.store, audit=FullDisk())
 
     with pytest.raises(AuditError):
         searching.search("visitors badge", HR)

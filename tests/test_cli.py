@@ -127,7 +127,9 @@ def test_the_commands_that_scripts_rely_on_are_all_there() -> None:
         *("documents list", "documents show", "documents delete"),
         *("jobs list", "jobs show", "jobs cancel", "jobs retry"),
         *("keys create", "keys list", "keys revoke"),
-        *("models list", "models verify", "audit verify", "audit show"),
+        *("models catalogue", "models fetch", "models import", "models remove"),
+        *("models list", "models verify", "models tune", "audit verify", "audit show"),
+        *("sync", "watch", "sources list", "sources show", "sources forget"),
         *("eval retrieval", "eval answers"),
     }
 

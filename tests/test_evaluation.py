@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from sovereign_rag.access import DEFAULT_TENANT
-from sovereign_rag.answer import Kind
 from sovereign_rag.domain import (
     Answer,
     AnswerKind,
@@ -17,7 +16,9 @@ from sovereign_rag.domain import (
     PageSpan,
     Passage,
     Statement,
+    Verdict,
 )
+from sovereign_rag.drafting import Kind
 from sovereign_rag.errors import BadInput
 from sovereign_rag.evaluation.answers import evaluate_answers, stands_verbatim
 from sovereign_rag.evaluation.datasets import (
@@ -82,7 +83,7 @@ class WordIndex:
         found = self.search(question, mode=mode, limit=5, tenant=tenant)
         best = [p for p in found if p.chunk.document_id not in exclude][:1]
         statements = tuple(
-            Statement(p.chunk.text, True, (_citation(p.chunk.document_id, p.chunk.text),))
+            Statement(p.chunk.text, Verdict.QUOTED, (_citation(p.chunk.document_id, p.chunk.text),))
             for p in best
         )
         return Answer(

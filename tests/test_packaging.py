@@ -93,7 +93,15 @@ def licence(name: str) -> str:
     fields = [about.get_all(key) or [] for key in ("License-Expression", "License", "Classifier")]
     stated = [*fields[0], *(text.split("\n")[0] for text in fields[1])]
     stated += [classifier for classifier in fields[2] if classifier.startswith("License ::")]
-    return " | ".join(stated)
+    return " | ".join(stated) or _licence_by_its_text(name)
+
+
+def _licence_by_its_text(name: str) -> str:
+    """For a package whose metadata is silent: the licence file it ships, if that is MIT's text."""
+    files = [file for file in metadata.files(name) or [] if file.name in {"LICENSE", "LICENCE"}]
+    text = " ".join(" ".join(file.read_text().split()) for file in files)
+    granted = "Permission is hereby granted, free of charge, to any person obtaining a copy"
+    return "MIT (by its text)" if len(files) == 1 and granted in text else ""
 
 
 @pytest.mark.parametrize("requirement", direct_dependencies(), ids=lambda r: r.name)

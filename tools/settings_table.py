@@ -56,11 +56,18 @@ def main() -> None:
 def document() -> str:
     """docs/settings.md, whole."""
     parts = [HEAD, f"## {INTRODUCTION}\n", _table("", Settings)]
-    for name, info in Settings.model_fields.items():
+    for name, section in _sections(Settings, ""):
+        parts += [f"## {name}\n", f"{section.__doc__}\n", _table(f"{name}.", section)]
+    return "\n".join(parts)
+
+
+def _sections(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The sections with their dotted names, each followed by those inside it."""
+    for name, info in model.model_fields.items():
         section = info.annotation
         if isinstance(section, type) and issubclass(section, BaseModel):
-            parts += [f"## {name}\n", f"{section.__doc__}\n", _table(f"{name}.", section)]
-    return "\n".join(parts)
+            yield prefix + name, section
+            yield from _sections(section, f"{prefix}{name}.")
 
 
 def _table(prefix: str, section: type[BaseModel]) -> str:
@@ -89,6 +96,8 @@ def _default(name: str, info: FieldInfo) -> str:
         return "unset"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if value == {}:
+        return "none"
     if isinstance(value, tuple | str):
         return f"`{json.dumps(value)}`"
     return f"`{value}`"
@@ -103,7 +112,7 @@ def _values(info: FieldInfo) -> str:
         (kind,) = choices
         if typing.get_origin(kind) is typing.Annotated:
             kind = typing.get_args(kind)[0]
-    name = _KINDS.get(kind, "list of texts")
+    name = "sections" if typing.get_origin(kind) is dict else _KINDS.get(kind, "list of texts")
     bounds = [f"{sign} {bound:g}" for sign, bound in _bounds(info)]
     return " ".join([name, " and ".join(bounds)]).strip()
 

@@ -66,6 +66,7 @@ async def ask(
             language=body.language,
             kind=body.kind,
             narrowing=body.narrowing,
+            history=body.turns,
             cancel=cancel,
         )
 

@@ -24,7 +24,7 @@ from sovereign_rag.api.middleware import AllowedHosts, BodyLimit, SecurityHeader
 from sovereign_rag.errors import SovereignError
 from sovereign_rag.service import Service
 from sovereign_rag.version import VERSION
-from sovereign_rag.web import pages, reference
+from sovereign_rag.web import job_pages, pages, reference
 from sovereign_rag.web.rendering import STATIC
 
 MAX_BODY_BYTES = 1 << 20
@@ -46,7 +46,7 @@ def create_app(service: Service) -> FastAPI:
     places = settings.generation.slots + settings.generation.queue + 8
     app.state.answering_places = anyio.CapacityLimiter(places)
 
-    for module in (answers, search, documents, uploads, jobs, health, pages, reference):
+    for module in (answers, search, documents, uploads, jobs, health, pages, job_pages, reference):
         app.include_router(module.router)
     app.mount("/static", _Assets(directory=STATIC))
 

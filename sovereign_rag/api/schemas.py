@@ -1,16 +1,20 @@
 """What the API takes and gives; `sovereign_rag.wire` makes the bodies that go out."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from sovereign_rag.answer import Kind
+from sovereign_rag.domain import Verdict
+from sovereign_rag.drafting import Kind
+from sovereign_rag.followup import MOST_TURNS, Turn
 from sovereign_rag.retrieval import Mode
 from sovereign_rag.store.protocol import Narrowing
 
 Language = Literal["fr", "de", "en", "es", "it"]
 Ids = Annotated[list[Annotated[str, StringConstraints(max_length=64)]], Field(max_length=1_000)]
+Names = Annotated[list[Annotated[str, StringConstraints(max_length=2_000)]], Field(max_length=100)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -29,6 +33,22 @@ class _Narrowed(_Body):
     documents: Ids | None = Field(None, description="Only these documents, by id.")
     exclude_documents: Ids = Field([], description="None of these documents, by id.")
     languages: list[Language] | None = Field(None, description="Only passages in these languages.")
+    media_types: Names | None = Field(
+        None, description="Only documents of these types, e.g. application/pdf."
+    )
+    sources: Names | None = Field(
+        None, description="Only documents at these URIs, or below them: file:///srv/handbook."
+    )
+    labels: Names | None = Field(
+        None,
+        description="Only what reaches the caller by these labels of their own, e.g. group:hr.",
+    )
+    modified_from: datetime | None = Field(
+        None, description="Only documents last changed at this time or later; UTC unless it says."
+    )
+    modified_before: datetime | None = Field(
+        None, description="Only documents last changed before this time; UTC unless it says."
+    )
 
     @property
     def narrowing(self) -> Narrowing:
@@ -37,10 +57,39 @@ class _Narrowed(_Body):
             documents=None if self.documents is None else frozenset(self.documents),
             exclude_documents=frozenset(self.exclude_documents),
             languages=None if self.languages is None else frozenset(self.languages),
+            media_types=None if self.media_types is None else frozenset(self.media_types),
+            sources=None if self.sources is None else frozenset(self.sources),
+            labels=None if self.labels is None else frozenset(self.labels),
+            modified_from=_with_zone(self.modified_from),
+            modified_before=_with_zone(self.modified_before),
         )
 
 
-class QuestionBody(_Narrowed):
+def _with_zone(time: datetime | None) -> datetime | None:
+    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
+
+
+class TurnBody(_Body):
+    """A question that was asked before, and what was answered."""
+
+    question: Text = Field(max_length=4_000)
+    answer: str = Field("", max_length=20_000)
+
+
+class _Asked(_Narrowed):
+    history: list[TurnBody] = Field(
+        [],
+        max_length=MOST_TURNS,
+        description="The conversation so far, oldest first: a question that leans on it, such as "
+        '"and in 2023?", is searched together with what it is about.',
+    )
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        return tuple(Turn(turn.question, turn.answer) for turn in self.history)
+
+
+class QuestionBody(_Asked):
     """A question. Who asks comes from the key, never from here."""
 
     question: Text = Field(description="The question, in French, German, English, ...")
@@ -56,7 +105,7 @@ class QuestionBody(_Narrowed):
     )
 
 
-class SearchBody(_Narrowed):
+class SearchBody(_Asked):
     """A search for passages."""
 
     query: Text = Field(description="What to look for: words, a name, a number, a question.")
@@ -89,9 +138,17 @@ class CitationOut(BaseModel):
     ocr_confidence: float | None = Field(description="0..1; null: not recognised from an image.")
 
 
+class EnergyOut(BaseModel):
+    """What the whole machine used while it answered: an upper bound for this answer."""
+
+    joules: float
+    measured: bool = Field(description="By the processor; else estimated from CPU time.")
+
+
 class StatementOut(BaseModel):
     text: str
-    supported: bool
+    verdict: Verdict
+    supported: bool = Field(description="Whether the verdict is `quoted` or `supported`.")
     citations: list[CitationOut]
 
 
@@ -135,10 +192,22 @@ class AnswerOut(BaseModel):
     index_version: str
     timings_ms: dict[str, float]
     usage: dict[str, int]
+    energy: EnergyOut | None
 
 
 class SearchOut(BaseModel):
     passages: list[PassageOut]
+
+
+class FacetsBody(_Narrowed):
+    """What to count in."""
+
+
+class FacetsOut(BaseModel):
+    """How many passages the caller may read, by value; the most frequent first."""
+
+    language: dict[str, int]
+    media_type: dict[str, int]
 
 
 class DocumentOut(BaseModel):
@@ -199,15 +268,33 @@ class JobOut(BaseModel):
     created: str
     finished: str | None
     cancelled: bool
+    state: Literal["waiting", "running", "paused", "cancelling", "cancelled", "done"]
+    pause_reason: str | None = Field(
+        description="What of the machine keeps it from going on; it tries again by itself."
+    )
+    retry_at: str | None = Field(description="When a paused job is tried again.")
     total: int
     done: int
-    counts: dict[str, int]
+    counts: dict[str, int] = Field(description="Documents by state.")
 
 
-class JobWithTasksOut(JobOut):
-    """A job with those of its documents that the caller sent in or may read."""
+class JobProgressOut(JobOut):
+    """How far a job is; of the documents, those that the caller sent in or may read are named."""
 
-    tasks: list[TaskOut]
+    pages_done: int
+    pages_known: int = Field(description="Of the documents read so far, the finished among them.")
+    chunks: int
+    documents_per_minute: float = Field(description="Over the last three minutes.")
+    pages_per_minute: float
+    seconds_left: float | None = Field(description="An estimate; null where it can't be told.")
+    current: list[TaskOut] = Field(description="In work right now.")
+    failures: list[TaskOut] = Field(description="The latest ten, newest first.")
+
+
+class JobDocumentsOut(BaseModel):
+    """Those of a job's documents that the caller sent in or may read."""
+
+    documents: list[TaskOut]
     next: int | None = Field(description="Give it as `after` for the next page; null at the end.")
 
 

@@ -17,6 +17,8 @@ from sovereign_rag.cli import (
     keys,
     models,
     serve,
+    sources,
+    sync,
 )
 from sovereign_rag.cli.app import EXIT_CODES, Run, command, new_app, print_error, take_common
 from sovereign_rag.cli.output import print_json
@@ -32,7 +34,21 @@ take_common(
     app, epilog=f"Example:\n\n  {NAME} ask 'Wie lange ist die Kündigungsfrist?'\n\n{EXIT_CODES}"
 )
 
-for noun in (ingest, ask, documents, jobs, keys, models, audit, serve, config, doctor, evaluate):
+for noun in (
+    ingest,
+    ask,
+    documents,
+    jobs,
+    sync,
+    sources,
+    keys,
+    models,
+    audit,
+    serve,
+    config,
+    doctor,
+    evaluate,
+):
     noun.register(app)
 
 

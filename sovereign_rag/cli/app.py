@@ -1,7 +1,8 @@
 """The frame of every command: options that all have, one way to fail, one way to open the product.
 
 Exit codes: 0 fine, 1 unexpected, 2 wrong use, 3 something on this machine is missing or at
-fault, 4 not allowed, 5 not found, 6 some documents failed, 130 interrupted.
+fault, 4 not allowed, 5 not found, 6 some documents failed, 7 a sync would delete too much, 130
+interrupted.
 """
 
 import functools
@@ -29,7 +30,8 @@ P = ParamSpec("P")
 
 EXIT_CODES: Final = (
     "Exit codes: 0 fine, 1 unexpected, 2 wrong use, 3 missing or at fault on this machine, "
-    "4 not allowed, 5 not found, 6 some documents failed, 130 interrupted."
+    "4 not allowed, 5 not found, 6 some documents failed, 7 a sync would delete too much, "
+    "130 interrupted."
 )
 SOME_FAILED: Final = 6
 INTERRUPTED: Final = 130

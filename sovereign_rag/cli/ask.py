@@ -178,14 +178,18 @@ def _in_the_making(status: str, quotes: Sequence[str], draft: str) -> "Renderabl
 
 def _print_answer(run: Run, answer: "Answer") -> None:
     """The answer, where it comes from, and which kind of answer it is."""
-    from sovereign_rag.domain import AnswerKind
+    from sovereign_rag.domain import AnswerKind, Verdict
 
     numbers = {citation: n for n, citation in enumerate(dict.fromkeys(answer.citations), start=1)}
     if answer.kind is AnswerKind.GENERATED:
         for statement in answer.statements:
-            marks = "".join(f"[{numbers[citation]}]" for citation in statement.citations)
             line = Text(safe(statement.text, one_line=True))
-            line.append(f" {marks}", "cyan") if marks else line.append(" (no support)", "yellow")
+            if marks := "".join(f"[{numbers[citation]}]" for citation in statement.citations):
+                line.append(f" {marks}", "cyan")
+            if statement.verdict is Verdict.PARTLY:
+                line.append(" (supported in part)", "yellow")
+            elif not statement.supported:
+                line.append(" (no support)", "yellow")
             _print(run, line)
         _print(run, Text())
     elif answer.abstained:

@@ -123,9 +123,31 @@ def _models(settings: "Settings") -> Iterator[Finding]:
     from sovereign_rag.models.inventory import embedding_entry, generation_entry
 
     yield _model("embedding model", lambda: embedding_entry(settings), needed=True)
+    if settings.generation.endpoint.urls:
+        yield from _endpoints(settings)
+        return
     # Without one, answers are composed of extracts; a named one must be there.
     needed = settings.generation.model is not None
     yield _model("language model", lambda: generation_entry(settings), needed=needed)
+
+
+def _endpoints(settings: "Settings") -> Iterator[Finding]:
+    """Each server of `generation.endpoint`; the product answers while one of them does."""
+    from sovereign_rag.generation.endpoint import EndpointGenerator
+
+    name = "language model endpoint"
+    try:
+        generator = EndpointGenerator.open(settings.generation)
+    except SovereignError as error:
+        yield Finding(name, "missing", "not usable", str(error))
+        return
+    health = generator.health()
+    generator.close()
+    state: State = "limited" if any(one.ok for one in health) else "missing"
+    way_out = "start it, or correct the section generation.endpoint"
+    for one in health:
+        found = f"{one.url}: {one.detail}"
+        yield Finding(name, "ok", found) if one.ok else Finding(name, state, found, way_out)
 
 
 def _model(name: str, find: "Callable[[], ModelEntry]", *, needed: bool) -> Finding:

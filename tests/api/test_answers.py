@@ -13,7 +13,7 @@ HEATING_QUESTION = "Quelle est la température maximale de chauffage d'un logeme
 SALARY_QUESTION = "What is the salary band of grade seven?"
 ANSWER_FIELDS = {
     "question", "answer", "kind", "abstained", "notice", "statements", "citations", "passages",
-    "language", "model", "prompt_version", "index_version", "timings_ms", "usage",
+    "language", "model", "prompt_version", "index_version", "timings_ms", "usage", "energy",
 }  # fmt: skip
 
 
@@ -112,6 +112,92 @@ def test_a_search_gives_passages_with_the_parts_of_their_scores(product: Product
     assert (
         passages[0]["document_id"] == product.documents["Foot-Locker-2022-08-19-Press-Release.eml"]
     )
+
+
+def _texts(client: httpx.Client, query: str, **narrowing: object) -> list[str]:
+    response = client.post("/v1/search", json={"query": query, **narrowing})
+    assert response.status_code == 200, response.text
+    return [passage["text"] for passage in response.json()["passages"]]
+
+
+def test_a_caller_narrows_the_search_by_what_documents_are(product: Product) -> None:
+    folder = product.ingested.parent.as_uri()
+    with product.client("hugo") as hr:
+        everything = _texts(hr, SALARY_QUESTION)
+        pdf = _texts(hr, SALARY_QUESTION, media_types=["application/pdf"])
+        below = _texts(hr, SALARY_QUESTION, sources=[folder])
+        elsewhere = _texts(hr, SALARY_QUESTION, sources=["file:///nowhere"])
+        of_hr = _texts(hr, SALARY_QUESTION, labels=["group:hr"])
+        new = _texts(hr, SALARY_QUESTION, modified_from="2020-01-01T00:00:00")
+        old = _texts(hr, SALARY_QUESTION, modified_before="1990-01-01T00:00:00Z")
+
+    assert any("grade seven" in text for text in everything)
+    assert pdf
+    assert all("grade seven" not in text for text in pdf)
+    assert below == of_hr
+    assert len(below) == 1
+    assert elsewhere == old == []
+    assert set(below) <= set(new)
+
+
+@pytest.mark.parametrize(
+    "narrowing",
+    [
+        {"labels": ["group:hr"]},
+        {"labels": ["owner"]},
+        {"labels": ["group:hr", "everyone"]},
+        {"media_types": ["text/markdown", "text/plain"]},
+        {"sources": ["file:///"]},
+        {"modified_from": "1970-01-01T00:00:00Z"},
+    ],
+)
+def test_no_filter_shows_what_the_caller_may_not_read(
+    product: Product, narrowing: dict[str, object]
+) -> None:
+    with product.client("ana") as finance, product.client("hugo") as hr:
+        hidden = _texts(finance, SALARY_QUESTION, **narrowing)
+        shown = _texts(hr, SALARY_QUESTION, labels=["group:hr"])
+        counted = finance.post("/v1/search/facets", json=narrowing).json()
+
+    assert all("grade seven" not in text for text in hidden)
+    assert any("grade seven" in text for text in shown)
+    assert "text/markdown" not in counted["media_type"]
+
+
+def test_facets_count_what_the_caller_may_read(product: Product) -> None:
+    with product.client("ana") as finance, product.client("hugo") as hr:
+        for_finance = finance.post("/v1/search/facets", json={}).json()
+        for_hr = hr.post("/v1/search/facets", json={}).json()
+        narrowed = hr.post("/v1/search/facets", json={"labels": ["group:hr"]}).json()
+    with product.client("stranger") as stranger:
+        for_stranger = stranger.post("/v1/search/facets", json={}).json()
+
+    assert for_hr["language"]["en"] == for_finance["language"]["en"] + 1
+    assert sum(for_hr["media_type"].values()) == sum(for_finance["media_type"].values()) + 1
+    assert narrowed["language"] == {"en": 1}
+    assert for_stranger == {"language": {}, "media_type": {}}
+
+
+def test_a_follow_up_question_is_searched_with_what_it_is_about(product: Product) -> None:
+    history = [{"question": SALARY_QUESTION, "answer": "From 61,000 to 74,000 euros a year."}]
+    with product.client("hugo") as client:
+        alone = client.post("/v1/search", json={"query": "And of the others?"}).json()
+        whole = client.post(
+            "/v1/search", json={"query": "And of the others?", "history": history}
+        ).json()
+
+    assert "grade seven" in whole["passages"][0]["text"]
+    assert "grade seven" not in alone["passages"][0]["text"]
+
+
+def test_a_history_shows_nothing_that_the_caller_may_not_read(product: Product) -> None:
+    history = [{"question": SALARY_QUESTION}]
+    with product.client("ana") as client:
+        found = client.post("/v1/search", json={"query": "And others?", "history": history})
+        answered = client.post("/v1/answers", json={"question": "And of it?", "history": history})
+
+    assert "61,000" not in found.text
+    assert "61,000" not in answered.text
 
 
 def test_a_caller_narrows_the_search_to_a_document(product: Product) -> None:

@@ -14,6 +14,7 @@ from tests.api.conftest import Product
 ROUTES = [
     ("POST", "/v1/answers"),
     ("POST", "/v1/search"),
+    ("POST", "/v1/search/facets"),
     ("POST", "/v1/documents"),
     ("GET", "/v1/documents"),
     ("GET", "/v1/documents/11111111-1111-5111-8111-111111111111"),

@@ -14,6 +14,7 @@ from sovereign_rag.domain import (
     PageText,
     Passage,
     Statement,
+    Verdict,
 )
 from sovereign_rag.web.rendering import fragment
 from sovereign_rag.web.views import answer_view, marked_text, page_url
@@ -54,7 +55,10 @@ def test_a_place_that_is_cited_twice_has_one_number() -> None:
     first, second = citation(0), citation(50)
 
     view = answer_view(
-        answer(Statement("One.", True, (first,)), Statement("Two.", True, (second, first)))
+        answer(
+            Statement("One.", Verdict.SUPPORTED, (first,)),
+            Statement("Two.", Verdict.SUPPORTED, (second, first)),
+        )
     )
 
     assert [[s.number for s in cited.sources] for cited in view.statements] == [[1], [2, 1]]
@@ -62,8 +66,8 @@ def test_a_place_that_is_cited_twice_has_one_number() -> None:
 
 
 def test_a_chip_leads_to_the_quote_on_its_page() -> None:
-    page = html(answer(Statement("One.", True, (citation(5),))))
-    pageless = html(answer(Statement("One.", True, (citation(5, page=None),))))
+    page = html(answer(Statement("One.", Verdict.SUPPORTED, (citation(5),))))
+    pageless = html(answer(Statement("One.", Verdict.SUPPORTED, (citation(5, page=None),))))
 
     assert f'href="/documents/{DOCUMENT}/pages/3?start=5&amp;end=12#quote"' in page
     assert 'aria-label="Source 1: A title, page 3"' in page
@@ -72,8 +76,13 @@ def test_a_chip_leads_to_the_quote_on_its_page() -> None:
 
 
 def test_a_statement_without_support_is_marked_and_others_are_not() -> None:
-    supported = html(answer(Statement("Sure.", True, (citation(0),))))
-    mixed = html(answer(Statement("Sure.", True, (citation(0),)), Statement("Perhaps.", False, ())))
+    supported = html(answer(Statement("Sure.", Verdict.SUPPORTED, (citation(0),))))
+    mixed = html(
+        answer(
+            Statement("Sure.", Verdict.SUPPORTED, (citation(0),)),
+            Statement("Perhaps.", Verdict.UNSUPPORTED, ()),
+        )
+    )
 
     assert "no support found" not in supported
     assert mixed.count("no support found") == 1
@@ -82,15 +91,17 @@ def test_a_statement_without_support_is_marked_and_others_are_not() -> None:
 
 
 def test_a_quote_that_was_not_verified_is_said_to_be_so() -> None:
-    doubtful = html(answer(Statement("One.", True, (replace(citation(0), verified=False),))))
-    verified = html(answer(Statement("One.", True, (citation(0),))))
+    doubtful = html(
+        answer(Statement("One.", Verdict.SUPPORTED, (replace(citation(0), verified=False),)))
+    )
+    verified = html(answer(Statement("One.", Verdict.SUPPORTED, (citation(0),))))
 
     assert "Quote not verified" in doubtful
     assert "Quote not verified" not in verified
 
 
 def test_the_words_around_an_answer_are_in_the_readers_language() -> None:
-    page = html(answer(Statement("One.", True, (citation(0),))), language="de")
+    page = html(answer(Statement("One.", Verdict.SUPPORTED, (citation(0),))), language="de")
 
     assert "Von einem Sprachmodell verfasst" in page
     assert "1,8 s" in page
@@ -100,7 +111,7 @@ def test_nothing_from_documents_or_models_becomes_markup() -> None:
     source = replace(citation(0), quote=HOSTILE, title=HOSTILE)
     chunk = Chunk(DOCUMENT, "v", 0, HOSTILE, (PageSpan(1, 0, 5),), (HOSTILE,), language="en")
     hostile = replace(
-        answer(Statement(HOSTILE, False, (source,))),
+        answer(Statement(HOSTILE, Verdict.UNSUPPORTED, (source,))),
         notice=HOSTILE,
         question=HOSTILE,
         model=HOSTILE,

@@ -1,0 +1,25 @@
+"""How long each stage of a question took."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Stopwatch:
+    """Wall time by stage, in milliseconds."""
+
+    def __init__(self) -> None:
+        self._begin = time.perf_counter()
+        self._stages: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._stages[stage] = round((time.perf_counter() - begin) * 1000, 1)
+
+    def timings_ms(self) -> dict[str, float]:
+        total = round((time.perf_counter() - self._begin) * 1000, 1)
+        return {**self._stages, "total": total}
