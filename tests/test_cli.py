@@ -130,7 +130,7 @@ def test_the_commands_that_scripts_rely_on_are_all_there() -> None:
         *("models catalogue", "models fetch", "models import", "models remove"),
         *("models list", "models verify", "models tune", "audit verify", "audit show"),
         *("sync", "watch", "sources list", "sources show", "sources forget"),
-        *("eval retrieval", "eval answers"),
+        *("eval retrieval", "eval answers", "eval compare"),
     }
 
 

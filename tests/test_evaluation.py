@@ -32,6 +32,7 @@ from sovereign_rag.evaluation.datasets import (
 from sovereign_rag.evaluation.measures import contains_answer, judge_rankings, mean, token_f1
 from sovereign_rag.evaluation.retrieval import evaluate_retrieval, spread
 from sovereign_rag.evaluation.scratch import as_parsed, fill, scratch_settings
+from sovereign_rag.followup import Turn
 from sovereign_rag.retrieval import Mode
 from sovereign_rag.settings import ChunkSettings, Settings
 
@@ -51,6 +52,7 @@ class WordIndex:
         self.tenants: dict[str, dict[str, CorpusDocument]] = {}
         self.batches: list[int] = []
         self.asked: list[int] = []
+        self.histories: list[tuple[Turn, ...]] = []
 
     def present(self, tenant: str = DEFAULT_TENANT) -> frozenset[str]:
         return frozenset(self.tenants.get(tenant, {}))
@@ -60,8 +62,15 @@ class WordIndex:
         self.tenants.setdefault(tenant, {}).update({d.id: d for d in documents})
 
     def search(
-        self, query: str, *, mode: Mode | None, limit: int, tenant: str = DEFAULT_TENANT
+        self,
+        query: str,
+        *,
+        mode: Mode | None,
+        limit: int,
+        tenant: str = DEFAULT_TENANT,
+        history: Sequence[Turn] = (),
     ) -> list[Passage]:
+        self.histories.append(tuple(history))
         self.asked.append(limit)
         wanted = set(query.lower().rstrip("?").split())
         scored = [
@@ -79,8 +88,9 @@ class WordIndex:
         mode: Mode | None,
         exclude: frozenset[str] = frozenset(),
         tenant: str = DEFAULT_TENANT,
+        history: Sequence[Turn] = (),
     ) -> Answer:
-        found = self.search(question, mode=mode, limit=5, tenant=tenant)
+        found = self.search(question, mode=mode, limit=5, tenant=tenant, history=history)
         best = [p for p in found if p.chunk.document_id not in exclude][:1]
         statements = tuple(
             Statement(p.chunk.text, Verdict.QUOTED, (_citation(p.chunk.document_id, p.chunk.text),))
@@ -350,10 +360,49 @@ def test_retrieval_is_reported_by_language_and_over_all(tmp_path: Path) -> None:
     assert (report.set_name, report.documents, report.model) == ("set", 3, "words")
 
 
+def test_a_query_that_follows_on_others_is_searched_with_them(tmp_path: Path) -> None:
+    index = WordIndex()
+    index.add(DOCUMENTS)
+    folder = _write_set(tmp_path / "set", "q1\tleave\t1\nq2\tnotice\t1\n")
+    said = [
+        {"role": "user", "text": "Gibt es Urlaub?"},
+        {"role": "assistant", "text": "Ja."},
+        {"role": "user", "text": "Für alle?"},
+    ]
+    queries = [
+        {"id": "q1", "text": "wie viele tage urlaub", "lang": "de", "history": said},
+        {"id": "q2", "text": "durée du préavis", "lang": "fr", "history": []},
+    ]
+    lines = "\n".join(json.dumps(query) for query in queries)
+    (folder / "queries.jsonl").write_text(lines, encoding="utf-8")
+
+    report = evaluate_retrieval(
+        read_retrieval_set(folder), index, mode="hybrid", on_progress=_nothing
+    )
+
+    assert index.histories == [(Turn("Gibt es Urlaub?", "Ja."), Turn("Für alle?")), ()]
+    assert [result.text for result in report.results] == [q["text"] for q in queries]
+
+
+def test_a_history_of_another_shape_is_refused_with_the_query_s_id(tmp_path: Path) -> None:
+    folder = _write_set(tmp_path / "set", "q1\tleave\t1\n")
+    query = {"id": "q1", "text": "urlaub", "lang": "de", "history": ["Gibt es Urlaub?"]}
+    (folder / "queries.jsonl").write_text(json.dumps(query), encoding="utf-8")
+
+    with pytest.raises(BadInput, match="q1: `history` must be"):
+        read_retrieval_set(folder)
+
+
 def test_more_chunks_are_asked_for_when_they_come_from_too_few_documents(tmp_path: Path) -> None:
     class Repeating(WordIndex):
         def search(
-            self, query: str, *, mode: Mode | None, limit: int, tenant: str = DEFAULT_TENANT
+            self,
+            query: str,
+            *,
+            mode: Mode | None,
+            limit: int,
+            tenant: str = DEFAULT_TENANT,
+            history: Sequence[Turn] = (),
         ) -> list[Passage]:
             return super().search(query, mode=mode, limit=1, tenant=tenant) * limit
 
@@ -398,6 +447,7 @@ def test_answers_are_counted_apart_for_answerable_and_unanswerable_questions() -
     assert (row["answered"], row["containment"], row["refused"]) == (0.5, 0.5, 0.5)
     assert row["verified"] == 1.0
     assert report.table()["fr"]["answered"] is None
+    assert row["found"] == 0.25  # the labelled document was among the passages of one in four
     f1 = {result.id: result.f1 for result in report.results}
     assert f1["right"] == pytest.approx(2 * 2 / (7 + 2))
     assert f1["lost"] == 0.0

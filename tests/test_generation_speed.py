@@ -16,6 +16,7 @@ from sovereign_rag.generation.protocol import Message
 from sovereign_rag.generation.tuning import Tuning
 from sovereign_rag.models import bundled
 from sovereign_rag.models.gguf_header import GgufHeader, read_header
+from sovereign_rag.models.manifest import hash_file
 from sovereign_rag.settings import GenerationSettings, Settings, load_settings
 
 QUESTION = Message("user", "Which three colours has the flag of France?")
@@ -105,9 +106,9 @@ def test_a_small_slow_model_gets_a_fast_copy_and_others_none(header: GgufHeader)
 def test_the_fast_copy_is_a_whole_model_made_once(header: GgufHeader, tmp_path: Path) -> None:
     target = tmp_path / "arranged" / "copy.gguf"
 
-    made = arrange(header.path, target)
+    made = arrange(header.path, target, sha256=hash_file(header.path))
     stamp = target.stat().st_mtime_ns
-    again = arrange(header.path, target)
+    again = arrange(header.path, target, sha256=hash_file(header.path))
 
     assert made == again == target
     assert target.stat().st_mtime_ns == stamp
@@ -116,16 +117,27 @@ def test_the_fast_copy_is_a_whole_model_made_once(header: GgufHeader, tmp_path: 
     assert [path.name for path in target.parent.iterdir() if path.suffix == ".part"] == []
 
 
+@pytest.mark.model
+def test_a_copy_is_never_made_of_another_file_than_the_one_it_is_named_after(
+    header: GgufHeader, tmp_path: Path
+) -> None:
+    target = tmp_path / "copy.gguf"
+
+    assert arrange(header.path, target, sha256="0" * 64) == header.path
+    assert not target.exists()
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.model
 def test_where_no_copy_can_be_written_the_file_itself_is_used(
     header: GgufHeader, tmp_path: Path
 ) -> None:
+    sha256 = hash_file(header.path)
     (tmp_path / "full.part").symlink_to("/dev/full")
     (tmp_path / "folder").write_text("a file where a folder should be")
 
-    assert arrange(header.path, tmp_path / "full.gguf") == header.path
-    assert arrange(header.path, tmp_path / "folder" / "copy.gguf") == header.path
+    assert arrange(header.path, tmp_path / "full.gguf", sha256=sha256) == header.path
+    assert arrange(header.path, tmp_path / "folder" / "copy.gguf", sha256=sha256) == header.path
     assert not (tmp_path / "full.gguf").exists()
 
 

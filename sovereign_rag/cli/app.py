@@ -1,8 +1,8 @@
 """The frame of every command: options that all have, one way to fail, one way to open the product.
 
 Exit codes: 0 fine, 1 unexpected, 2 wrong use, 3 something on this machine is missing or at
-fault, 4 not allowed, 5 not found, 6 some documents failed, 7 a sync would delete too much, 130
-interrupted.
+fault, 4 not allowed, 5 not found, 6 some documents failed, 7 a sync would delete too much, 8 an
+evaluation fell below its floor, 130 interrupted.
 """
 
 import functools
@@ -31,9 +31,10 @@ P = ParamSpec("P")
 EXIT_CODES: Final = (
     "Exit codes: 0 fine, 1 unexpected, 2 wrong use, 3 missing or at fault on this machine, "
     "4 not allowed, 5 not found, 6 some documents failed, 7 a sync would delete too much, "
-    "130 interrupted."
+    "8 an evaluation fell below its floor, 130 interrupted."
 )
 SOME_FAILED: Final = 6
+BELOW_FLOOR: Final = 8
 INTERRUPTED: Final = 130
 
 _PANEL: Final = "Options of every command"

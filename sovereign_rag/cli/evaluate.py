@@ -1,9 +1,8 @@
 """`eval`: how good search and answers are on labelled sets."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
@@ -12,10 +11,12 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from sovereign_rag.cli import compare
 from sovereign_rag.cli.app import Run, command, new_app
 from sovereign_rag.cli.ask import KindOption, Mode, ModeOption
 from sovereign_rag.cli.output import percent, print_json, table
-from sovereign_rag.errors import BadInput, EnvironmentFault
+from sovereign_rag.errors import BadInput
+from sovereign_rag.version import VERSION
 
 if TYPE_CHECKING:
     from sovereign_rag.evaluation.answers import AnswerReport
@@ -29,14 +30,18 @@ Limit = Annotated[
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Build the scratch index anew.")]
 Out = Annotated[
-    Path | None, typer.Option(help="Write the report with every single result to this file.")
+    Path | None,
+    typer.Option(help="Write the report with every single result to this file, for eval compare."),
 ]
+_DECISIVE = {"chunk", "embedding", "retrieval", "answer", "generation"}
+"""The settings that a result may depend on, noted beside it."""
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     evaluation = new_app("Measure search and answers on labelled sets.")
     app.add_typer(evaluation, name="eval")
+    compare.register(evaluation)
 
     @command(
         evaluation,
@@ -79,17 +84,27 @@ def register(app: typer.Typer) -> None:
             "sovereign-rag eval answers evaldata/qa/xquad_de_a.jsonl "
             "--index evaldata/retrieval/xquad_multi-de_a --mini",
             "sovereign-rag eval answers evaldata/qa/rgb_fact_en.jsonl --kind generated",
+            "sovereign-rag eval answers our-questions.xlsx --out before.json",
         ),
     )
     def answers(
         run: Run,
-        file: Annotated[Path, typer.Argument(metavar="FILE", help="Questions with answers.")],
+        file: Annotated[
+            Path,
+            typer.Argument(
+                metavar="FILE",
+                help="Questions with answers: JSON lines, or a spreadsheet (XLSX, ODS, CSV) with "
+                "the columns question and answer, and if wanted answerable, language, document, "
+                "id.",
+            ),
+        ],
         index: Annotated[
             Path | None,
             typer.Option(
                 metavar="DIR",
                 help="The retrieval set to answer from; questions that name another one look "
-                "for it beside. Not needed where each question has its own texts.",
+                "for it beside. Not needed where each question has its own texts; without it a "
+                "spreadsheet's are asked over the documents of the data folder.",
             ),
         ] = None,
         mini: Annotated[
@@ -108,15 +123,22 @@ def register(app: typer.Typer) -> None:
         from sovereign_rag.evaluation.answers import AnswerReport, evaluate_answers
         from sovereign_rag.evaluation.datasets import read_questions
         from sovereign_rag.evaluation.retrieval import spread
+        from sovereign_rag.evaluation.spreadsheets import SUFFIXES, read_spreadsheet
 
-        questions = spread(read_questions(file, mini=mini), limit)
+        sheet = file.suffix.lower() in SUFFIXES
+        if sheet and mini:
+            raise BadInput("--mini is for question sets that mark a subset; use --limit-queries.")
+        everything = read_spreadsheet(file) if sheet else read_questions(file, mini=mini)
+        questions = spread(everything, limit)
+        own = sheet and index is None
         reports: list[AnswerReport] = []
-        for folder, asked in _by_corpus(questions, index).items():
-            opened = (
-                _scratch_of(run, folder, fresh=fresh)
-                if folder
-                else _scratch(run, _hash(file), fresh=fresh)
-            )
+        for folder, asked in ({None: questions} if own else _by_corpus(questions, index)).items():
+            if own:
+                opened = _own_documents(run)
+            elif folder:
+                opened = _scratch_of(run, folder, fresh=fresh)
+            else:
+                opened = _scratch(run, _hash(file), fresh=fresh)
             with opened as scratch, _bar(run, "Asking") as progress:
                 reports.append(
                     evaluate_answers(
@@ -164,27 +186,19 @@ def _hash(file: Path) -> str:
     return hash_file(file)
 
 
+def _scratch(run: Run, corpus: str, *, fresh: bool) -> "AbstractContextManager[ScratchIndex]":
+    from sovereign_rag.evaluation.scratch import cache_folder, open_scratch
+
+    return open_scratch(run.settings, cache_folder(), corpus, fresh=fresh, open_service=run.open)
+
+
 @contextmanager
-def _scratch(run: Run, corpus: str, *, fresh: bool) -> "Iterator[ScratchIndex]":
-    """The scratch index for a corpus, one process at a time: it is built once."""
-    import platformdirs
-    from filelock import FileLock, Timeout
+def _own_documents(run: Run) -> "Iterator[ScratchIndex]":
+    """The documents of the data folder, as its owner sees them; only asked, never added to."""
+    from sovereign_rag.evaluation.scratch import ScratchIndex
 
-    from sovereign_rag.evaluation.scratch import ScratchIndex, scratch_settings
-
-    cache = Path(platformdirs.user_cache_dir("sovereign-rag")) / "eval"
-    cache.mkdir(parents=True, exist_ok=True)
-    settings = scratch_settings(run.settings, cache, corpus)
-    try:
-        with FileLock(settings.data_dir.with_suffix(".lock"), timeout=0):
-            if fresh:
-                shutil.rmtree(settings.data_dir, ignore_errors=True)
-            with run.open(settings) as application:
-                yield ScratchIndex(application)
-    except Timeout as error:
-        raise EnvironmentFault(
-            "Another evaluation is using this index. Wait until it is done."
-        ) from error
+    with run.open() as application:
+        yield ScratchIndex(application)
 
 
 @contextmanager
@@ -227,12 +241,16 @@ def _publish(
     show: "Callable[[Run, dict[str, dict[str, float | None]]], None]",
 ) -> None:
     """Print the table, or the JSON of it; with `out` every single result goes to a file."""
-    every = asdict(report)
+    every = {**asdict(report), "version": VERSION}
     results = every.pop("results")
     summary = {**every, "table": report.table()}
     if out is not None:
         out.write_text(
-            json.dumps({**summary, "results": results}, ensure_ascii=False, indent=1),
+            json.dumps(
+                {**summary, "settings": _settings(run), "results": results},
+                ensure_ascii=False,
+                indent=1,
+            ),
             encoding="utf-8",
         )
     if run.json:
@@ -241,6 +259,11 @@ def _publish(
         described = ", ".join(f"{name} {value}" for name, value in every.items() if value)
         run.out.print(Text(described, "dim"))
         show(run, dict(summary["table"]))
+
+
+def _settings(run: Run) -> dict[str, object]:
+    """What the results may depend on; secrets are written as asterisks."""
+    return run.settings.model_dump(mode="json", include=_DECISIVE)
 
 
 def _print_retrieval(run: Run, rows: dict[str, dict[str, float | None]]) -> None:
@@ -259,7 +282,7 @@ def _print_retrieval(run: Run, rows: dict[str, dict[str, float | None]]) -> None
 
 
 def _print_answers(run: Run, rows: dict[str, dict[str, float | None]]) -> None:
-    shares = ("answered", "containment", "f1", "refused", "verified")
+    shares = ("answered", "containment", "f1", "refused", "found", "verified")
     columns = (
         "language",
         ">questions",

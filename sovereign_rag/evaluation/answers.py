@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from sovereign_rag.access import DEFAULT_TENANT
-from sovereign_rag.domain import Answer, Citation
+from sovereign_rag.domain import Answer, Citation, Passage
 from sovereign_rag.drafting import Kind
 from sovereign_rag.evaluation.datasets import CorpusDocument, LabelledQuestion
 from sovereign_rag.evaluation.measures import contains_answer, mean, token_f1
-from sovereign_rag.evaluation.scratch import Index, Progress, fill
+from sovereign_rag.evaluation.scratch import Index, Progress, corpus_id, fill
 from sovereign_rag.retrieval import Mode
 
 
@@ -19,6 +20,7 @@ class AnswerResult:
 
     id: str
     language: str
+    text: str  # of the question
     answerable: bool
     answer: str
     kind: str
@@ -28,6 +30,7 @@ class AnswerResult:
     quotes: int
     quotes_marked: int  # as verified, by the product
     quotes_true: int  # of those marked, that do stand verbatim in the stored text
+    found: bool | None  # whether a labelled document was among the passages; None: none is labelled
     model: str | None
     ms: float
 
@@ -44,7 +47,8 @@ class AnswerReport:
         """By language, then "all"; shares in [0, 1], None where there is nothing to share.
 
         `answered`, `containment` and `f1` are over the answerable questions (an abstention
-        scores 0), `refused` over the others, `verified` over the quotes marked as verified.
+        scores 0), `refused` over the others, `found` over those with labelled documents, `verified`
+        over the quotes marked as verified.
         """
         languages = dict.fromkeys(result.language for result in self.results)
         rows = {code: [r for r in self.results if r.language == code] for code in languages}
@@ -61,6 +65,7 @@ def _row(results: Sequence[AnswerResult]) -> dict[str, float | None]:
         "answered": mean(not result.abstained for result in answerable),
         "containment": mean(result.contains for result in answerable),
         "f1": mean(result.f1 for result in answerable),
+        "found": mean(result.found for result in results if result.found is not None),
         "refused": mean(result.abstained for result in results if not result.answerable),
         "quotes": sum(result.quotes for result in results),
         "verified": sum(r.quotes_true for r in results) / marked if marked else None,
@@ -91,7 +96,12 @@ def evaluate_answers(
             ]
             fill(index, documents, total=len(documents), on_progress=_silent, tenant=tenant)
         answer = index.answer(
-            question.text, kind=kind, mode=mode, exclude=question.exclude_documents, tenant=tenant
+            question.text,
+            kind=kind,
+            mode=mode,
+            exclude=question.exclude_documents,
+            tenant=tenant,
+            history=question.history,
         )
         results.append(judge_answer(question, answer, index))
         on_progress(done, len(questions))
@@ -106,6 +116,7 @@ def judge_answer(question: LabelledQuestion, answer: Answer, index: Index) -> An
     return AnswerResult(
         id=question.id,
         language=question.language,
+        text=question.text,
         answerable=question.answerable,
         answer=answer.text,
         kind=answer.kind.value,
@@ -117,9 +128,25 @@ def judge_answer(question: LabelledQuestion, answer: Answer, index: Index) -> An
         quotes_true=sum(
             stands_verbatim(citation, index, own_tenant(question)) for citation in marked
         ),
+        found=_found(question, answer.passages),
         model=answer.model,
         ms=answer.timings_ms.get("total", 0.0),
     )
+
+
+def _found(question: LabelledQuestion, passages: Sequence[Passage]) -> bool | None:
+    if not question.gold_documents:
+        return None
+    return any(names(passage) & question.gold_documents for passage in passages)
+
+
+def names(passage: Passage) -> frozenset[str]:
+    """What labels may call a passage's document: its corpus id or URI, its file's name, its title.
+
+    People write down what they see, and that is rarely a URI.
+    """
+    name = corpus_id(passage.uri)
+    return frozenset({name, unquote(name.rsplit("/", 1)[-1]), passage.title})
 
 
 def stands_verbatim(citation: Citation, index: Index, tenant: str = DEFAULT_TENANT) -> bool:

@@ -3,10 +3,11 @@
 A retrieval set is a folder, a question set a file:
 
     SET/corpus*.jsonl[.gz]   id, title, text, lang; any number of parts
-    SET/queries.jsonl        id, text, lang
+    SET/queries.jsonl        id, text, lang, and history where a query follows on others: a list of
+                             role (user, assistant) and text, oldest first
     SET/qrels.tsv            a header, then query-id, corpus-id, score (0: judged irrelevant)
     QUESTIONS.jsonl          id, question, lang, answers, gold_doc_ids, answerable, and if they
-                             apply: mini, docs, exclude_doc_ids, retrieval_set
+                             apply: mini, docs, exclude_doc_ids, retrieval_set, history
 """
 
 import gzip
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sovereign_rag.errors import BadInput
+from sovereign_rag.followup import Turn
 
 _BLOCK = 1 << 20
 
@@ -37,6 +39,7 @@ class LabelledQuery:
     id: str
     text: str
     language: str
+    history: tuple[Turn, ...] = ()  # what was asked before, oldest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class LabelledQuestion:
     documents: tuple[str, ...]  # texts to answer from, instead of a corpus
     exclude_documents: frozenset[str]  # of the corpus, to be left out
     retrieval_set: str | None  # which corpus, where the questions of a file need several
+    history: tuple[Turn, ...] = ()  # what was asked before, oldest first
 
 
 def read_retrieval_set(folder: Path) -> RetrievalSet:
@@ -84,9 +88,12 @@ def read_retrieval_set(folder: Path) -> RetrievalSet:
                 f"{folder / 'qrels.tsv'}, line {number}: expected query-id, corpus-id and a "
                 "whole number, separated by tabs."
             ) from error
+    queries_file = folder / "queries.jsonl"
     queries = tuple(
-        LabelledQuery(str(row["id"]), str(row["text"]), str(row["lang"]))
-        for row in _rows(folder / "queries.jsonl", required=("id", "text", "lang"))
+        LabelledQuery(
+            str(row["id"]), str(row["text"]), str(row["lang"]), _history(row, queries_file)
+        )
+        for row in _rows(queries_file, required=("id", "text", "lang"))
         if str(row["id"]) in relevant
     )
     if not queries:
@@ -134,7 +141,7 @@ def read_questions(path: Path, *, mini: bool = False) -> tuple[LabelledQuestion,
         BadInput: The file is missing, a line isn't what the layout says, or nothing is left.
     """
     questions = tuple(
-        _question(row)
+        _question(row, path)
         for row in _rows(path, required=("id", "question", "lang", "answerable"))
         if not mini or row.get("mini")
     )
@@ -143,7 +150,7 @@ def read_questions(path: Path, *, mini: bool = False) -> tuple[LabelledQuestion,
     return questions
 
 
-def _question(row: Mapping[str, Any]) -> LabelledQuestion:
+def _question(row: Mapping[str, Any], path: Path) -> LabelledQuestion:
     return LabelledQuestion(
         id=str(row["id"]),
         text=str(row["question"]),
@@ -155,7 +162,24 @@ def _question(row: Mapping[str, Any]) -> LabelledQuestion:
         documents=tuple(str(text) for text in row.get("docs", ())),
         exclude_documents=frozenset(str(id_) for id_ in row.get("exclude_doc_ids", ())),
         retrieval_set=row.get("retrieval_set"),
+        history=_history(row, path),
     )
+
+
+def _history(row: Mapping[str, Any], path: Path) -> tuple[Turn, ...]:
+    """The conversation before a question: each thing said by a user, and what was answered."""
+    turns: list[Turn] = []
+    try:
+        for said in row.get("history") or ():
+            if said["role"] == "user":
+                turns.append(Turn(str(said["text"])))
+            elif turns:
+                turns[-1] = Turn(turns[-1].question, str(said["text"]))
+    except (KeyError, TypeError) as error:
+        raise BadInput(
+            f"{path}, {row['id']}: `history` must be a list of objects with role and text."
+        ) from error
+    return tuple(turns)
 
 
 def _rows(path: Path, *, required: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:

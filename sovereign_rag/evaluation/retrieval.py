@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sovereign_rag.domain import Passage
-from sovereign_rag.evaluation.datasets import RetrievalSet
+from sovereign_rag.evaluation.datasets import LabelledQuery, RetrievalSet
 from sovereign_rag.evaluation.measures import RANKING_MEASURES, judge_rankings, mean
-from sovereign_rag.evaluation.scratch import Index, Progress, corpus_id
+from sovereign_rag.evaluation.scratch import Progress, Searchable, corpus_id
 from sovereign_rag.retrieval import Mode
 
 DEPTH = 10
@@ -26,6 +26,7 @@ class QueryResult:
 
     id: str
     language: str
+    text: str
     ranking: tuple[str, ...]  # document ids, best first
     values: Mapping[str, float]  # by measure, each in [0, 1]
     ms: float  # wall time of its search
@@ -56,7 +57,7 @@ class RetrievalReport:
 
 def evaluate_retrieval(
     labelled: RetrievalSet,
-    index: Index,
+    index: Searchable,
     *,
     mode: Mode,
     limit_queries: int | None = None,
@@ -64,14 +65,15 @@ def evaluate_retrieval(
 ) -> RetrievalReport:
     """Search every query (or `limit_queries` of them, spread evenly) and judge what comes back.
 
-    A document stands where its best chunk stands.
+    A document stands where its best chunk stands. A query that follows on others is searched with
+    what was asked before it, as the product does in a conversation.
     """
     queries = spread(labelled.queries, limit_queries)
     rankings: dict[str, tuple[str, ...]] = {}
     ms: dict[str, float] = {}
     for done, query in enumerate(queries, start=1):
         begin = time.perf_counter()
-        rankings[query.id] = _rank(query.text, index, mode)
+        rankings[query.id] = _rank(query, index, mode)
         ms[query.id] = (time.perf_counter() - begin) * 1000
         on_progress(done, len(queries))
     values = judge_rankings(rankings, {query.id: labelled.relevant[query.id] for query in queries})
@@ -81,7 +83,8 @@ def evaluate_retrieval(
         model=index.model_id,
         documents=len(index.present()),
         results=tuple(
-            QueryResult(q.id, q.language, rankings[q.id], values[q.id], ms[q.id]) for q in queries
+            QueryResult(q.id, q.language, q.text, rankings[q.id], values[q.id], ms[q.id])
+            for q in queries
         ),
     )
 
@@ -98,10 +101,10 @@ def best_documents(passages: Sequence[Passage]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(corpus_id(passage.uri) for passage in passages))
 
 
-def _rank(query: str, index: Index, mode: Mode) -> tuple[str, ...]:
+def _rank(query: LabelledQuery, index: Searchable, mode: Mode) -> tuple[str, ...]:
     documents: tuple[str, ...] = ()
     for chunks in _CHUNKS:
-        passages = index.search(query, mode=mode, limit=chunks)
+        passages = index.search(query.text, mode=mode, limit=chunks, history=query.history)
         documents = best_documents(passages)
         if len(documents) >= DEPTH or len(passages) < chunks:
             break

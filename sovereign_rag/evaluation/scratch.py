@@ -7,7 +7,9 @@ chunker or parser made is not taken for present: it is made again.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,7 +23,9 @@ from sovereign_rag.domain import (
     Passage,
 )
 from sovereign_rag.drafting import Kind
+from sovereign_rag.errors import EnvironmentFault
 from sovereign_rag.evaluation.datasets import CorpusDocument
+from sovereign_rag.followup import Turn
 from sovereign_rag.retrieval import Mode
 from sovereign_rag.settings import CatalogSettings, Settings, StoreSettings
 from sovereign_rag.store.protocol import Narrowing
@@ -39,8 +43,8 @@ _BATCH = 64  # documents handed over at once: enough to fill the embedder's batc
 _LISTED = 1_000
 
 
-class Index(Protocol):
-    """What the evaluations ask of an index; documents are named by their corpus ids."""
+class Searchable(Protocol):
+    """What the measures of retrieval ask of an index; documents are named by their corpus ids."""
 
     @property
     def model_id(self) -> str:
@@ -51,14 +55,24 @@ class Index(Protocol):
         """The documents that are searchable."""
         ...
 
-    def add(self, documents: Sequence[CorpusDocument], tenant: str = DEFAULT_TENANT) -> None:
-        """Chunk, embed and store documents; durable when it returns."""
-        ...
-
     def search(
-        self, query: str, *, mode: Mode | None, limit: int, tenant: str = DEFAULT_TENANT
+        self,
+        query: str,
+        *,
+        mode: Mode | None,
+        limit: int,
+        tenant: str = DEFAULT_TENANT,
+        history: Sequence[Turn] = (),
     ) -> list[Passage]:
         """The best chunks, as `Searching.search` finds them."""
+        ...
+
+
+class Index(Searchable, Protocol):
+    """What the measures of answers ask beside."""
+
+    def add(self, documents: Sequence[CorpusDocument], tenant: str = DEFAULT_TENANT) -> None:
+        """Chunk, embed and store documents; durable when it returns."""
         ...
 
     def answer(
@@ -69,6 +83,7 @@ class Index(Protocol):
         mode: Mode | None,
         exclude: frozenset[str] = frozenset(),
         tenant: str = DEFAULT_TENANT,
+        history: Sequence[Turn] = (),
     ) -> Answer:
         """The product's own answer, as if the documents `exclude` were not there."""
         ...
@@ -79,7 +94,10 @@ class Index(Protocol):
 
 
 class ScratchIndex:
-    """The one `Index`: the product over a scratch folder, from `scratch_settings`."""
+    """The one `Index`: the product over a scratch folder, from `scratch_settings`.
+
+    Over a data folder of somebody's it serves to ask; nothing is ever added there.
+    """
 
     def __init__(self, application: "Application") -> None:
         self._app = application
@@ -100,9 +118,17 @@ class ScratchIndex:
         self._ids.pop(tenant, None)
 
     def search(
-        self, query: str, *, mode: Mode | None, limit: int, tenant: str = DEFAULT_TENANT
+        self,
+        query: str,
+        *,
+        mode: Mode | None,
+        limit: int,
+        tenant: str = DEFAULT_TENANT,
+        history: Sequence[Turn] = (),
     ) -> list[Passage]:
-        return self._app.searching.search(query, local_owner(tenant), limit=limit, mode=mode)
+        return self._app.searching.search(
+            query, local_owner(tenant), limit=limit, mode=mode, history=history
+        )
 
     def answer(
         self,
@@ -112,13 +138,19 @@ class ScratchIndex:
         mode: Mode | None,
         exclude: frozenset[str] = frozenset(),
         tenant: str = DEFAULT_TENANT,
+        history: Sequence[Turn] = (),
     ) -> Answer:
         ids = self._document_ids(tenant) if exclude else {}
         narrowing = Narrowing(
             exclude_documents=frozenset(ids[name] for name in exclude if name in ids)
         )
         return self._app.answering.answer(
-            question, local_owner(tenant), kind=kind, mode=mode, narrowing=narrowing
+            question,
+            local_owner(tenant),
+            kind=kind,
+            mode=mode,
+            narrowing=narrowing,
+            history=history,
         )
 
     def page_text(self, document_id: str, page: int, tenant: str = DEFAULT_TENANT) -> str | None:
@@ -200,6 +232,50 @@ def fill(
             index.add(batch, tenant)
             batch = []
         on_progress(done, total)
+
+
+@contextmanager
+def open_scratch(
+    settings: Settings,
+    cache: Path,
+    corpus: str,
+    *,
+    fresh: bool,
+    open_service: "Callable[[Settings], AbstractContextManager[Application]]",
+) -> Iterator[ScratchIndex]:
+    """The scratch index for a corpus, one process at a time: it is built once.
+
+    Args:
+        settings: Whose chunks and vectors are to be evaluated.
+        cache: Where evaluations keep their indexes.
+        corpus: A hash of the documents.
+        fresh: Whether an index that is there is deleted first.
+        open_service: Opens the product over settings.
+
+    Raises:
+        EnvironmentFault: Another process has it open.
+    """
+    from filelock import FileLock, Timeout
+
+    cache.mkdir(parents=True, exist_ok=True)
+    settings = scratch_settings(settings, cache, corpus)
+    try:
+        with FileLock(settings.data_dir.with_suffix(".lock"), timeout=0):
+            if fresh:
+                shutil.rmtree(settings.data_dir, ignore_errors=True)
+            with open_service(settings) as application:
+                yield ScratchIndex(application)
+    except Timeout as error:
+        raise EnvironmentFault(
+            "Another evaluation is using this index. Wait until it is done."
+        ) from error
+
+
+def cache_folder() -> Path:
+    """Where evaluations keep their indexes, in the user's cache."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("sovereign-rag")) / "eval"
 
 
 def scratch_settings(settings: Settings, cache: Path, corpus: str) -> Settings:

@@ -13,6 +13,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from sovereign_rag.models.gguf_header import GgufHeader
+from sovereign_rag.models.manifest import hash_file
 from sovereign_rag.settings import Settings
 
 _SLOW: Final = {3, 9}  # llama.cpp's file types Q4_1, Q5_1
@@ -30,8 +31,12 @@ def arranged_copy(settings: Settings, header: GgufHeader, sha256: str) -> Path |
     return settings.models_dir / "arranged" / f"{header.path.stem}-{sha256[:16]}.Q8_0.gguf"
 
 
-def arrange(source: Path, target: Path) -> Path:
+def arrange(source: Path, target: Path, *, sha256: str) -> Path:
     """Make the copy unless it is there; in the engine's process, for llama.cpp does it.
+
+    Args:
+        sha256: Of the file that the copy is to be of. Where `source` holds something else by now,
+            no copy is made: it would be taken for the right one ever after.
 
     Returns:
         The copy, or `source` where none can be made, e.g. on a full disk: it answers, slower.
@@ -45,6 +50,8 @@ def arrange(source: Path, target: Path) -> Path:
         with FileLock(f"{target}.lock", timeout=_LONGEST_WAIT_S):
             if target.is_file():
                 return target
+            if hash_file(source) != sha256:
+                return source
             scratch = target.with_suffix(".part")
             parameters = llama.llama_model_quantize_default_params()
             parameters.ftype, parameters.allow_requantize = _Q8_0, True

@@ -62,7 +62,7 @@ class _Engine:
         quiet()
         path = Path(configuration["model"])
         if configuration["arranged"] is not None:
-            path = arrange(path, Path(configuration["arranged"]))
+            path = arrange(path, Path(configuration["arranged"]), sha256=configuration["sha256"])
         self._model = NativeModel(
             path,
             context_tokens=self.context_tokens,

@@ -231,6 +231,7 @@ class LlamaCppGenerator:
         chosen = pinned(settings, header, self._tuning.kept() if self._tuning else None)
         return {
             "model": str(header.path),
+            "sha256": self._info.sha256,
             "arranged": None if self._arranged is None else str(self._arranged),
             "template": header.chat_template,
             "bos_token": header.bos_token,

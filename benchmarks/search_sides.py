@@ -1,0 +1,147 @@
+"""The three that a question goes to: the product, exact search, and the bare engine."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import numpy as np
+from exact_store import ExactStore
+from qdrant_client import QdrantClient, models
+from synthetic_index import DIMENSION, Question
+
+from sovereign_rag.access import ReadScope
+from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.domain import Vectors
+from sovereign_rag.embedding.lexical import Bm25Encoder
+from sovereign_rag.retrieval import Mode, Query, Retriever
+from sovereign_rag.settings import Settings
+from sovereign_rag.store.embedded.client import EngineTransport
+from sovereign_rag.store.filters import filter_of, of_tenant
+from sovereign_rag.store.protocol import NO_NARROWING, ChunkStore
+from sovereign_rag.store.schema import DENSE, LEXICAL
+
+TOP: Final = 10
+MODEL: Final = "search-benchmark"
+EQUAL: Final = 1e-4  # of scores: the engine computes in 32 bits
+
+
+class PreparedEmbedder:
+    """The vectors of known questions, by their text."""
+
+    model_id = MODEL
+    dimension = DIMENSION
+    max_tokens = 512
+
+    def __init__(self, questions: Sequence[Question]) -> None:
+        self._vectors = {question.text: question.vector for question in questions}
+
+    def warm_up(self) -> None:
+        """Nothing: no model is loaded."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        return self.embed_queries(texts)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        return np.array([self._vectors[text] for text in texts], np.float32).reshape(-1, DIMENSION)
+
+
+class Sides:
+    """The product, the exact answers and the bare engine, asked alike."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        lexical: Bm25Encoder,
+        store: ChunkStore,
+        exact: ExactStore,
+        catalog: Catalog,
+        bare: QdrantClient,
+        questions: Sequence[Question],
+    ) -> None:
+        embedder = PreparedEmbedder(questions)
+
+        def over(which: ChunkStore) -> Retriever:
+            return Retriever(
+                embedder=embedder,
+                lexical=lexical,
+                store=which,
+                live=catalog,
+                settings=settings.retrieval,
+            )
+
+        self._ours, self._right = over(store), over(exact)
+        self._store, self.exact, self._bare, self._lexical = store, exact, bare, lexical
+        self._candidates = settings.retrieval.candidates
+
+    def weigh(self, question: Question, scope: ReadScope) -> Query:
+        return self._ours.query(question.text, question.language, scope)
+
+    def find(self, query: Query, scope: ReadScope, mode: Mode) -> list[str]:
+        return [p.id for p in self._ours.retrieve(query, scope, limit=TOP, mode=mode)]
+
+    def recall(
+        self, found: Sequence[str], question: Question, scope: ReadScope, mode: Mode
+    ) -> float:
+        """Of the best ten; among equal scores any will do."""
+        query = self._right.query(question.text, question.language, scope)
+        passages = self._right.retrieve(query, scope, limit=self._candidates, mode=mode)
+        value = {p.id: p.score + p.score_parts.get("lift", 0.0) for p in passages}
+        best = list(value.values())[:TOP]
+        if not best:
+            return float(not found)
+        return sum(value.get(id_, -math.inf) >= best[-1] - EQUAL for id_ in found) / len(best)
+
+    def bare_requests(
+        self, question: Question, scope: ReadScope, mode: Mode
+    ) -> list[models.QueryRequest]:
+        """What `QdrantStore` asks for the legs of this mode."""
+        condition = filter_of(scope, NO_NARROWING)
+        terms = self._lexical.encode_query(question.text, question.language)
+        dense = models.QueryRequest(
+            query=question.vector.tolist(),
+            using=DENSE,
+            filter=condition,
+            params=models.SearchParams(
+                hnsw_ef=128,
+                acorn=models.AcornSearchParams(enable=True, max_selectivity=0.2),
+                quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0),
+            ),
+            limit=self._candidates,
+            with_payload=True,
+        )
+        words = models.QueryRequest(
+            query=models.SparseVector(indices=list(terms.indices), values=list(terms.values)),
+            using=LEXICAL,
+            filter=condition,
+            params=models.SearchParams(idf=models.IdfCorpusParams(corpus=of_tenant(scope.tenant))),
+            limit=self._candidates,
+            with_payload=True,
+        )
+        return {"dense": [dense], "lexical": [words], "hybrid": [dense, words]}[mode]
+
+    def bare(self, requests: list[models.QueryRequest]) -> None:
+        self._bare.query_batch_points(self._store.collection, requests)
+
+    def count(self, scope: ReadScope) -> int:
+        return self._store.count(scope)
+
+
+@contextmanager
+def bare_client(settings: Settings) -> Iterator[QdrantClient]:
+    key = settings.store.api_key
+    client = QdrantClient(
+        url=settings.store.url or "http://embedded",
+        transport=None if settings.store.url else EngineTransport(settings.data_dir),
+        headers={"api-key": key.get_secret_value()} if key else None,
+        timeout=60,
+        check_compatibility=False,
+        trust_env=False,
+    )
+    try:
+        yield client
+    finally:
+        client.close()
