@@ -48,6 +48,7 @@ from sovereign_rag.store.connect import open_store
 from sovereign_rag.store.embedded.folder import EngineFolder
 from sovereign_rag.store.protocol import ChunkStore
 
+FEWEST_CHUNKS: Final = 1_000
 WARM_UP: Final = 3  # questions before the measured ones
 
 
@@ -64,6 +65,10 @@ def main() -> int:
     parser.add_argument("--engine-pid", type=int, help="the server's process, if it is here")
     parser.add_argument("--json", action="store_true", help="print figures, not a table")
     arguments = parser.parse_args()
+    if arguments.chunks < FEWEST_CHUNKS or arguments.tenants < 1 or arguments.questions <= WARM_UP:
+        parser.error(
+            f"at least {FEWEST_CHUNKS} chunks, one tenant and {WARM_UP + 1} questions are needed"
+        )
     folder = Path(tempfile.mkdtemp(prefix="search-"))
     try:
         measured = measure(
@@ -138,7 +143,10 @@ def measure(
     url: str | None,
     engine_pid: int | None,
 ) -> Measured:
-    settings = load_settings(overrides={"data_dir": folder, "store": {"url": url}})
+    # None too is said, so that no server of the environment is written to.
+    settings = load_settings(
+        overrides={"data_dir": folder, "store": {"url": url}, "catalog": {"url": None}}
+    )
     lexical = Bm25Encoder()
     asked = index.questions(questions)
     terms = {t for q in asked for t in lexical.encode_query(q.text, q.language).indices}

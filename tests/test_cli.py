@@ -215,6 +215,7 @@ def test_common_options_stand_before_the_command_or_after_it(
         (("jobs", "show", "nothing"), 5, ""),
         (("serve", "--host", "0.0.0.0", "--allow-anonymous"), 2, "0.0.0.0"),
         (("eval", "retrieval", "/nowhere"), 2, "/nowhere"),
+        (("eval", "retrieval", ".", "--out", "/nowhere/report.json"), 2, "/nowhere/report.json"),
     ],
 )
 def test_an_error_is_one_line_with_its_exit_code_and_stdout_stays_empty(

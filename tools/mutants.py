@@ -67,7 +67,12 @@ MUTANTS = (
     ),
     Mutant("any condition will do", FILTERS, "must=must, must_not", "should=must, must_not"),
     Mutant("a filter's labels open more", FILTERS, "labels & scope.labels", "labels"),
-    Mutant("an empty filter is no filter", FILTERS, "allowed is None or allowed for", "True for"),
+    Mutant(
+        "chunks that are named are all chunks",
+        FILTERS,
+        "must.append(models.HasIdCondition(has_id=sorted(narrowing.chunks)))",
+        "pass",
+    ),
     Mutant("what is excluded is kept", FILTERS, "if excluded else None", "if False else None"),
     Mutant(
         "the reference forgets the rule",

@@ -104,7 +104,7 @@ def _print(run: Run, found: "Comparison", worst: int) -> None:
     run.out.print(table((*columns, ">better / worse / same"), cells))
     for side, missing in (("A", found.unpaired_before), ("B", found.unpaired_after)):
         if missing:
-            run.note(f"Left out: {len(missing)} questions that only {side} has.", "yellow")
+            run.note(f"Left out, being in {side} only: {len(missing)} of the questions.", "yellow")
     if found.changed_settings:
         run.out.print(Text("\nDifferent between the runs", "bold"))
         named = ((name, *values) for name, values in found.changed_settings.items())

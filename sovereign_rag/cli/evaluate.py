@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -70,6 +70,7 @@ def register(app: typer.Typer) -> None:
         from sovereign_rag.evaluation.datasets import read_retrieval_set
         from sovereign_rag.evaluation.retrieval import evaluate_retrieval
 
+        _check(out)
         labelled = read_retrieval_set(folder)
         with _scratch_of(run, folder, fresh=fresh) as index, _bar(run, "Searching") as progress:
             report = evaluate_retrieval(
@@ -125,6 +126,7 @@ def register(app: typer.Typer) -> None:
         from sovereign_rag.evaluation.retrieval import spread
         from sovereign_rag.evaluation.spreadsheets import SUFFIXES, read_spreadsheet
 
+        _check(out)
         sheet = file.suffix.lower() in SUFFIXES
         if sheet and mini:
             raise BadInput("--mini is for question sets that mark a subset; use --limit-queries.")
@@ -133,6 +135,7 @@ def register(app: typer.Typer) -> None:
         own = sheet and index is None
         reports: list[AnswerReport] = []
         for folder, asked in ({None: questions} if own else _by_corpus(questions, index)).items():
+            opened: AbstractContextManager[ScratchIndex]
             if own:
                 opened = _own_documents(run)
             elif folder:
@@ -228,10 +231,10 @@ def _bar(run: Run, doing: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-class _Report(Protocol):
-    """A report of either kind."""
-
-    def table(self) -> dict[str, dict[str, float | None]]: ...
+def _check(out: Path | None) -> None:
+    """Refuse before the work what can't be written after it. Raises BadInput."""
+    if out is not None and (out.is_dir() or not out.parent.is_dir()):
+        raise BadInput(f"--out {out}: give a file in a folder that is there.")
 
 
 def _publish(

@@ -47,8 +47,8 @@ class AnswerReport:
         """By language, then "all"; shares in [0, 1], None where there is nothing to share.
 
         `answered`, `containment` and `f1` are over the answerable questions (an abstention
-        scores 0), `refused` over the others, `found` over those with labelled documents, `verified`
-        over the quotes marked as verified.
+        scores 0), `refused` over the others, `found` over the answerable ones
+        with labelled documents, `verified` over the quotes marked as verified.
         """
         languages = dict.fromkeys(result.language for result in self.results)
         rows = {code: [r for r in self.results if r.language == code] for code in languages}
@@ -135,7 +135,7 @@ def judge_answer(question: LabelledQuestion, answer: Answer, index: Index) -> An
 
 
 def _found(question: LabelledQuestion, passages: Sequence[Passage]) -> bool | None:
-    if not question.gold_documents:
+    if not (question.answerable and question.gold_documents):
         return None
     return any(names(passage) & question.gold_documents for passage in passages)
 

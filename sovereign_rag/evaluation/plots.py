@@ -7,6 +7,7 @@ from typing import Final
 from markupsafe import Markup
 
 from sovereign_rag.evaluation.compare import Change, Difference
+from sovereign_rag.evaluation.significance import CONFIDENCE
 
 _WIDTH: Final = 720
 _LABELS: Final = 170  # width left of the plot, for names
@@ -74,10 +75,13 @@ def questions(changes: Sequence[Change], unchanged: int) -> Markup:
 
 
 def verdict(found: Difference) -> str:
-    """Whether it is "better" or "worse": where the interval leaves 0 out, else "open"."""
-    if found.low > 0:
-        return "better"
-    return "worse" if found.high < 0 else "open"
+    """Whether it is "better" or "worse", which both the interval and p must say; else "open".
+
+    With a handful of questions the interval is too sure of itself.
+    """
+    if found.p >= 1 - CONFIDENCE:
+        return "open"
+    return "better" if found.low > 0 else "worse" if found.high < 0 else "open"
 
 
 def signed(value: float) -> str:
