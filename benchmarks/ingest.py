@@ -337,9 +337,10 @@ def _figures(measured: dict[str, Measured], files: int) -> dict[str, object]:
         "memory_to_floor": ours.peak_mib / floor_memory,
     }
     if peer := measured.get("peer"):
-        # The same pages for both: those that ours counted.
-        ratios["of_peer_pages_per_s"] = peer.seconds / ours.seconds
-        ratios["of_peer_pages_per_cpu_s"] = peer.cpu_s / ours.cpu_s
+        # Each by the pages that it gave text of: what the peer fails at costs it no time.
+        more = ours.pages / max(1, peer.pages)
+        ratios["of_peer_pages_per_s"] = more * peer.seconds / ours.seconds
+        ratios["of_peer_pages_per_cpu_s"] = more * peer.cpu_s / ours.cpu_s
         ratios["memory_to_peer"] = ours.peak_mib / max(peer.peak_mib, 1)
     return {
         "files": files,
@@ -353,10 +354,11 @@ def _figures(measured: dict[str, Measured], files: int) -> dict[str, object]:
 def _table(measured: dict[str, Measured], figures: dict[str, object]) -> str:
     pages = measured["ours"].pages
     lines = [f"{figures['files']} files, {pages} pages, {figures['cores']} cores"]
-    lines.append("part    seconds  CPU s  pages/s  chunks/s  chunks  failed  peak MiB")
+    lines.append("part    seconds  CPU s   pages  pages/s  chunks/s  chunks  failed  peak MiB")
     for part, one in measured.items():
         lines.append(
-            f"{part:7} {one.seconds:7.1f} {one.cpu_s:6.1f} {pages / one.seconds:8.2f} "
+            f"{part:7} {one.seconds:7.1f} {one.cpu_s:6.1f} {one.pages or pages:7} "
+            f"{(one.pages or pages) / one.seconds:8.2f} "
             f"{one.chunks / one.seconds:9.2f} {one.chunks:7} {one.failed:7} {one.peak_mib:9} "
             f"{one.note}"
         )
