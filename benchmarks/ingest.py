@@ -31,7 +31,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil  # type: ignore[import-untyped]  # the package has no types
 
 import sovereign_rag  # sets the switches that keep libraries offline
 from sovereign_rag.settings import Settings, load_settings

@@ -202,7 +202,7 @@ class SyntheticIndex:
             order = [own[i] for i in self._random.permutation(len(own))]
             if number % 2:
                 start = int(self._random.integers(_TOPICS))
-                order.sort(key=lambda d, start=start: (d.topic - start) % _TOPICS)  # type: ignore[misc]
+                order.sort(key=lambda d, start=start: (d.topic - start) % _TOPICS)  # type: ignore[misc]  # mypy can't infer a default's type
             groups = [f"share{place}-{number}-{group}" for group in range(_GROUPS_OF_A_CALLER)]
             readable, withheld = 0, 0
             for document in order:

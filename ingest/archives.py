@@ -85,7 +85,7 @@ class Expander:
             if not run.found.members:
                 raise DocumentError("empty", f"{name} holds no files. Bring the complete archive.")
             return run.found
-        except BaseException:
+        except BaseException:  # a lost lease or an interrupt: what was unpacked goes
             for received in run.found.received:
                 self._content.drop(received)
             raise

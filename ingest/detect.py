@@ -137,7 +137,7 @@ def may_need_office(head: bytes) -> bool:
 
 def _ole_type(path: Path) -> str:
     # olefile comes with unstructured's office formats and reads the directory, no content.
-    import olefile  # type: ignore[import-untyped]
+    import olefile  # type: ignore[import-untyped]  # the package has no types
 
     try:
         with olefile.OleFileIO(str(path)) as container:

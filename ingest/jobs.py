@@ -271,7 +271,7 @@ class Ingestion:
                     threads.submit(self._worker().run, stop, more=more, faults=faults)
                     for _ in range(self._workers)
                 ]
-            except BaseException:
+            except BaseException:  # else the workers would be waited for without end
                 stop.set()
                 raise
 

@@ -225,7 +225,7 @@ class Sync:
         try:
             with held:
                 yield held
-        except BaseException as fault:
+        except BaseException as fault:  # an interrupt is told as the reason, too
             error = str(fault) or type(fault).__name__
             raise
         finally:

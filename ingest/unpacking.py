@@ -93,7 +93,7 @@ class Unpacker:
 
         try:
             self._catalog.add_members(task, members, lease, bring=bring)
-        except BaseException:
+        except BaseException:  # a lost lease or an interrupt: no bytes without their task
             for received in expansion.received:
                 self._content.drop(received)
             raise

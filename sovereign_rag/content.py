@@ -104,7 +104,7 @@ class ContentStore:
                     digest.update(block)
                     _write(target, block)
                 _write(target, b"")
-            except BaseException:
+            except BaseException:  # an upload may also be broken off by an interrupt
                 incoming.unlink(missing_ok=True)
                 raise
         return Received(digest.hexdigest(), size, incoming)

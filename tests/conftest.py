@@ -9,7 +9,7 @@ from tests import egress_guard
 
 egress_guard.install()
 
-# After the guard, so that nothing slips out while it is imported.
+# E402: after the guard, so that nothing slips out while it is imported.
 from sovereign_rag.embedding.dense import DenseEmbedder  # noqa: E402
 from sovereign_rag.settings import Settings, load_settings  # noqa: E402
 from sovereign_rag.wiring import Application, open_service  # noqa: E402

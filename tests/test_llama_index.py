@@ -46,7 +46,7 @@ class Board(BaseReader):  # type: ignore[misc]  # LlamaIndex's types are not ana
         return list(self.notes)
 
 
-class Unplugged(BaseReader):  # type: ignore[misc]
+class Unplugged(BaseReader):  # type: ignore[misc]  # likewise
     """A reader whose source is gone."""
 
     def load_data(self) -> list[Document]:

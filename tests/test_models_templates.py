@@ -39,7 +39,7 @@ MISTRAL_V7 = (
 )
 
 
-@llama.llama_log_callback  # type: ignore[untyped-decorator]
+@llama.llama_log_callback  # type: ignore[untyped-decorator]  # the package has no types
 def ignore_log(level: int, text: bytes, data: object) -> None:
     return
 

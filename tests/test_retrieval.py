@@ -160,7 +160,7 @@ def test_a_question_that_stands_alone_is_searched_as_if_nothing_was_asked_before
     with_history = search.query(question, "en", ANA, history=history)
 
     assert with_history == search.query(question, "en", ANA)
-    best = search.retrieve(with_history, ANA, limit=1, mode=mode)  # type: ignore[arg-type]
+    best = search.retrieve(with_history, ANA, limit=1, mode=mode)  # type: ignore[arg-type]  # a str of the table, where a Literal is
     assert "jury" in best[0].chunk.text
 
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil  # type: ignore[import-untyped]  # the package has no types
 import pytest
 from PIL import Image
 
@@ -408,7 +408,7 @@ def test_a_sound_result_is_accepted() -> None:
     [
         replace(GOOD, pages=()),
         replace(GOOD, pages=(PageText(2, "One two"),)),
-        replace(GOOD, pages=(PageText(1, b"One two"),)),  # type: ignore[arg-type]
+        replace(GOOD, pages=(PageText(1, b"One two"),)),  # type: ignore[arg-type]  # wrong on purpose
         replace(GOOD, elements=(Element(ElementKind.PARAGRAPH, 1, 0, 8),)),
         replace(GOOD, elements=(Element(ElementKind.PARAGRAPH, 2, 0, 3),)),
         replace(GOOD, elements=2 * (Element(ElementKind.PARAGRAPH, 1, 0, 3),)),
@@ -416,7 +416,7 @@ def test_a_sound_result_is_accepted() -> None:
         replace(
             GOOD, pages=(PageText(1, "One two", words=(Word(0, 3, replace(BOX, right=1.5)),)),)
         ),
-        replace(GOOD, properties={"title": 5}),  # type: ignore[dict-item]
+        replace(GOOD, properties={"title": 5}),  # type: ignore[dict-item]  # wrong on purpose
     ],
 )
 def test_a_result_that_breaks_a_promise_is_refused(bad: ParsedDocument) -> None:

@@ -224,7 +224,7 @@ def test_a_folder_tells_the_posix_readers_of_its_files(tmp_path: Path) -> None:
 def test_a_sidecar_that_is_no_plain_file_closes_its_folder(
     tmp_path: Path, make: "object", problem: str
 ) -> None:
-    make(tmp_path / sidecar.NAME)  # type: ignore[operator]
+    make(tmp_path / sidecar.NAME)  # type: ignore[operator]  # a table of ways to make it
 
     (found,) = FolderFiles("x", tmp_path).list().sidecars
 

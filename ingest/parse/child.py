@@ -46,7 +46,7 @@ def run(job: Job, readable: Sequence[str]) -> NoReturn:
         result = _answer(job, scratch, protections)
         (scratch / RESULT_NAME).write_bytes(result)
         status = 0
-    except BaseException as error:
+    except BaseException as error:  # the end of this process, said where the pool reads it
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
     finally:
         os._exit(status)  # no clean-up of the parent's that was copied by the fork
@@ -95,7 +95,7 @@ def _answer(job: Job, scratch: Path, protections: Protections) -> bytes:
         refusal = _refusal("memory", "")
     except RecursionError:
         refusal = _refusal("broken", "it is nested too deeply")
-    except Exception as error:
+    except Exception as error:  # see below
         # Libraries raise whatever they like on damaged input; none of it is ours to repair.
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
         refusal = _refusal("broken", type(error).__name__)

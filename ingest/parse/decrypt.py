@@ -25,7 +25,7 @@ def opened(path: Path, media_type: str, password: str | None) -> Path:
             office = msoffcrypto.OfficeFile(source)
             if not office.is_encrypted():
                 return path
-        except Exception:
+        except Exception:  # msoffcrypto lets the errors of its readers through
             # Damaged so that not even this can be told; the reader will say what is wrong.
             return path
         if not password:

@@ -173,7 +173,7 @@ def _confine_files(scratch: Path, readable: Sequence[str], *, office: bool) -> i
         if office:
             rules += [(path, _READ_FILE) for path in ("/etc/passwd", "/etc/nsswitch.conf")]
             # LibreOffice binds /tmp/OSL_PIPE_* whatever TMPDIR says.
-            rules.append(("/tmp", _MAKE_SOCK | _REMOVE_FILE))  # noqa: S108
+            rules.append(("/tmp", _MAKE_SOCK | _REMOVE_FILE))  # noqa: S108  - a right to be given, not a file to be made
         for path, rights in rules:
             _allow(libc, ruleset, path, rights & handled, abi)
         restricted = libc.syscall(_SYS_LANDLOCK_RESTRICT, ruleset, 0) == 0

@@ -24,6 +24,7 @@ from ingest.parse import nlp  # before anything of unstructured
 
 nlp.install()
 
+# E402: after that, for they import unstructured.
 from ingest.parse import child  # noqa: E402
 from ingest.parse.job import Job, Outcome  # noqa: E402
 from ingest.parse.sandbox import die_with_parent  # noqa: E402

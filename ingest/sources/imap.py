@@ -149,7 +149,7 @@ class Mailbox:
                 if section.security == "starttls":
                     server.starttls(self._tls())
                 server.login(section.user, password or "")
-            except BaseException:
+            except BaseException:  # no connection stays open, whatever refused it
                 server.shutdown()
                 raise
         return server

@@ -157,7 +157,7 @@ def _receive(reader: MultipartReader, service: Service) -> _Form:
     form = _Form()
     try:
         _fill(form, reader, service)
-    except BaseException:
+    except BaseException:  # a caller who goes away ends it with more than an Exception
         for received in form.files.values():
             service.content.drop(received)
         raise

@@ -32,7 +32,7 @@ class Catalog(ReadableDocuments, StoredDocuments, Jobs, Leases, Keys, Sessions, 
         database = Database.of(settings)
         try:
             upgrade(database)
-        except BaseException:
+        except BaseException:  # also of an interrupt: nobody else will close it
             database.close()
             raise
         return cls(database, clock=clock, max_attempts=settings.ingest.max_attempts)

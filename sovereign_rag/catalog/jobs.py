@@ -61,7 +61,7 @@ class Jobs(Part):
             self._add(job_id, tenant, tasks)
             bring()
             return self._accept(job_id, tenant, submitted_by, idempotency_key)
-        except BaseException:
+        except BaseException:  # whatever stopped it, a job without all of its tasks never was
             with self._database.writing() as connection:
                 connection.execute(delete(jobs).where(jobs.c.id == job_id))
             raise

@@ -185,7 +185,7 @@ def common_parameters() -> list[inspect.Parameter]:
 
 def adopt(function: Callable[..., None], parameters: list[inspect.Parameter]) -> None:
     """Give a function the signature that Typer is to read."""
-    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # inspect reads it, typeshed lacks it
     function.__annotations__ = {p.name: p.annotation for p in parameters}
 
 

@@ -92,7 +92,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for column in columns:
         justify = "right" if column.startswith(">") else "left"
-        made.add_column(Text(column.removeprefix(">")), justify=justify, overflow="fold")  # type: ignore[arg-type]
+        made.add_column(Text(column.removeprefix(">")), justify=justify, overflow="fold")  # type: ignore[arg-type]  # a str, where Rich lists literals
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else Text(_cell(cell)) for cell in row))
     return made

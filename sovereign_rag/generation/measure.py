@@ -76,7 +76,7 @@ def _measure(path: Path, cores: int, repack: bool, seconds: float) -> dict[str, 
     reads: dict[int, float] = {}
     for block in BLOCKS:
         if block == BLOCKS[0] or (end - time.monotonic()) * reads[BLOCKS[0]] > 2 * block:
-            reads[block] = best(block, lambda block=block: read(block), 0.2)  # type: ignore[misc]
+            reads[block] = best(block, lambda block=block: read(block), 0.2)  # type: ignore[misc]  # mypy can't infer a default's type
     model.decode([Feed(k, 0, some[:_BEFORE], sample=False) for k in range(WIDTH)])
     writes: dict[int, float] = {}
     wide: dict[int, float] = {}

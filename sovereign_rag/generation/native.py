@@ -26,7 +26,7 @@ _FLASH: Final = {"auto": -1, "off": 0, "on": 1}  # llama_flash_attn_type
 _MARK_KINDS = llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_USER_DEFINED
 
 
-@llama.llama_log_callback  # type: ignore[untyped-decorator]
+@llama.llama_log_callback  # type: ignore[untyped-decorator]  # the package has no types
 def _keep_log(level: int, text: bytes | None, _: object) -> None:
     # The package's own callback raises on a line that is cut inside a character.
     if level in (_WARNING, _ERROR) and text:

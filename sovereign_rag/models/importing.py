@@ -109,7 +109,7 @@ def import_model(
             )
             part.replace(registry.path(model))
             registry.add(model)
-        except BaseException:
+        except BaseException:  # Ctrl-C among them
             if move and part.exists():
                 part.replace(file)  # a download of hours stays for another try
             part.unlink(missing_ok=True)

@@ -58,7 +58,7 @@ def serving(app: ASGIApp) -> Iterator[str]:
     started = threading.Event()
 
     class Server(uvicorn.Server):
-        async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]  # its sockets, which none of ours asks for
             await super().startup()
             started.set()
 

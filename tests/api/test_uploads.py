@@ -8,7 +8,7 @@ from typing import Any
 import docx
 import httpx
 import pytest
-from msoffcrypto.format.ooxml import OOXMLFile  # type: ignore[import-untyped]
+from msoffcrypto.format.ooxml import OOXMLFile  # type: ignore[import-untyped]  # the package has no types
 
 from sovereign_rag.api.multipart import MultipartReader
 from sovereign_rag.api.uploads import safe_name
@@ -244,7 +244,7 @@ def test_a_form_that_can_not_be_is_refused_with_the_reason(
     word: str,
 ) -> None:
     # A form without a file is sent as multipart all the same.
-    parts = files or [("readers", (None, b"everyone"))]  # type: ignore[list-item]
+    parts = files or [("readers", (None, b"everyone"))]  # type: ignore[list-item]  # httpx takes both shapes
     with product.client("admin") as client:
         response = client.post("/v1/documents", files=parts, data=data if files else None)
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,33 +16,12 @@ from sovereign_rag.errors import BadInput, Busy, GenerationError, ModelError, Mo
 from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
 from sovereign_rag.generation.protocol import Message, Piece
 from sovereign_rag.generation.text_stream import TextStream
-from sovereign_rag.settings import GenerationSettings, Settings, load_settings
+from sovereign_rag.settings import Settings
+from tests.generation.opening import SYSTEM, opened
 
-SYSTEM = Message("system", "You answer from the passages. " + "Be brief, exact and honest. " * 16)
 QUESTION = Message("user", "Which three colours has the flag of France?")
 STORY = Message("user", "Tell a very long story about a fox, a crow and a piece of cheese.")
 PASSAGE = Message("user", "The lease ends with three months' notice. " * 24 + "Sum it up.")
-
-
-@pytest.fixture(scope="module")
-def settings() -> Settings:
-    return load_settings()
-
-
-def opened(settings: Settings, **changes: object) -> LlamaCppGenerator:
-    generation = GenerationSettings.model_validate(
-        {"slots": 2, "context_tokens": 4096, "tune": False} | changes
-    )
-    return LlamaCppGenerator.open(
-        settings.model_copy(update={"generation": generation}), public_prompts=[SYSTEM.content]
-    )
-
-
-@pytest.fixture(scope="module")
-def generator(settings: Settings) -> Iterator[LlamaCppGenerator]:
-    generator = opened(settings)
-    yield generator
-    generator.close()
 
 
 def ask(

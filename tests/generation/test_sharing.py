@@ -4,7 +4,6 @@ import random
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,9 +14,9 @@ from sovereign_rag.errors import Busy, GenerationError
 from sovereign_rag.generation.fair_queue import FairQueue
 from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
 from sovereign_rag.generation.protocol import Message, Piece
-from sovereign_rag.settings import GenerationSettings, Settings, load_settings
+from sovereign_rag.settings import Settings
+from tests.generation.opening import SYSTEM, opened
 
-SYSTEM = Message("system", "You answer from the passages. " + "Be brief, exact and honest. " * 16)
 LEASE = Message("user", "The lease ends with three months' notice. " * 24 + "Sum it up.")
 STORY = Message("user", "Tell a very long story about a fox, a crow and a piece of cheese.")
 
@@ -81,27 +80,6 @@ def test_a_request_that_left_the_queue_has_no_turn() -> None:
     assert queue.next() == Asked(2, "b")
 
 
-@pytest.fixture(scope="module")
-def settings() -> Settings:
-    return load_settings()
-
-
-def opened(settings: Settings, **changes: object) -> LlamaCppGenerator:
-    generation = GenerationSettings.model_validate(
-        {"slots": 2, "context_tokens": 4096, "tune": False} | changes
-    )
-    return LlamaCppGenerator.open(
-        settings.model_copy(update={"generation": generation}), public_prompts=[SYSTEM.content]
-    )
-
-
-@pytest.fixture(scope="module")
-def generator(settings: Settings) -> Iterator[LlamaCppGenerator]:
-    generator = opened(settings)
-    yield generator
-    generator.close()
-
-
 def ask(
     generator: LlamaCppGenerator,
     *messages: Message,
@@ -158,7 +136,7 @@ def test_a_deadline_is_kept_by_the_engine_although_nobody_reads(settings: Settin
 
 
 @pytest.mark.model
-def test_who_finds_the_queue_full_is_told_a_wait_that_comes_true(settings: Settings) -> None:
+def test_who_finds_the_queue_full_is_told_how_long_to_wait(settings: Settings) -> None:
     narrow = opened(settings, slots=1, queue=1)
     ask(narrow, STORY, max_tokens=40)  # from now on it is known how long an answer takes
     first = narrow.stream([STORY], tenant="a", max_tokens=3_000)

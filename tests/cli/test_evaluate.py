@@ -1,0 +1,60 @@
+"""`eval` on the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import CommandLine
+
+
+def test_an_evaluation_indexes_once_and_writes_every_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder, questions = _labelled_set(tmp_path)
+    cli, out = CommandLine(tmp_path / "data", capsys), tmp_path / "report.json"
+
+    first = cli("eval", "retrieval", str(folder), "--json", "--out", str(out))
+    indexes = list((tmp_path / "cache" / "sovereign-rag" / "eval").glob("*/catalog*"))
+    again = cli("eval", "retrieval", str(folder), "--mode", "lexical")
+    answers = cli("eval", "answers", str(questions), "--index", str(folder), "--json")
+
+    assert first.json["table"]["all"]["R@1"] == 1.0
+    assert len(json.loads(out.read_text("utf-8"))["results"]) == 2
+    assert len(indexes) == 1
+    assert again.code == 0
+    assert "nDCG@10" in again.out
+    row = answers.json["table"]["all"]
+    assert (row["questions"], row["containment"], row["verified"]) == (3, 1.0, 1.0)
+    assert list((tmp_path / "cache" / "sovereign-rag" / "eval").glob("*/catalog*")) != []
+    assert not (tmp_path / "data").exists()  # the user's own folder is none of its business
+
+
+def _labelled_set(tmp_path: Path) -> tuple[Path, Path]:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    texts = {
+        "leave": ("de", "Jeder Angestellte hat dreißig Tage Urlaub im Jahr."),
+        "notice": ("fr", "La durée du préavis est de trois mois pour les cadres."),
+        "tower": ("en", "The tower in the harbour was finished in 1889."),
+    }
+    corpus = [{"id": i, "title": "", "text": t, "lang": code} for i, (code, t) in texts.items()]
+    queries = [
+        {"id": "q1", "text": "Wie viele Tage Urlaub gibt es?", "lang": "de"},
+        {"id": "q2", "text": "Quelle est la durée du préavis ?", "lang": "fr"},
+    ]
+    questions = [
+        {"id": "a1", "question": "Wie viele Tage Urlaub hat ein Angestellter?", "lang": "de"}
+        | {"answers": ["dreißig"], "answerable": True},
+        {"id": "a2", "question": "Quelle est la durée du préavis des cadres ?", "lang": "fr"}
+        | {"answers": ["trois mois"], "answerable": True},
+        {"id": "a3", "question": "Quelle est la durée du préavis ?", "lang": "fr"}
+        | {"answers": [], "answerable": False, "exclude_doc_ids": ["notice"]},
+    ]
+    for name, rows in (("corpus", corpus), ("queries", queries), ("questions", questions)):
+        lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+        (folder / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+    qrels = "query-id\tcorpus-id\tscore\nq1\tleave\t1\nq2\tnotice\t1\n"
+    (folder / "qrels.tsv").write_text(qrels, encoding="utf-8")
+    return folder, folder / "questions.jsonl"
