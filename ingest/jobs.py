@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -55,6 +55,7 @@ class IngestReport:
     job: JobRecord
     tasks: tuple[TaskRecord, ...]
     seconds: float
+    left_out: tuple[str, ...] = ()  # paths of hidden files and of links, which are not looked into
 
 
 class Ingestion:
@@ -111,11 +112,11 @@ class Ingestion:
         Raises:
             BadInput: A path does not exist.
         """
+        found = find_files(paths)
         tasks = (
-            self._task(file, principal.tenant, readers, level, password)
-            for file in find_files(paths)
+            self._task(file, principal.tenant, readers, level, password) for file in found.files
         )
-        return self.take_in(
+        report = self.take_in(
             tasks,
             principal,
             origin=[str(path) for path in paths],
@@ -123,6 +124,7 @@ class Ingestion:
             on_task=on_task,
             stop=stop,
         )
+        return replace(report, left_out=tuple(str(path) for path in found.left_out))
 
     def take_in(
         self,

@@ -27,8 +27,16 @@ class FoundFile:
     modified: float  # seconds since the epoch
 
 
-def find_files(paths: Sequence[Path]) -> list[FoundFile]:
-    """The files named, and those in the folders named, recursively; sorted, none twice.
+@dataclass(frozen=True, slots=True)
+class FoundFiles:
+    """What is to be taken in, and what of it is not looked into."""
+
+    files: tuple[FoundFile, ...]  # by URI, none twice
+    left_out: tuple[Path, ...]  # hidden files and folders, and links; a folder stands for its own
+
+
+def find_files(paths: Sequence[Path]) -> FoundFiles:
+    """The files named, and those in the folders named, recursively.
 
     Hidden files and folders, editors' lock files and what a symbolic link inside a folder leads to
     are left out: a link could lead anywhere. A file that is named itself is taken as it is.
@@ -40,16 +48,18 @@ def find_files(paths: Sequence[Path]) -> list[FoundFile]:
     if missing:
         raise BadInput(f"Not there: {', '.join(missing)}. Check the spelling.")
     found: dict[str, FoundFile] = {}
+    left_out: list[Path] = []
     for path in paths:
-        for file in _files(path) if path.is_dir() else [path]:
+        for file in _files(path, left_out) if path.is_dir() else [path]:
             absolute = Path(os.path.abspath(file))
             uri = file_uri(absolute)
             # A link that was named is meant; one that takes a file's place later is not followed.
             there = absolute.resolve() if absolute.is_symlink() else absolute
             found[uri] = FoundFile(there, uri, file.stat().st_mtime)
     if not found:
-        raise BadInput(f"No files in {', '.join(str(path) for path in paths)}.")
-    return [found[uri] for uri in sorted(found)]
+        hidden = f" ({len(left_out)} hidden ones or links were left out)" if left_out else ""
+        raise BadInput(f"No files in {', '.join(str(path) for path in paths)}{hidden}.")
+    return FoundFiles(tuple(found[uri] for uri in sorted(found)), tuple(left_out))
 
 
 def file_uri(path: Path) -> str:
@@ -232,10 +242,14 @@ def _sidecar(path: Path, folder: str) -> Sidecar:
         return Sidecar(folder, problem=f"it can't be read: {why}; make it a plain, readable file")
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, left_out: list[Path]) -> Iterator[Path]:
     for root, folders, files in os.walk(folder, followlinks=False):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            path = Path(root, name)
-            if not is_hidden(name) and path.is_file() and not path.is_symlink():
+        seen = [Path(root, name) for name in sorted(folders)]
+        taken = [path for path in seen if not is_hidden(path.name) and not path.is_symlink()]
+        left_out += [path for path in seen if path not in taken]
+        folders[:] = [path.name for path in taken]
+        for path in (Path(root, name) for name in sorted(files)):
+            if not is_hidden(path.name) and path.is_file() and not path.is_symlink():
                 yield path
+            else:
+                left_out.append(path)

@@ -194,6 +194,7 @@ def _report_to_dict(report: "IngestReport") -> dict[str, object]:
             for task in report.tasks
         ],
         "counts": _counts(report),
+        "left_out": list(report.left_out),
         "seconds": report.seconds,
     }
 
@@ -210,3 +211,10 @@ def _print_summary(run: Run, report: "IngestReport") -> None:
     counts = [(state, n) for state, n in _counts(report).items() if n]
     run.out.print(table(("result", ">documents"), counts))
     run.out.print(Text(f"{pages} pages, {chunks} chunks, {report.seconds:.1f} s", "dim"))
+    if report.left_out:
+        named = ", ".join(safe(Path(path).name, one_line=True) for path in report.left_out[:3])
+        more = ", …" if len(report.left_out) > 3 else ""
+        run.note(
+            f"{len(report.left_out)} hidden files, folders or links were left out: {named}{more}. "
+            "A file that is named itself is taken."
+        )

@@ -39,6 +39,29 @@ def test_a_second_time_everything_is_unchanged_and_a_failure_is_told_again(
     }
 
 
+def test_ingest_says_which_files_it_did_not_look_at(cli: CommandLine, tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    (folder / ".git").mkdir(parents=True)
+    (folder / ".git" / "config").write_text("hidden")
+    secret = tmp_path / "elsewhere.txt"
+    secret.write_text("It is elsewhere.")
+    (folder / "link.txt").symlink_to(secret)
+
+    nothing = cli("ingest", str(folder))
+    (folder / "notice.txt").write_text("The canteen closes at two.")
+    said = cli("ingest", str(folder))
+    told = cli("ingest", str(folder), "--json").json
+    named = cli("ingest", str(folder / "link.txt"), "--json").json
+
+    assert nothing.code == 2
+    assert "2 hidden ones or links were left out" in nothing.err
+    assert "2 hidden files, folders or links were left out: .git, link.txt." in said.err
+    assert [Path(path).name for path in told["left_out"]] == [".git", "link.txt"]
+    assert [Path(d["uri"]).name for d in told["documents"]] == ["notice.txt"]
+    assert named["counts"]["indexed"] == 1
+    assert named["left_out"] == []
+
+
 def test_an_ingestion_that_is_interrupted_goes_on_with_the_same_command(tmp_path: Path) -> None:
     folder, data = tmp_path / "many", tmp_path / "data"
     folder.mkdir()
