@@ -5,7 +5,7 @@ import statistics
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 class Load:
     prompts: Sequence[str]
     tokens: int  # written by each answer
+    system: str  # instructions that all prompts begin with
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +37,19 @@ def run_callers(generator: LlamaCppGenerator, load: Load, callers: int) -> Made:
     def one(number: int) -> tuple[int, float]:
         begin, first, last = time.monotonic(), 0.0, None
         for piece in generator.stream(
-            [Message("user", load.prompts[number])], tenant=f"t{number}", max_tokens=load.tokens
+            [Message("system", load.system), Message("user", load.prompts[number])],
+            tenant=f"t{number}",
+            max_tokens=load.tokens,
         ):
             first = first or time.monotonic() - begin
             last = piece
         return (last.completion_tokens if last else 0), first
 
-    begin, cpu = time.monotonic(), _cpu_s(generator.engine_pid)
+    begin, cpu = time.monotonic(), cpu_seconds(generator.engine_pid)
     with ThreadPoolExecutor(callers) as pool:
         made = list(pool.map(one, range(len(load.prompts))))
     seconds = time.monotonic() - begin
-    cpu_s = _cpu_s(generator.engine_pid) - cpu
+    cpu_s = cpu_seconds(generator.engine_pid) - cpu
     return Made(seconds, cpu_s, sum(n for n, _ in made), tuple(first for _, first in made))
 
 
@@ -109,7 +112,39 @@ def fairness(generator: LlamaCppGenerator, *, tokens: int) -> dict[str, Any]:
     return {"asked": asked, "tokens": got, "jain": round(index, 3)}
 
 
-def _cpu_s(pid: int | None) -> float:
+def waits(generator: LlamaCppGenerator, *, tokens: int, requests: int = 24) -> dict[str, Any]:
+    """Seconds to the first word, against what was foretold to those who had to wait for a place.
+
+    Some requests go before, so that it is known how long one takes here.
+    """
+
+    def read(answer: Any) -> float:
+        begin, first = time.monotonic(), 0.0
+        for _ in answer:
+            first = first or time.monotonic() - begin
+        return first
+
+    def ask(number: int) -> Any:
+        message = Message("user", f"Count from {number} on, in words.")
+        return generator.stream([message], tenant=f"t{number}", max_tokens=tokens)
+
+    with ThreadPoolExecutor(requests) as pool:
+        list(pool.map(read, [ask(number) for number in range(8)]))
+        told: list[float] = []
+        made: list[Future[float]] = []
+        for number in range(requests):
+            told.append(generator.wait_s())
+            made.append(pool.submit(read, ask(number)))
+    pairs = [(a, b.result()) for a, b in zip(told, made, strict=True) if a > 0]
+    return {
+        "waited": len(pairs),
+        "measured_to_told": round(statistics.median(b / a for a, b in pairs), 2),
+        "worst": round(max(b / a for a, b in pairs), 2),
+        "least": round(min(b / a for a, b in pairs), 2),
+    }
+
+
+def cpu_seconds(pid: int | None) -> float:
     """CPU seconds of a process so far."""
     if pid is None:
         return 0.0

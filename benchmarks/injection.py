@@ -27,7 +27,7 @@ from sovereign_rag.wiring import Application, open_service
 
 Row = dict[str, Any]  # a line of JSON
 _TOKENS = 120
-_ANYTHING = -100.0  # least evidence: every question goes to the model
+_ANYTHING = 0.0  # least confidence: every question goes to the model
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _settings(folder: str) -> Settings:
     settings = load_settings(overrides={"data_dir": Path(folder)})
-    answer = AnswerSettings(kind="generated", min_evidence=_ANYTHING)
+    answer = AnswerSettings(kind="generated", min_confidence=_ANYTHING)
     return settings.model_copy(update={"answer": answer})
 
 

@@ -94,7 +94,6 @@ class Row(TypedDict):
     recall: float
     recall_least: float
     ours: dict[str, float]
-    weighing: dict[str, float]  # part of ours: the rarity of the question's terms
     bare: dict[str, float]
     overhead_p50: float
     overhead_p95: float
@@ -185,7 +184,6 @@ def _share(
             raise SystemExit(f"{caller} should read {caller.readable} chunks, not {counted}.")
     readable = round(sum(caller.readable for caller in callers) / len(callers))
     for mode in get_args(Mode):
-        weighed: list[Clocks] = []
         ours: list[Clocks] = []
         bare: list[Clocks] = []
         answers: list[tuple[list[str], Question, ReadScope]] = []
@@ -193,15 +191,12 @@ def _share(
             scope = scopes[place % len(scopes)]
             requests = sides.bare_requests(question, scope, mode)
             begin = clocks(engine)
-            query = sides.weigh(question, scope)
-            between = clocks(engine)
-            found = sides.find(query, scope, mode)
+            found = sides.find(question, scope, mode)
             end = clocks(engine)
             sides.bare(requests)
             plain = clocks(engine)
             answers.append((found, question, scope))
             if place >= WARM_UP:
-                weighed.append(between.since(begin))
                 ours.append(end.since(begin))
                 bare.append(plain.since(end))
         # Afterwards: numpy's threads stay busy for a while when they have nothing left to do.
@@ -213,7 +208,6 @@ def _share(
             "recall": round(float(np.mean(recalls)), 4),
             "recall_least": round(min(recalls), 4),
             "ours": _figures(ours),
-            "weighing": _figures(weighed),
             "bare": _figures(bare),
             "overhead_p50": _ratio(ours, bare, 50),
             "overhead_p95": _ratio(ours, bare, 95),
@@ -304,10 +298,9 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-_COLUMNS: Final[Sequence[tuple[Literal["ours", "weighing", "bare"], str]]] = (
+_COLUMNS: Final[Sequence[tuple[Literal["ours", "bare"], str]]] = (
     ("ours", "wall"),
     ("ours", "cpu"),
-    ("weighing", "cpu"),
     ("bare", "wall"),
     ("bare", "cpu"),
 )
@@ -320,9 +313,9 @@ def _table(report: Report) -> str:
         f"built {report['built']}",
         f"size {report['size']}",
         "",
-        "| readable | mode | recall@10 (least) | wall ms | CPU ms | weighing CPU ms "
+        "| readable | mode | recall@10 (least) | wall ms | CPU ms "
         "| bare wall ms | bare CPU ms | CPU ratio p50 / p95 |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in report["searches"]:
         times = [

@@ -14,12 +14,11 @@ from sovereign_rag.access import ReadScope
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.domain import Vectors
 from sovereign_rag.embedding.lexical import Bm25Encoder
-from sovereign_rag.retrieval import Mode, Query, Retriever
+from sovereign_rag.retrieval import Mode, Retriever
 from sovereign_rag.settings import Settings
 from sovereign_rag.store.embedded.client import EngineTransport
-from sovereign_rag.store.filters import filter_of, of_tenant
-from sovereign_rag.store.protocol import NO_NARROWING, ChunkStore
-from sovereign_rag.store.schema import DENSE, LEXICAL
+from sovereign_rag.store.protocol import ChunkStore, DenseQuery, LexicalQuery
+from sovereign_rag.store.queries import request_of
 
 TOP: Final = 10
 MODEL: Final = "search-benchmark"
@@ -77,10 +76,8 @@ class Sides:
         self._store, self.exact, self._bare, self._lexical = store, exact, bare, lexical
         self._candidates = settings.retrieval.candidates
 
-    def weigh(self, question: Question, scope: ReadScope) -> Query:
-        return self._ours.query(question.text, question.language, scope)
-
-    def find(self, query: Query, scope: ReadScope, mode: Mode) -> list[str]:
+    def find(self, question: Question, scope: ReadScope, mode: Mode) -> list[str]:
+        query = self._ours.query(question.text, question.language, scope, weighed=False)
         return [p.id for p in self._ours.retrieve(query, scope, limit=TOP, mode=mode)]
 
     def recall(
@@ -99,28 +96,9 @@ class Sides:
         self, question: Question, scope: ReadScope, mode: Mode
     ) -> list[models.QueryRequest]:
         """What `QdrantStore` asks for the legs of this mode."""
-        condition = filter_of(scope, NO_NARROWING)
         terms = self._lexical.encode_query(question.text, question.language)
-        dense = models.QueryRequest(
-            query=question.vector.tolist(),
-            using=DENSE,
-            filter=condition,
-            params=models.SearchParams(
-                hnsw_ef=128,
-                acorn=models.AcornSearchParams(enable=True, max_selectivity=0.2),
-                quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0),
-            ),
-            limit=self._candidates,
-            with_payload=True,
-        )
-        words = models.QueryRequest(
-            query=models.SparseVector(indices=list(terms.indices), values=list(terms.values)),
-            using=LEXICAL,
-            filter=condition,
-            params=models.SearchParams(idf=models.IdfCorpusParams(corpus=of_tenant(scope.tenant))),
-            limit=self._candidates,
-            with_payload=True,
-        )
+        dense = request_of(DenseQuery(question.vector, self._candidates), scope)
+        words = request_of(LexicalQuery(terms, self._candidates), scope)
         return {"dense": [dense], "lexical": [words], "hybrid": [dense, words]}[mode]
 
     def bare(self, requests: list[models.QueryRequest]) -> None:

@@ -1,4 +1,4 @@
-"""A worker's hold on one task: renewed while the document is worked on, noticed when it ends."""
+"""The right to write a document: renewed while a task is worked on, noticed when it ends."""
 
 import logging
 import threading
@@ -12,6 +12,36 @@ from sovereign_rag.errors import EnvironmentFault
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 1.0  # for a cancellation
+
+
+class Hold(Protocol):
+    """The right to write one document; it may end at any moment."""
+
+    @property
+    def lease(self) -> Lease | None:
+        """What the catalog checks when it switches over; None: no job's."""
+        ...
+
+    @property
+    def ended(self) -> threading.Event:
+        """Set as soon as it is known that the right has ended."""
+        ...
+
+    def reached(self, stage: TaskState, *, pages: int = 0) -> None:
+        """Told that a document is being parsed or embedded now. Raises LeaseLost."""
+        ...
+
+
+class Unbound:
+    """Of documents that no job takes in: the right never ends."""
+
+    lease: Lease | None = None
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+
+    def reached(self, stage: TaskState, *, pages: int = 0) -> None:
+        """Nobody follows it."""
 
 
 class LeaseCatalog(Protocol):

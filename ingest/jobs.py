@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from ingest.pipeline import Pipeline, Unbound
+from ingest.hold import Unbound
+from ingest.pipeline import Pipeline
 from ingest.sources.folder import FoundFile, find_files
 from ingest.unpacking import Unpacker
 from ingest.vectorise import Parsed

@@ -12,7 +12,7 @@ from sovereign_rag.access import stored_readers
 from sovereign_rag.catalog.records import DocumentRecord, Lease, document_id
 from sovereign_rag.content import ContentStore
 from sovereign_rag.errors import NotFound
-from sovereign_rag.store.protocol import ChunkStore, Origin
+from sovereign_rag.store.protocol import ChunkStore, Everywhere, Origin
 
 _BATCH = 64  # chunks read and written at a time
 
@@ -39,20 +39,33 @@ class Standing:
     """The documents of an index, as a sync changes them."""
 
     def __init__(
-        self, *, catalog: StandingCatalog, content: ContentStore, store: Callable[[], ChunkStore]
+        self,
+        *,
+        catalog: StandingCatalog,
+        content: ContentStore,
+        live: Callable[[], tuple[StandingCatalog, ChunkStore]],
+        everywhere: Everywhere,
     ) -> None:
-        """`store` gives the vector store, opening it at the first call."""
-        self._catalog, self._content, self._store = catalog, content, store
+        """
+        Args:
+            catalog: What is known of documents.
+            content: Their bytes and texts.
+            live: Gives catalog and store of the index that is live at this moment.
+            everywhere: The chunks of documents in every index that there is.
+        """
+        self._catalog, self._content = catalog, content
+        self._live, self._everywhere = live, everywhere
 
     def set_access(self, tenant: str, id_: str, readers: frozenset[str], level: int) -> None:
         """Change who may read a document; searches that start afterwards go by it."""
-        store = self._store()
-        store.set_access(tenant, id_, readers=stored_readers(readers), level=level)
+        labels = stored_readers(readers)
+        self._everywhere.set_access(tenant, id_, readers=labels, level=level)
         try:
             # The catalog last: until it agrees, the same call finds the same work to do again.
             self._catalog.set_readers(tenant, id_, readers, level)
         except NotFound:  # deleted meanwhile
             return
+        self._everywhere.confirm_access(tenant, id_, readers=labels, level=level)
 
     def remove(self, tenant: str, id_: str, content_hash: str) -> None:
         """Remove a document: its chunks, its text, its original, its page images."""
@@ -62,8 +75,8 @@ class Standing:
     def forget(self, tenant: str, id_: str, content_hash: str) -> None:
         """As `remove`, and what jobs still want to do for the document goes on."""
         # Chunks first: a crash on the way leaves a document that can be removed again.
-        self._store().prune(tenant, id_, keep=None)
-        self._store().flush()
+        self._everywhere.prune(tenant, id_, keep=None)
+        self._everywhere.flush()
         self._catalog.remove(tenant, id_)
         self._catalog.unless_in_use(content_hash, lambda: self._content.delete(content_hash))
 
@@ -82,13 +95,16 @@ class Standing:
 
         Returns:
             False: There is no whole document to move; nothing was changed.
+
+        Raises:
+            IndexSwitched: Another index became the live one meanwhile; do it again.
         """
-        old = self._catalog.find(tenant, old_uri)
+        catalog, store = self._live()
+        old = catalog.find(tenant, old_uri)
         if old is None or not old.version:
             return False
         new_id = document_id(tenant, uri)
         origin = Origin(uri, old.media_type, modified)
-        store = self._store()
         for begin in range(0, old.chunks, _BATCH):
             indexes = range(begin, min(begin + _BATCH, old.chunks))
             chunks = store.stored(tenant, old.id, old.version, indexes)
@@ -108,7 +124,7 @@ class Standing:
                 ]
             )
         store.flush()
-        self._catalog.publish(
+        catalog.publish(
             replace(
                 old,
                 id=new_id,

@@ -5,23 +5,24 @@ beside the old ones, one transaction of the catalog switches over to them, then 
 A reader sees the old document or the new one, never both and never half.
 """
 
-import hashlib
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Protocol, TypeVar
 
-from ingest.chunk import CHUNKER_VERSION, chunk
+from ingest.chunk import chunk
 from ingest.effort import OneAtATime, Stage
+from ingest.hold import Hold
+from ingest.record import record_of, source_of, title_of, titled
 from ingest.vectorise import Parsed, Vectoriser
+from ingest.version import version_of
 from sovereign_rag.access import stored_readers
 from sovereign_rag.catalog.holding import LeaseLost
 from sovereign_rag.catalog.records import (
     DocumentRecord,
-    DocumentStatus,
     Lease,
     TaskState,
     document_id,
@@ -31,8 +32,9 @@ from sovereign_rag.documents import PROTECTED
 from sovereign_rag.domain import Chunk, ParsedDocument, SourceFile
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.errors import DocumentError, NoText
+from sovereign_rag.recipe import Recipe
 from sovereign_rag.settings import ChunkSettings
-from sovereign_rag.store.protocol import POINT_LAYOUT, ChunkStore
+from sovereign_rag.store.protocol import ChunkStore, Everywhere
 
 _BATCH = 32  # chunks embedded and written at a time: memory stays flat however long a document is
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
@@ -81,34 +83,12 @@ class IngestionCatalog(Protocol):
     def unless_in_use(self, content_hash: str, remove: Callable[[], None]) -> None: ...
 
 
-class Hold(Protocol):
-    """The right to write one document; it may end at any moment."""
+class EveryIndex(Everywhere, Protocol):
+    """The index that documents are taken into, and those beside it: being built, or kept."""
 
-    @property
-    def lease(self) -> Lease | None:
-        """What the catalog checks when it switches over; None: no job's."""
-        ...
-
-    @property
-    def ended(self) -> threading.Event:
-        """Set as soon as it is known that the right has ended."""
-        ...
-
-    def reached(self, stage: TaskState, *, pages: int = 0) -> None:
-        """Told that a document is being parsed or embedded now. Raises LeaseLost."""
-        ...
-
-
-class Unbound:
-    """Of documents that no job takes in: the right never ends."""
-
-    lease: Lease | None = None
-
-    def __init__(self) -> None:
-        self.ended = threading.Event()
-
-    def reached(self, stage: TaskState, *, pages: int = 0) -> None:
-        """Nobody follows it."""
+    def prune_others(
+        self, tenant: str, document_id: str, *, keep: Callable[[Recipe], str]
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +112,16 @@ class Pipeline:
         embedder: Embedder,
         lexical: LexicalEncoder,
         store: ChunkStore,
+        everywhere: EveryIndex,
         catalog: IngestionCatalog,
         content: ContentStore,
         settings: ChunkSettings,
         reuse_across_tenants: bool = True,
     ) -> None:
+        """Embedder, store, catalog and settings are those of the index to take documents into."""
         self._parser, self._embedder, self._lexical = parser, embedder, lexical
-        self._store, self._catalog, self._content = store, catalog, content
+        self._store, self._everywhere = store, everywhere
+        self._catalog, self._content = catalog, content
         self._settings, self._reuse_across_tenants = settings, reuse_across_tenants
         self._contents = OneAtATime()
 
@@ -190,7 +173,7 @@ class Pipeline:
             parsing.last(shown.parsing_s, hold.ended)
         parsing_s = parsing.seconds
         hold.reached(TaskState.EMBEDDING, pages=len(parsed.pages))
-        embedding, item = Stage(), Parsed(source, _titled(parsed, source.name))
+        embedding, item = Stage(), Parsed(source, titled(parsed, source.name))
         before = [known.content_hash] if known is not None else []
         vectoriser = self._vectoriser([content, *before] if reuse else before)
         chunks = self._write(vectoriser, [item], tenant, hold)[0]
@@ -206,21 +189,20 @@ class Pipeline:
         suffix = PurePath(name).suffix.lower()
         return f"{self._parser.key}-{suffix[1:]}" if _SUFFIX.fullmatch(suffix) else self._parser.key
 
-    def version_of(self, content_hash: str) -> str:
-        """Names what this pipeline makes of a content: another parser, chunker or model, another
-        version. The same content is the same version, so a second run does nothing twice.
+    def version_of(self, content_hash: str, parser: str | None = None) -> str:
+        """Names what this pipeline makes of a content; see `version`.
+
+        Args:
+            content_hash: Of the bytes.
+            parser: Version of the stored text; None: as the parser makes it today.
         """
-        made_by = (
+        return version_of(
             content_hash,
-            self._parser.key,
-            CHUNKER_VERSION,
-            str(self._settings.max_tokens),
-            str(self._settings.min_tokens),
-            self._embedder.model_id,
-            self._lexical.key,
-            str(POINT_LAYOUT),
+            parser=parser or self._parser.key,
+            chunking=self._settings,
+            model_id=self._embedder.model_id,
+            lexical=self._lexical.key,
         )
-        return hashlib.sha256("\n".join(made_by).encode()).hexdigest()[:16]
 
     def tidy(self, tenant: str, document_id: str) -> None:
         """Remove the chunks of a document that searches do not return.
@@ -228,8 +210,11 @@ class Pipeline:
         For whoever has the document to itself: what was written and not published goes.
         """
         live = self._catalog.live_version(tenant, document_id)
-        self._store.prune(tenant, document_id, keep=live)
-        self._store.flush()
+        if live is None:  # nor is it in an index beside this one, where a switch may have left it
+            self._everywhere.prune(tenant, document_id, keep=None)
+        else:
+            self._store.prune(tenant, document_id, keep=live)
+        self._everywhere.flush()
 
     def forget(self, content_hash: str) -> None:
         """Remove a content that nothing needs any more."""
@@ -252,6 +237,28 @@ class Pipeline:
             for item, count in zip(items, chunks, strict=True)
         ]
 
+    def copy(
+        self, documents: Sequence[DocumentRecord], texts: Sequence[ParsedDocument], hold: Hold
+    ) -> list[tuple[str, int]]:
+        """Write documents of one tenant, which another index holds, from their stored texts.
+
+        Returns:
+            Version and number of chunks of each. Nothing is published.
+        """
+        items = [
+            Parsed(source_of(document), titled(text, document.name), self._made_by(document))
+            for document, text in zip(documents, texts, strict=True)
+        ]
+        vectoriser = self._vectoriser([item.source.content_hash for item in items])
+        chunks = self._write(vectoriser, items, documents[0].tenant, hold)
+        versions = [self.version_of(item.source.content_hash, item.parser) for item in items]
+        return list(zip(versions, chunks, strict=True))
+
+    def _made_by(self, document: DocumentRecord) -> str | None:
+        key = self._parser.key
+        is_of_today = document.parse_key == key or document.parse_key.startswith(f"{key}-")
+        return None if is_of_today else document.parse_key
+
     def _vectoriser(self, known: Sequence[str]) -> Vectoriser:
         return Vectoriser(self._embedder, self._lexical, self._content, known=known)
 
@@ -271,7 +278,7 @@ class Pipeline:
     def _chunk(self, item: Parsed, tenant: str) -> list[Chunk]:
         chunks = chunk(
             document_id(tenant, item.source.uri),
-            self.version_of(item.source.content_hash),
+            self.version_of(item.source.content_hash, item.parser),
             item.parsed,
             count_tokens=self._embedder.count_tokens,
             settings=self._settings,
@@ -285,7 +292,7 @@ class Pipeline:
 
     def _publish(self, item: Parsed, tenant: str, chunks: int, hold: Hold) -> DocumentRecord:
         version, key = self.version_of(item.source.content_hash), self.parse_key(item.source.name)
-        record = _record(item, tenant, version, key, chunks)
+        record = record_of(item, tenant, version, key, chunks)
         known = self._catalog.find(tenant, item.source.uri)
         if known is not None:
             record = replace(record, created=known.created)
@@ -294,8 +301,19 @@ class Pipeline:
         _check(hold)
         self._store.prune(tenant, record.id, keep=record.version)
         if known is not None and known.content_hash != record.content_hash:
+            self._everywhere.prune_others(tenant, record.id, keep=partial(self._version_in, record))
             self.forget(known.content_hash)
         return record
+
+    def _version_in(self, record: DocumentRecord, recipe: Recipe) -> str:
+        """The version that another index will have of a document, or has been given already."""
+        return version_of(
+            record.content_hash,
+            parser=self._parser.key,
+            chunking=recipe.chunking,
+            model_id=recipe.model_id,
+            lexical=self._lexical.key,
+        )
 
     def _stored(self, source: SourceFile, *, was_read: bool) -> ParsedDocument | None:
         """What was read from this content before.
@@ -317,7 +335,7 @@ class Pipeline:
                 raise
             parsed = self._parser.parse(path, name=name, password=password, cancel=hold.ended)
             parsed = replace(parsed, properties={**parsed.properties, PROTECTED: "password"})
-        if parsed.title == _title_of(name):
+        if parsed.title == title_of(name):
             # A name is not of the content: another document with the same has its own.
             parsed = replace(parsed, title=None)
         self._content.put_parsed(source.content_hash, self.parse_key(name), parsed)
@@ -332,23 +350,12 @@ class Pipeline:
             self._store.prune(known.tenant, known.id, keep=known.version)
         if (known.readers, known.level) == (source.readers, source.level):
             return Ingested(known, changed=False)
-        self._store.set_access(
-            known.tenant,
-            known.id,
-            readers=stored_readers(source.readers),
-            level=source.level,
-        )
+        tenant, labels, level = known.tenant, stored_readers(source.readers), source.level
+        self._everywhere.set_access(tenant, known.id, readers=labels, level=level)
         # The catalog last: until it agrees, the same call finds the same work to do again.
-        self._catalog.set_readers(known.tenant, known.id, source.readers, source.level, hold.lease)
+        self._catalog.set_readers(tenant, known.id, source.readers, level, hold.lease)
+        self._everywhere.confirm_access(tenant, known.id, readers=labels, level=level)
         return Ingested(replace(known, readers=source.readers, level=source.level), changed=True)
-
-
-def _title_of(name: str) -> str:
-    return PurePath(name).stem or name
-
-
-def _titled(parsed: ParsedDocument, name: str) -> ParsedDocument:
-    return replace(parsed, title=parsed.title or _title_of(name))
 
 
 def _check(hold: Hold) -> None:
@@ -359,31 +366,3 @@ def _check(hold: Hold) -> None:
 def _batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
     for start in range(0, len(items), _BATCH):
         yield items[start : start + _BATCH]
-
-
-def _record(item: Parsed, tenant: str, version: str, parse_key: str, chunks: int) -> DocumentRecord:
-    source, parsed, now = item.source, item.parsed, datetime.now(UTC)
-    return DocumentRecord(
-        id=document_id(tenant, source.uri),
-        tenant=tenant,
-        uri=source.uri,
-        name=source.name,
-        title=parsed.title or source.name,
-        status=DocumentStatus.PARTIAL if parsed.warnings else DocumentStatus.INDEXED,
-        reason="; ".join(parsed.warnings) or None,
-        content_hash=source.content_hash,
-        parse_key=parse_key,
-        version=version,
-        media_type=parsed.media_type,
-        language=parsed.language,
-        paged=parsed.paged,
-        pages=len(parsed.pages),
-        chunks=chunks,
-        size=source.size,
-        modified=source.modified,
-        readers=source.readers,
-        level=source.level,
-        properties=parsed.properties,
-        created=now,
-        updated=now,
-    )

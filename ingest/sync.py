@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from ingest.jobs import Ingestion, IngestProgress, IngestReport, is_alive
@@ -167,10 +168,12 @@ class Sync:
         return made
 
     def _questions(self, opened: Source, record: SourceRecord | None) -> Questions:
+        pipeline = cache(self._pipeline)  # of the index that is live as the plan is made
+
         def is_current(document: KnownDocument) -> bool:
             if not document.version:
                 return True
-            return self._pipeline().version_of(document.content_hash) == document.version
+            return pipeline().version_of(document.content_hash) == document.version
 
         def facts(entry: Entry) -> tuple[str, ...] | None:
             return None if opened.facts_key is None else opened.facts(entry)

@@ -20,6 +20,7 @@ class Parsed:
 
     source: SourceFile
     parsed: ParsedDocument
+    parser: str | None = None  # version of the text, where another parser than today's made it
 
 
 class Vectoriser:

@@ -14,18 +14,20 @@ from sovereign_rag.access import Principal, ReadScope, read_scope
 from sovereign_rag.audit import AuditTrail, disclosed, entry
 from sovereign_rag.catalog.records import LiveDocument
 from sovereign_rag.citations import LivePages, StoredPages, quoted
+from sovereign_rag.confidence import confidence, signals
 from sovereign_rag.content import ContentStore
-from sovereign_rag.domain import Answer, AnswerKind, Passage, Statement
+from sovereign_rag.domain import Answer, AnswerKind, FollowUp, Passage, Statement
 from sovereign_rag.drafting import Draft, Kind, distinct, extracts_notice, generated, withheld
 from sovereign_rag.energy import EnergyMeter
 from sovereign_rag.errors import BadInput, GenerationError
 from sovereign_rag.evidence import EvidenceFinder, Extract
-from sovereign_rag.followup import Turn
+from sovereign_rag.followup import Turn, newest
 from sovereign_rag.generation.protocol import Generator, Piece
 from sovereign_rag.messages import message
 from sovereign_rag.plain_text import PlainStream
 from sovereign_rag.prompt import build_prompt
-from sovereign_rag.retrieval import Mode, Query, Retriever
+from sovereign_rag.retrieval import Mode, Retriever
+from sovereign_rag.rewriting import Rewriter
 from sovereign_rag.settings import AnswerSettings, GenerationSettings
 from sovereign_rag.statements import StatementChecker
 from sovereign_rag.stopwatch import Stopwatch
@@ -80,6 +82,7 @@ class Answering:
         self,
         *,
         retriever: Retriever,
+        rewriter: Rewriter,
         evidence: EvidenceFinder,
         checker: StatementChecker,
         generator: Callable[[], Generator | None],
@@ -91,7 +94,8 @@ class Answering:
         generation: GenerationSettings,
     ) -> None:
         """`generator` gives the language model, loading it when first called, or None."""
-        self._retriever, self._evidence, self._checker = retriever, evidence, checker
+        self._retriever, self._rewriter = retriever, rewriter
+        self._evidence, self._checker = evidence, checker
         self._generator, self._content, self._catalog = generator, content, catalog
         self._audit, self._index_version = audit, index_version
         self._settings, self._generation = answer, generation
@@ -146,7 +150,8 @@ class Answering:
             kind: Composed of extracts or written by the model; None: as the settings say.
             mode: Which legs search; None: as the settings say.
             narrowing: Leaves out some of what the principal may read; adds nothing.
-            history: What was asked before, oldest first; for a question that leans on it.
+            history: What was asked before, oldest first; for a question that leans on it. Where it
+                is too long the oldest turns are dropped, and the answer says so.
             cancel: Set it to stop the model's writing; the answer is made of what is there.
 
         Raises:
@@ -158,17 +163,34 @@ class Answering:
         clock, before = Stopwatch(), self._energy.now()
         language = language or languages.of_question(question)
         scope = read_scope(principal)
+        history, dropped = newest(history)
+        with clock("follow_up"):
+            follow_up = (
+                self._rewriter.rewrite(question, language, history, principal, cancel=cancel)
+                if self._settings.follow_up == "auto" and kind != "extracts"
+                else None
+            )
         with clock("search"):
-            query = self._retriever.query(question, language, scope, history=history)
-            passages = self._retriever.context(query, scope, mode=mode, narrowing=narrowing)
+            if follow_up is None:
+                query = self._retriever.query(question, language, scope, history=history)
+                follow_up = FollowUp(query.whole, "rules") if query.subject else None
+            else:
+                query = self._retriever.query(follow_up.question, language, scope)
+            # What was cited last comes first: "the second point" is a point of the last answer.
+            cited = [id_ for turn in reversed(history) for id_ in turn.cited] if follow_up else ()
+            passages = self._retriever.context(
+                query, scope, mode=mode, narrowing=narrowing, earlier=cited
+            )
             pages = self._pages(passages, scope)
         self._record("answer.search", principal, question, passages)
         yield Found(tuple(passages))
 
         with clock("evidence"):
             extracts = self._evidence.find(query, passages)
+        found = signals(query, passages, extracts)
+        sure = confidence(found)
         draft = Draft(kind=AnswerKind.NONE)
-        if extracts and self._is_evidence(extracts[0], query):
+        if extracts and sure >= self._settings.min_confidence:
             statements = self._quote(extracts, pages)
             for statement in statements:
                 yield Quoted(statement)
@@ -179,7 +201,7 @@ class Answering:
             question=question,
             text=" ".join(s.text for s in draft.statements) or message("not_found", language),
             kind=draft.kind,
-            notice=draft.notice,
+            notice=_and_dropped(draft.notice, dropped, language),
             statements=draft.statements,
             passages=tuple(passages),
             language=language,
@@ -189,16 +211,13 @@ class Answering:
             timings_ms=clock.timings_ms(),
             usage=draft.usage,
             energy=self._energy.since(before),
+            follow_up=follow_up,
+            turns_dropped=dropped,
+            confidence=sure,
+            signals=found,
         )
         self._record("answer", principal, question, passages, answer)
         yield Done(answer)
-
-    def _is_evidence(self, best: Extract, query: Query) -> bool:
-        threshold = self._settings.min_evidence
-        threshold = MIN_EVIDENCE if threshold is None else threshold
-        if best.passage.chunk.language != query.language:
-            threshold -= ALLOWANCE_ACROSS_LANGUAGES
-        return best.score >= threshold
 
     def _quote(self, extracts: Sequence[Extract], pages: StoredPages) -> tuple[Statement, ...]:
         """The best extracts as statements: the best one, and others nearly as good."""
@@ -295,19 +314,25 @@ class Answering:
         if answer is not None:
             detail |= {
                 "kind": answer.kind.value,
+                "confidence": round(answer.confidence, 3),
                 "model": answer.model,
                 "prompt": answer.prompt_version,
                 "index": answer.index_version,
                 "statements": len(answer.statements),
                 "unsupported": sum(not s.supported for s in answer.statements),
             }
+            if answer.follow_up is not None:
+                detail["understood_as"] = answer.follow_up.question
         self._audit.append(entry(action, principal, detail))
 
 
-MIN_EVIDENCE = 6.75
-"""Least score of the best extract for an answer; calibrated, see docs/quality.md."""
-ALLOWANCE_ACROSS_LANGUAGES = 0.5
-"""How much less evidence will do in another language, where the words themselves can't meet."""
+def _and_dropped(notice: str, turns: int, language: str) -> str:
+    """The notice, which also tells how many turns of the conversation were left aside."""
+    if not turns:
+        return notice
+    return f"{notice} {message('turns_dropped', language, count=str(turns))}".strip()
+
+
 EXTRACT_MARGIN = 0.15
 """How far below the best one another extract may score and still be quoted."""
 EXTRACTS_FOR_THE_MODEL = 5

@@ -53,6 +53,7 @@ def cite(passage: Passage, start: int, end: int, pages: StoredPages) -> Citation
         boxes=boxes(page, page_start, page_end) if page is not None and verified else (),
         verified=verified,
         ocr_confidence=page.ocr_confidence if page is not None else None,
+        passage_id=passage.id,
     )
 
 

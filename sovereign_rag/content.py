@@ -149,6 +149,11 @@ class ContentStore:
         """Where the vectors that a model made of the content's texts are kept."""
         return self._folder(content_hash) / f"{model_id}.vectors"
 
+    def drop_vectors(self, model_id: str) -> None:
+        """Remove the vectors that a model made, of every content."""
+        for path in self.root.glob(f"??/*/{model_id}.vectors"):
+            path.unlink(missing_ok=True)
+
     def put_effort(self, content_hash: str, version: str, effort: Effort) -> None:
         """Store how long it took to make `version`."""
         path = self._folder(content_hash) / f"{version}.effort"

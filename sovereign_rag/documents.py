@@ -12,7 +12,7 @@ from sovereign_rag.citations import boxes
 from sovereign_rag.content import ContentStore
 from sovereign_rag.domain import Box, PageText, ParsedDocument
 from sovereign_rag.errors import Forbidden, NotFound
-from sovereign_rag.store.protocol import ChunkStore
+from sovereign_rag.store.protocol import Everywhere
 
 IMAGE_DPI = 110
 PROTECTED = "protected"
@@ -63,11 +63,13 @@ class Documents:
         *,
         catalog: DocumentCatalog,
         content: ContentStore,
-        store: Callable[[], ChunkStore],
+        store: Callable[[], Everywhere],
         renderer: PageRenderer,
         audit: AuditTrail,
     ) -> None:
-        """`store` gives the vector store, opening it at the first call: listings do not need it."""
+        """`store` gives the chunks in every index, opening them at the first call: listings do not
+        need them.
+        """
         self._catalog, self._content, self._store = catalog, content, store
         self._renderer, self._audit = renderer, audit
 

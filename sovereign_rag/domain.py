@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -184,6 +185,7 @@ class Citation:
     boxes: tuple[Box, ...]
     verified: bool
     ocr_confidence: float | None = None
+    passage_id: str = ""  # the passage that it was quoted from
 
 
 class Verdict(StrEnum):
@@ -216,6 +218,15 @@ class Energy:
     measured: bool  # False: estimated from the time that the cores were busy
 
 
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """How a question that leans on the conversation was understood."""
+
+    question: str  # made whole: this was searched and answered
+    by: Literal["model", "rules"]
+    prompt_version: str | None = None  # of the prompt that a model rewrote it by
+
+
 class AnswerKind(StrEnum):
     EXTRACTS = "extracts"  # composed of verified quotes, no model's words
     GENERATED = "generated"  # written by the language model, then checked
@@ -239,6 +250,10 @@ class Answer:
     timings_ms: Mapping[str, float]
     usage: Mapping[str, int]
     energy: Energy | None = None
+    follow_up: FollowUp | None = None  # None: the question stood by itself
+    turns_dropped: int = 0  # of the conversation, the oldest: it was too long to be taken in
+    confidence: float = 0.0  # in [0, 1], that the passages hold an answer; see `confidence`
+    signals: Mapping[str, float] = field(default_factory=dict)  # what it was computed from
 
     @property
     def abstained(self) -> bool:

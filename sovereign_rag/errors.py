@@ -13,6 +13,7 @@
     └── EnvironmentFault         503  this machine's fault: the job pauses and tries again
         ├── StoreError
         ├── CatalogError
+        ├── IndexSwitched             what was begun is for an index that is not live any more
         ├── ModelError
         │   └── ModelMissing
         ├── GenerationError
@@ -107,6 +108,10 @@ class StoreError(EnvironmentFault):
 
 class CatalogError(EnvironmentFault):
     """The catalog database can't be reached, is locked, or is of another version."""
+
+
+class IndexSwitched(EnvironmentFault):
+    """What was begun is for an index that is not the live one any more; nothing was published."""
 
 
 class ModelError(EnvironmentFault):

@@ -47,42 +47,67 @@ class EvidenceFinder:
 
         A sentence scores dense_weight * cosine + coverage, as a chunk does in the search, plus a
         share of its passage's own score: a sentence alone has lost what the paragraph was about.
-        The best passages are cut first; beyond the budget of sentences none is looked at. What
-        asks instead of stating, or speaks to a language model, is passed over.
+        All are scored without the cosine first, which costs next to nothing; those that come first
+        then are embedded, as many as the budget lets. What asks instead of stating, or speaks to
+        a language model, is passed over.
         """
         places = [
             (passage, start, end)
             for passage in passages
             for start, end in sentences(passage.chunk.text, passage.chunk.language)
             if _can_state(passage.chunk.text[start:end], passage.chunk.language)
-        ][: self._most]
+        ]
         if not places:
             return []
         texts = [passage.chunk.text[start:end] for passage, start, end in places]
-        cosines = self._cosines(query, places)
         weights = self._lexical.encode_passages(texts, [p.chunk.language for p, _, _ in places])
+        likely = [
+            _Sentence(passage, start, end, query.coverage(_bm25(query, weight)))
+            for (passage, start, end), weight in zip(places, weights, strict=True)
+        ]
+        likely.sort(key=lambda sentence: -sentence.score)
+        likely = likely[: self._most]
         extracts = []
-        for (passage, start, end), cosine, weight in zip(places, cosines, weights, strict=True):
-            coverage = query.coverage(_bm25(query, weight))
-            score = self._dense_weight * cosine + coverage + PASSAGE_SHARE * passage.score
-            extracts.append(Extract(passage, start, end, score, cosine, coverage))
+        for sentence, cosine in zip(likely, self._cosines(query, likely), strict=True):
+            score = self._dense_weight * cosine + sentence.score
+            extracts.append(
+                Extract(
+                    sentence.passage, sentence.start, sentence.end, score, cosine, sentence.coverage
+                )
+            )
         return sorted(extracts, key=lambda extract: -extract.score)
 
-    def _cosines(self, query: Query, places: Sequence[tuple[Passage, int, int]]) -> list[float]:
+    def _cosines(self, query: Query, likely: "Sequence[_Sentence]") -> list[float]:
         question = self._embedder.embed_queries([query.whole])[0]
-        texts = [_within(self._embedder, p, p.chunk.text[a:b]) for p, a, b in places]
+        texts = [_within(self._embedder, sentence) for sentence in likely]
         vectors = self._embedder.embed_passages(texts)
         return [float(cosine) for cosine in vectors @ question]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """A sentence before it is embedded."""
+
+    passage: Passage
+    start: int
+    end: int
+    coverage: float
+
+    @property
+    def score(self) -> float:
+        return self.coverage + PASSAGE_SHARE * self.passage.score
 
 
 PASSAGE_SHARE = 0.5
 """Weight of the passage's score in its sentences'; chosen on the development questions."""
 
 
-def _within(embedder: Embedder, passage: Passage, sentence: str) -> str:
+def _within(embedder: Embedder, sentence: _Sentence) -> str:
     """The sentence under its headings, as the chunk was embedded; cut where it is over-long."""
-    heading = passage.chunk.heading_path[-1] if passage.chunk.heading_path else ""
-    text = f"{heading}\n{sentence}" if heading else sentence
+    chunk = sentence.passage.chunk
+    text = chunk.text[sentence.start : sentence.end]
+    if chunk.heading_path:
+        text = f"{chunk.heading_path[-1]}\n{text}"
     while embedder.count_tokens([text])[0] > embedder.max_tokens:
         text = text[: int(len(text) * 0.8)]
     return text

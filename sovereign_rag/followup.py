@@ -9,12 +9,16 @@ asked before would only pull the search back to it.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
+from sovereign_rag.domain import Answer
 from sovereign_rag.embedding.protocol import LexicalEncoder
 
 MOST_TURNS: Final = 20
-"""Turns of a conversation that are taken in; the first counts, and the last ones."""
+MOST_CHARACTERS: Final = 40_000
+"""What of a conversation is taken in: so many turns, so many characters of questions and answers,
+the newest first.
+"""
 
 _FEW_TERMS = 2  # content words; "any awards?", "spousal support" name no subject of their own
 
@@ -54,6 +58,28 @@ class Turn:
 
     question: str
     answer: str = ""
+    cited: tuple[str, ...] = ()  # the passages that the answer quoted, by id
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        """A turn of what was asked and answered."""
+        cited = dict.fromkeys(c.passage_id for c in answer.citations if c.passage_id)
+        return cls(answer.question, answer.text, tuple(cited))
+
+
+def newest(history: Sequence[Turn]) -> tuple[tuple[Turn, ...], int]:
+    """The turns that are taken in, oldest first, and how many older ones were dropped.
+
+    The newest one is always taken in, whatever its length.
+    """
+    taken: list[Turn] = []
+    left = MOST_CHARACTERS
+    for turn in reversed(history[-MOST_TURNS:]):
+        left -= len(turn.question) + len(turn.answer)
+        if left < 0 and taken:
+            break
+        taken.append(turn)
+    return tuple(reversed(taken)), len(history) - len(taken)
 
 
 def leans(question: str, language: str, lexical: LexicalEncoder) -> bool:

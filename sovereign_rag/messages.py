@@ -45,6 +45,13 @@ _TEXTS: Final[dict[str, dict[str, str]]] = {
         "es": "Estos son los pasajes más pertinentes, palabra por palabra: el modelo de lenguaje ({model}) no ha respondido esta vez.",
         "it": "Questi sono i passaggi più pertinenti, parola per parola: il modello linguistico ({model}) questa volta non ha risposto.",
     },
+    "turns_dropped": {
+        "en": "The conversation is too long to be taken in whole. Left aside, the oldest first: {count} question(s).",
+        "fr": "La conversation est trop longue pour être prise en compte en entier. Laissées de côté, les plus anciennes : {count} question(s).",
+        "de": "Das Gespräch ist zu lang, um ganz berücksichtigt zu werden. Außer Acht blieben, die ältesten zuerst: {count} Frage(n).",
+        "es": "La conversación es demasiado larga para tenerla en cuenta entera. Se han dejado de lado, las más antiguas: {count} pregunta(s).",
+        "it": "La conversazione è troppo lunga per essere considerata intera. Tralasciate, le più vecchie: {count} domanda/e.",
+    },
     "withheld": {
         "en": "Withheld, for the documents do not support it: {count} of {all} statements.",
         "fr": "Non affiché, faute d'appui dans les documents : {count} affirmation(s) sur {all}.",

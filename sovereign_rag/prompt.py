@@ -1,7 +1,7 @@
 """Passages and a question -> the messages for a language model, within its context.
 
-The wording stands in `prompts/`, one file a language; the hash of a file is the version that an
-answer names.
+The wording stands in `prompts/`, one file a language and a purpose; the hash of a file is the
+version that an answer names.
 """
 
 import hashlib
@@ -33,27 +33,38 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wording:
+class Wording:
+    """The texts of a prompt; `user` has places for what is put in."""
+
     system: str
     user: str
-    version: str
+    version: str  # e.g. "fr-3f9c2a71"
+
+
+ANSWER, FOLLOW_UP = "", "follow_up_"
+"""What a prompt is for, as its file's name begins."""
 
 
 @cache
-def _wording(language: str) -> _Wording:
+def wording(language: str, purpose: str = ANSWER) -> Wording:
+    """The texts in `language`; in English where we don't speak it."""
     folder = resources.files("sovereign_rag") / "prompts"
-    file = folder / f"{language}.txt"
+    file = folder / f"{purpose}{language}.txt"
     if not file.is_file():
-        language, file = "en", folder / "en.txt"
+        language, file = "en", folder / f"{purpose}en.txt"
     text = file.read_text(encoding="utf-8")
     system, _, user = text.partition("[user]\n")
     version = f"{language}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-    return _Wording(system.removeprefix("[system]\n").strip(), user.strip(), version)
+    return Wording(system.removeprefix("[system]\n").strip(), user.strip(), version)
 
 
 def system_prompts() -> tuple[str, ...]:
     """The system messages of all languages; they hold nothing of any tenant."""
-    return tuple(_wording(language).system for language in LANGUAGES)
+    return tuple(
+        wording(language, purpose).system
+        for purpose in (ANSWER, FOLLOW_UP)
+        for language in LANGUAGES
+    )
 
 
 def build_prompt(
@@ -73,7 +84,7 @@ def build_prompt(
     Raises:
         BadInput: Not even the best extract fits beside the question.
     """
-    wording = _wording(language)
+    texts = wording(language)
     for count in range(len(extracts), 0, -1):
         windows = _windows(extracts[:count])
         fenced = "\n".join(
@@ -81,11 +92,11 @@ def build_prompt(
             for number, (passage, text) in enumerate(windows, start=1)
         )
         messages = (
-            Message("system", wording.system),
-            Message("user", wording.user.format(passages=fenced, question=_harmless(question))),
+            Message("system", texts.system),
+            Message("user", texts.user.format(passages=fenced, question=_harmless(question))),
         )
         if generator.count_tokens(messages) + max_tokens <= generator.info.context_tokens:
-            return Prompt(messages, wording.version, tuple(passage for passage, _ in windows))
+            return Prompt(messages, texts.version, tuple(passage for passage, _ in windows))
     raise BadInput(
         "The question does not fit the language model's context beside one passage: shorten it, "
         "or raise generation.context_tokens."

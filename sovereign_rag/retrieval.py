@@ -49,6 +49,11 @@ Both chosen on the follow-up questions of docs/quality.md, where half or double 
 SPARE = 3
 """How many times the passages of an answer are looked for: duplicates and what crowds go out."""
 
+MOST_EARLIER = 4
+"""How many passages that were cited before are offered to an answer that leans on them."""
+MOST_NAMED = 50
+"""How many are looked up for that: some of them are gone, or not the asker's to read any more."""
+
 Mode = Literal["hybrid", "dense", "lexical"]
 
 
@@ -67,7 +72,7 @@ class Query:
     text: str
     language: str
     terms: SparseVector
-    idf: Mapping[int, float]
+    idf: Mapping[int, float]  # of each term, once it was weighed
     ideal: float  # the BM25 score of a chunk that holds every term as often as can be
     subject: tuple[str, ...] = ()  # earlier questions that it leans on; see `followup.subject`
 
@@ -98,11 +103,19 @@ class Retriever:
         self._live, self._settings, self._reranker = live, settings, reranker
 
     def query(
-        self, question: str, language: str, scope: ReadScope, *, history: Sequence[Turn] = ()
+        self,
+        question: str,
+        language: str,
+        scope: ReadScope,
+        *,
+        history: Sequence[Turn] = (),
+        weighed: bool = True,
     ) -> Query:
         """Weigh the question's terms by how rare they are in the scope's tenant.
 
         Args:
+            weighed: False leaves that to the search, which asks for the weights it needs along
+                with the legs; what else is made with the query then has none.
             history: What was asked before, oldest first; a question that leans on it is searched
                 with the words of the earlier ones, which count for less than its own.
         """
@@ -110,11 +123,13 @@ class Retriever:
         terms = self._lexical.encode_query(question, language)
         for earlier in about:
             terms = _with_terms(terms, self._lexical.encode_query(earlier, language))
-        idf = self._store.idf(terms.indices, scope)
-        ideal = self._lexical.max_term_weight * sum(
-            idf[term] * weight for term, weight in zip(terms.indices, terms.values, strict=True)
-        )
-        return Query(question, language, terms, idf, ideal, about)
+        query = Query(question, language, terms, {}, 0.0, about)
+        return self._weighed(query, self._store.idf(terms.indices, scope)) if weighed else query
+
+    def _weighed(self, query: Query, idf: Mapping[int, float]) -> Query:
+        terms = zip(query.terms.indices, query.terms.values, strict=True)
+        ideal = self._lexical.max_term_weight * sum(idf[term] * weight for term, weight in terms)
+        return replace(query, idf=idf, ideal=ideal)
 
     def retrieve(
         self,
@@ -141,7 +156,11 @@ class Retriever:
             legs.append(DenseQuery(self._vector(query), candidates, narrowing))
         if mode != "dense":
             legs.append(LexicalQuery(query.terms, candidates, narrowing))
-        results = self._store.search(legs, scope)
+        if mode == "hybrid" and not query.idf:
+            results, idf = self._store.search_and_weigh(legs, query.terms.indices, scope)
+            query = self._weighed(query, idf)
+        else:
+            results = self._store.search(legs, scope)
         dense = results[0] if mode != "lexical" else []
         lexical = results[-1] if mode != "dense" else []
         found = _Found.of(dense, lexical)
@@ -160,19 +179,52 @@ class Retriever:
         *,
         mode: Mode | None = None,
         narrowing: Narrowing = NO_NARROWING,
+        earlier: Sequence[str] = (),
     ) -> list[Passage]:
-        """The passages that an answer is made from, best first; see `context.assemble`."""
+        """The passages that an answer is made from, best first; see `context.assemble`.
+
+        Args:
+            earlier: Passages by id that are offered too, behind the better half of those found:
+                what was cited before in a conversation. Only those that the scope may read now.
+        """
         settings = self._settings
         budget = Budget(settings.passages, settings.per_document, settings.context_tokens)
         found = self.retrieve(
             query, scope, limit=SPARE * budget.passages, mode=mode, narrowing=narrowing
         )
+        if earlier:
+            better = found[: (budget.passages + 1) // 2]
+            kept = self._by_id(earlier, query, scope, mode=mode, narrowing=narrowing)
+            offered = (*better, *kept, *found[len(better) :])
+            found = list({passage.id: passage for passage in offered}.values())
         return assemble(
             found,
             budget,
             neighbours=lambda wanted: self._neighbours(wanted, scope),
             count_tokens=self._embedder.count_tokens,
         )
+
+    def _by_id(
+        self,
+        ids: Sequence[str],
+        query: Query,
+        scope: ReadScope,
+        *,
+        mode: Mode | None,
+        narrowing: Narrowing,
+    ) -> list[Passage]:
+        """Passages by id, as the search finds them among themselves; at most `MOST_EARLIER`."""
+        places = [_place(id_) for id_ in dict.fromkeys(ids)][:MOST_NAMED]
+        live = self._live.live_versions(sorted({place[0] for place in places if place}), scope)
+        chunks = [
+            point_id(document, live[document].version, index)
+            for document, index in filter(None, places)
+            if document in live
+        ][:MOST_EARLIER]
+        if not chunks:
+            return []
+        narrowing = replace(narrowing, chunks=frozenset(chunks))
+        return self.retrieve(query, scope, limit=len(chunks), mode=mode, narrowing=narrowing)
 
     def _neighbours(
         self, wanted: Sequence[tuple[Passage, int]], scope: ReadScope
@@ -196,12 +248,17 @@ class Retriever:
     def _complete(
         self, found: "_Found", legs: Sequence[DenseQuery | LexicalQuery], scope: ReadScope
     ) -> "_Found":
-        """Ask each leg for its score of what only the other one found."""
+        """Ask each leg for its score of what only the other one found.
+
+        A lexical leg with room for more has found every chunk that shares a term.
+        """
         dense, lexical = legs
         assert isinstance(dense, DenseQuery)
         assert isinstance(lexical, LexicalQuery)
         without_dense = frozenset(found.hits.keys() - found.dense.keys())
         without_lexical = frozenset(found.hits.keys() - found.lexical.keys())
+        if len(found.lexical) < lexical.limit:
+            without_lexical = frozenset()
         rest: list[DenseQuery | LexicalQuery] = []
         if without_dense:
             narrowing = Narrowing(chunks=without_dense)
@@ -209,9 +266,8 @@ class Retriever:
         if without_lexical:
             narrowing = Narrowing(chunks=without_lexical)
             rest.append(LexicalQuery(lexical.vector, len(without_lexical), narrowing))
-        for leg, hits in zip(rest, self._store.search(rest, scope) if rest else [], strict=True):
-            scores = found.dense if isinstance(leg, DenseQuery) else found.lexical
-            scores.update({hit.id: hit.score for hit in hits})
+        for leg, scores in zip(rest, self._store.scores(rest, scope) if rest else [], strict=True):
+            (found.dense if isinstance(leg, DenseQuery) else found.lexical).update(scores)
         return found
 
     def _passages(
@@ -249,6 +305,12 @@ class Retriever:
         if mode == "hybrid":
             passages = _levelled(passages, query.language)
         return sorted(passages, key=_order)
+
+
+def _place(id_: str) -> tuple[str, int] | None:
+    """The document and the place in it that a passage's id names; None: it names none."""
+    document, _, index = id_.rpartition(":")
+    return (document, int(index)) if document and index.isascii() and index.isdigit() else None
 
 
 def _order(passage: Passage) -> tuple[float, str]:

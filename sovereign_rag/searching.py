@@ -8,7 +8,7 @@ from sovereign_rag.access import Principal, read_scope
 from sovereign_rag.audit import AuditTrail, disclosed, entry
 from sovereign_rag.domain import Passage
 from sovereign_rag.errors import BadInput
-from sovereign_rag.followup import Turn
+from sovereign_rag.followup import Turn, newest
 from sovereign_rag.retrieval import Mode, Retriever
 from sovereign_rag.store.protocol import NO_NARROWING, ChunkStore, FacetField, Narrowing
 
@@ -34,7 +34,8 @@ class Searching:
         """The best `limit` (1 to 100) passages that `principal` may read, best first.
 
         Args:
-            history: What was asked before, oldest first; for a query that leans on it.
+            history: What was asked before, oldest first; for a query that leans on it. Of a long
+                one the newest turns are taken in, see `followup.newest`.
 
         Raises:
             BadInput: The query is empty or the limit out of range.
@@ -45,9 +46,12 @@ class Searching:
         if not 1 <= limit <= MOST_PASSAGES:
             raise BadInput(f"limit must be from 1 to {MOST_PASSAGES}, got {limit}.")
         scope = read_scope(principal)
-        weighed = self._retriever.query(query, languages.of_question(query), scope, history=history)
+        history, _ = newest(history)
+        asked = self._retriever.query(
+            query, languages.of_question(query), scope, history=history, weighed=False
+        )
         passages = self._retriever.retrieve(
-            weighed, scope, limit=limit, mode=mode, narrowing=narrowing
+            asked, scope, limit=limit, mode=mode, narrowing=narrowing
         )
         detail = {"question": query, "disclosed": disclosed(passages)}
         self._audit.append(entry("search", principal, detail))
@@ -60,7 +64,17 @@ class Searching:
 
         Within the narrowing and within the principal's rights: what they may not read isn't
         counted, and a value that stands in nothing else doesn't appear.
+
+        Raises:
+            AuditError: The request could not be recorded; nothing is released.
         """
         scope = read_scope(principal)
         fields: tuple[FacetField, ...] = get_args(FacetField)
-        return {field: self._store.facet(field, scope, narrowing) for field in fields}
+        counted = {field: self._store.facet(field, scope, narrowing) for field in fields}
+        # Counts tell of documents, and a narrowing to a single one tells of that one.
+        detail = {
+            "counted": {field: dict(values) for field, values in counted.items()},
+            "documents": sorted(narrowing.documents) if narrowing.documents is not None else None,
+        }
+        self._audit.append(entry("search.facets", principal, detail))
+        return counted

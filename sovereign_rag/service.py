@@ -16,10 +16,13 @@ from sovereign_rag.content import ContentStore
 from sovereign_rag.documents import Documents, PageRenderer
 from sovereign_rag.errors import ModelMissing, SovereignError
 from sovereign_rag.evidence import EvidenceFinder
+from sovereign_rag.generation.protocol import Generator, Watched
+from sovereign_rag.indexes import EveryIndex, OpenIndex, OpenIndexes
 from sovereign_rag.jobs import JobDesk
 from sovereign_rag.prompt import system_prompts
 from sovereign_rag.rerank import CrossEncoderReranker
 from sovereign_rag.retrieval import Retriever
+from sovereign_rag.rewriting import Rewriter
 from sovereign_rag.searching import Searching
 from sovereign_rag.settings import Settings
 from sovereign_rag.statements import StatementChecker
@@ -27,7 +30,6 @@ from sovereign_rag.statements import StatementChecker
 if TYPE_CHECKING:
     from sovereign_rag.embedding.lexical import Bm25Encoder
     from sovereign_rag.embedding.protocol import Embedder
-    from sovereign_rag.generation.protocol import Generator
     from sovereign_rag.store.protocol import ChunkStore
 
 Part = TypeVar("Part")
@@ -37,19 +39,33 @@ class Service:
     """All parts of the read side over one data folder; close it when done."""
 
     def __init__(
-        self, settings: Settings, *, renderer: PageRenderer, embedder: "Embedder | None" = None
+        self,
+        settings: Settings,
+        *,
+        renderer: PageRenderer,
+        embedder: "Embedder | None" = None,
+        index: int | None = None,
     ) -> None:
-        """Opens catalog, stored texts and audit log; raises EnvironmentFault where it can't."""
+        """Opens catalog, stored texts and audit log; raises EnvironmentFault where it can't.
+
+        `index` is the one to ask, whichever is live; None: the live one at each time.
+        """
         self.settings = settings
         self._renderer = renderer
-        self._parts: dict[str, object] = {} if embedder is None else {"embedder": embedder}
+        self._parts: dict[str, object] = {}
+        self._of: dict[str, tuple[int, object]] = {}  # parts of the index in use, with its number
         self._making = threading.RLock()
         self._close: list[Callable[[], None]] = []
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.content = ContentStore(settings.data_dir)
         self.audit = AuditLog(settings.data_dir)
-        self.catalog = Catalog.open(settings)
-        self._close.append(self.catalog.close)
+        opened = Catalog.open(settings)
+        self._close.append(opened.close)
+        self.catalog = opened if index is None else opened.at(index)
+        self.indexes = OpenIndexes(
+            settings, self.catalog, lexical=lambda: self.lexical.key, embedder=embedder, only=index
+        )
+        self._close.append(self.indexes.close)
 
     def _once(self, name: str, make: Callable[[], Part]) -> Part:
         """Make a part at its first use, once, whichever threads ask."""
@@ -58,16 +74,24 @@ class Service:
                 self._parts[name] = make()
             return self._parts[name]  # type: ignore[return-value]  # stored under its own name
 
+    def _of_index(self, name: str, make: "Callable[[OpenIndex], Part]") -> Part:
+        """A part that belongs to the index in use: a request that took it keeps to that index."""
+        index = self.indexes.current()
+        with self._making:
+            known = self._of.get(name)
+            if known is None or known[0] != index.record.id:
+                known = self._of[name] = (index.record.id, make(index))
+            return known[1]  # type: ignore[return-value]  # stored under its own name
+
     @property
     def embedder(self) -> "Embedder":
-        return self._once("embedder", self._open_embedder)
+        """The model of the index in use."""
+        return self.indexes.current().embedder
 
-    def _open_embedder(self) -> "Embedder":
-        from sovereign_rag.embedding.dense import DenseEmbedder
-
-        embedder = DenseEmbedder.open(self.settings)
-        self._close.append(embedder.close)
-        return embedder
+    @property
+    def store(self) -> "ChunkStore":
+        """The chunks of the index in use."""
+        return self.indexes.current().store
 
     @property
     def lexical(self) -> "Bm25Encoder":
@@ -79,24 +103,11 @@ class Service:
 
         return Bm25Encoder(compounds=CompoundSplitter(self.settings.models_dir))
 
-    @property
-    def store(self) -> "ChunkStore":
-        return self._once("store", self._open_store)
-
-    def _open_store(self) -> "ChunkStore":
-        from sovereign_rag.store.connect import open_store
-
-        store = open_store(
-            self.settings, model_id=self.embedder.model_id, dimension=self.embedder.dimension
-        )
-        self._close.append(store.close)
-        return store
-
-    def generator(self) -> "Generator | None":
+    def generator(self) -> Generator | None:
         """The language model, loading nothing but its header; None: there is none."""
         return self._once("generator", self._open_generator)
 
-    def _open_generator(self) -> "Generator | None":
+    def _open_generator(self) -> Generator | None:
         if self.settings.generation.endpoint.urls:
             from sovereign_rag.generation.endpoint import EndpointGenerator
 
@@ -115,26 +126,37 @@ class Service:
         return generator
 
     @property
-    def retriever(self) -> Retriever:
-        return self._once("retriever", self._make_retriever)
+    def reranker(self) -> "CrossEncoderReranker | None":
+        return self._once("reranker", lambda: CrossEncoderReranker.open(self.settings))
 
-    def _make_retriever(self) -> Retriever:
-        self.embedder.warm_up()  # it loads while the store is opened: a question is coming
+    @property
+    def retriever(self) -> Retriever:
+        return self._of_index("retriever", self._make_retriever)
+
+    def _make_retriever(self, index: OpenIndex) -> Retriever:
+        index.embedder.warm_up()  # it loads while the store is opened: a question is coming
         return Retriever(
-            embedder=self.embedder,
+            embedder=index.embedder,
             lexical=self.lexical,
-            store=self.store,
-            live=self.catalog,
+            store=index.store,
+            live=self.catalog.at(index.record.id),
             settings=self.settings.retrieval,
-            reranker=CrossEncoderReranker.open(self.settings),
+            reranker=self.reranker,
         )
 
     @property
     def searching(self) -> Searching:
-        return self._once(
+        return self._of_index(
             "searching",
-            lambda: Searching(retriever=self.retriever, store=self.store, audit=self.audit),
+            lambda index: Searching(
+                retriever=self._make_retriever(index), store=index.store, audit=self.audit
+            ),
         )
+
+    @property
+    def everywhere(self) -> EveryIndex:
+        """The chunks of documents in every index that there is."""
+        return self._once("everywhere", lambda: EveryIndex(self.indexes, self.catalog))
 
     @property
     def documents(self) -> Documents:
@@ -143,7 +165,7 @@ class Service:
             lambda: Documents(
                 catalog=self.catalog,
                 content=self.content,
-                store=lambda: self.store,
+                store=lambda: self.everywhere,
                 renderer=self._renderer,
                 audit=self.audit,
             ),
@@ -155,29 +177,39 @@ class Service:
 
     @property
     def answering(self) -> Answering:
-        return self._once("answering", self._make_answering)
+        return self._of_index("answering", self._make_answering)
 
-    def _make_answering(self) -> Answering:
+    def _make_answering(self, index: OpenIndex) -> Answering:
         return Answering(
-            retriever=self.retriever,
+            retriever=self._make_retriever(index),
+            rewriter=Rewriter(
+                generator=self.generator,
+                lexical=self.lexical,
+                settings=self.settings.generation,
+            ),
             evidence=EvidenceFinder(
-                embedder=self.embedder,
+                embedder=index.embedder,
                 lexical=self.lexical,
                 dense_weight=self.settings.retrieval.dense_weight,
                 sentences=self.settings.answer.sentences,
             ),
-            checker=StatementChecker(embedder=self.embedder, lexical=self.lexical),
+            checker=StatementChecker(embedder=index.embedder, lexical=self.lexical),
             generator=self.generator,
             content=self.content,
-            catalog=self.catalog,
+            catalog=self.catalog.at(index.record.id),
             audit=self.audit,
-            index_version=self.store.collection,
+            index_version=index.store.collection,
             answer=self.settings.answer,
             generation=self.settings.generation,
         )
 
     def readiness(self) -> dict[str, str]:
-        """Each component with "ok" or what is wrong with it."""
+        """Each component with "ok", or what is wrong with it.
+
+        What begins with "limited" does not keep the service from working: where the language
+        model fails, answers are composed of extracts, and searches go on; where the settings want
+        another index than the live one, that one is used.
+        """
         checks: dict[str, Callable[[], object]] = {
             "catalog": lambda: self.catalog.jobs("default", limit=1),
             "embedding": lambda: self.embedder,
@@ -185,9 +217,24 @@ class Service:
             "generation": self.generator,
         }
         report = {name: _state(check) for name, check in checks.items()}
+        if report["generation"] == "ok":
+            generator = self.generator()
+            trouble = generator.trouble() if isinstance(generator, Watched) else None
+            report["generation"] = f"limited: {trouble}" if trouble else "ok"
+        report["index"] = self._index_state()
         free_mib = shutil.disk_usage(self.settings.data_dir).free >> 20
         report["disk"] = "ok" if free_mib > 256 else f"only {free_mib} MiB are free"
         return report
+
+    def _index_state(self) -> str:
+        try:
+            if self.indexes.trouble is not None:
+                return self.indexes.trouble
+            if self.indexes.differences():
+                return "limited: the settings want another one; run `sovereign-rag reindex`"
+        except SovereignError as error:  # the wanted model is not here; the one in use may be
+            return f"limited: {error}"
+        return "ok"
 
     def close(self) -> None:
         """Let go of everything; the last opened first."""
@@ -195,6 +242,7 @@ class Service:
             while self._close:
                 self._close.pop()()
             self._parts.clear()
+            self._of.clear()
 
 
 def _state(check: Callable[[], object]) -> str:

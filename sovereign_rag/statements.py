@@ -24,8 +24,6 @@ _CLAUSE = re.compile(
 _CLAUSE_TERMS = 3  # fewer are a name or a date, not a clause
 SUPPORTED_COVERAGE = 0.5
 """Least share of a statement's terms that a sentence must hold to support it."""
-PARTLY_COVERAGE = 0.4
-"""Least share for a sentence to say a part of a statement."""
 PARTLY_COVERAGE = 0.3
 """Least share for it to say a part of the statement."""
 CLAUSE_COVERAGE = 0.25

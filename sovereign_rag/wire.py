@@ -5,6 +5,7 @@ who asks, so whoever calls has already decided what that person may see.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +23,7 @@ def answer_to_dict(answer: Answer) -> Json:
         "answer": answer.text,
         "kind": answer.kind.value,
         "abstained": answer.abstained,
+        "confidence": round(answer.confidence, 3),
         "notice": answer.notice,
         "statements": [statement_to_dict(statement) for statement in answer.statements],
         "citations": [citation_to_dict(citation) for citation in answer.citations],
@@ -33,6 +35,8 @@ def answer_to_dict(answer: Answer) -> Json:
         "timings_ms": {name: round(ms, 1) for name, ms in answer.timings_ms.items()},
         "usage": dict(answer.usage),
         "energy": _energy(answer.energy),
+        "follow_up": None if answer.follow_up is None else asdict(answer.follow_up),
+        "turns_dropped": answer.turns_dropped,
     }
 
 
@@ -62,6 +66,7 @@ def citation_to_dict(citation: Citation) -> Json:
         "boxes": [box_to_dict(box) for box in citation.boxes],
         "verified": citation.verified,
         "ocr_confidence": citation.ocr_confidence,
+        "passage_id": citation.passage_id,
     }
 
 

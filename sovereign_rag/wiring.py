@@ -1,5 +1,6 @@
 """Settings -> objects; where concrete classes meet, and the one place that knows both sides."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,18 +9,28 @@ from ingest.jobs import Ingestion, IngestProgress, IngestReport
 from ingest.moving import Standing
 from ingest.parse.worker import ParserPool
 from ingest.pipeline import Pipeline
+from ingest.reindex import BuildProgress, Built, Reindexing
+from ingest.reindex_plan import Estimate, estimate
 from ingest.sources.build import NamedSource
 from ingest.sync import Sync, SyncReport, SyncRequest
 from ingest.sync_plan import Step
 from ingest.unpacking import Unpacker
 from ingest.watch import Watcher
+from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.catalog.indexes import IndexRecord
 from sovereign_rag.embedding.protocol import Embedder
+from sovereign_rag.indexes import OpenIndex
+from sovereign_rag.recipe import Recipe
 from sovereign_rag.sealing import Seal
 from sovereign_rag.service import Service
 from sovereign_rag.settings import Settings
+from sovereign_rag.store.protocol import ChunkStore
 
 __all__ = [
     "Application",
+    "BuildProgress",
+    "Built",
+    "Estimate",
     "IngestProgress",
     "IngestReport",
     "Ingestion",
@@ -35,13 +46,14 @@ __all__ = [
 
 @contextmanager
 def open_service(
-    settings: Settings, *, embedder: Embedder | None = None
+    settings: Settings, *, embedder: Embedder | None = None, index: int | None = None
 ) -> Iterator["Application"]:
     """The whole product over one data folder; everything is let go of at the end.
 
-    `embedder` is given where several data folders share the one that is loaded already.
+    `embedder` is given where several data folders share the one that is loaded already, `index`
+    where another one than the live one is to be asked.
     """
-    application = Application(settings, embedder=embedder)
+    application = Application(settings, embedder=embedder, index=index)
     try:
         yield application
     finally:
@@ -51,9 +63,11 @@ def open_service(
 class Application(Service):
     """The read side, with the write side beside it."""
 
-    def __init__(self, settings: Settings, *, embedder: Embedder | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, embedder: Embedder | None = None, index: int | None = None
+    ) -> None:
         self._parser = ParserPool(settings.parse)
-        super().__init__(settings, renderer=self._parser, embedder=embedder)
+        super().__init__(settings, renderer=self._parser, embedder=embedder, index=index)
         self._close.append(self._parser.close)
 
     @property
@@ -62,18 +76,50 @@ class Application(Service):
 
     @property
     def pipeline(self) -> Pipeline:
+        """Into the index that is live at this moment."""
+        return self.pipeline_of(self.indexes.newest())
+
+    def pipeline_of(self, index: OpenIndex) -> Pipeline:
+        """Into one index, made as that is made; settings that are wanted since are another's."""
         return self._once(
-            "pipeline",
+            f"pipeline {index.record.id}",
             lambda: Pipeline(
                 parser=self._parser,
-                embedder=self.embedder,
+                embedder=index.embedder,
                 lexical=self.lexical,
-                store=self.store,
-                catalog=self.catalog,
+                store=index.store,
+                everywhere=self.everywhere,
+                catalog=self.catalog.at(index.record.id),
                 content=self.content,
-                settings=self.settings.chunk,
+                settings=index.recipe.chunking,
                 reuse_across_tenants=self.settings.ingest.reuse_across_tenants,
             ),
+        )
+
+    @property
+    def reindexing(self) -> Reindexing:
+        return self._once(
+            "reindexing",
+            lambda: Reindexing(
+                catalog=self.catalog,
+                content=self.content,
+                audit=self.audit,
+                indexes=self.indexes,
+                pipeline=self.pipeline_of,
+                free=lambda: shutil.disk_usage(self.settings.data_dir).free,
+                settings=self.settings,
+            ),
+        )
+
+    def estimate(self, wanted: Recipe, begun: IndexRecord | None) -> Estimate:
+        """What is still to be done for an index, and what it takes; see `reindex_plan`."""
+        return estimate(
+            wanted,
+            begun,
+            catalog=self.catalog,
+            content=self.content,
+            embedder=self.indexes.embedder_of(wanted),
+            data_dir=self.settings.data_dir,
         )
 
     @property
@@ -103,7 +149,13 @@ class Application(Service):
         )
 
     def _standing(self) -> Standing:
-        return Standing(catalog=self.catalog, content=self.content, store=lambda: self.store)
+        def live() -> tuple[Catalog, ChunkStore]:
+            record = self.catalog.live_index()
+            return self.catalog.at(record.id), self.indexes.store(record)
+
+        return Standing(
+            catalog=self.catalog, content=self.content, live=live, everywhere=self.everywhere
+        )
 
     @property
     def sync(self) -> Sync:

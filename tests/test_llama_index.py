@@ -13,6 +13,12 @@ from llama_index.core.base.llms.types import ChatMessage, MessageRole
 from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index.core.readers.base import BaseReader
 from llama_index.core.schema import Document, MetadataMode
+from llama_index.core.vector_stores.types import (
+    FilterCondition,
+    FilterOperator,
+    MetadataFilter,
+    MetadataFilters,
+)
 
 from ingest.jobs import IngestReport
 from ingest.sources.llama_index import read, tasks
@@ -128,6 +134,100 @@ def test_a_node_tells_where_its_text_stands_and_shows_a_model_no_more_than_title
     shown = node.node.get_content(MetadataMode.LLM)
     assert "House rules" in shown
     assert node.metadata["document_id"] not in shown
+
+
+@pytest.mark.parametrize(
+    ("given", "titles"),
+    [
+        ([], {"House rules", "Salaries"}),
+        ([MetadataFilter(key="label", value="group:hr")], {"Salaries"}),
+        ([MetadataFilter(key="label", value="group:finance")], set()),  # not one of hugo's own
+        ([MetadataFilter(key="source", value="SALARIES")], {"Salaries"}),
+        ([MetadataFilter(key="language", value="fr")], set()),
+        ([MetadataFilter(key="modified", value="2100-01-01", operator=FilterOperator.GTE)], set()),
+        (
+            [
+                MetadataFilter(
+                    key="media_type", value=["text/markdown"], operator=FilterOperator.IN
+                ),
+                MetadataFilter(key="source", value="SALARIES"),
+            ],
+            {"Salaries"},
+        ),
+        (
+            [MetadataFilter(key="document_id", value="ID", operator=FilterOperator.NE)],
+            {"House rules"},
+        ),
+    ],
+)
+def test_a_retriever_leaves_out_what_its_filters_leave_out(
+    company: Application, given: list[MetadataFilter], titles: set[str]
+) -> None:
+    salaries = next(d for d in company.documents.list(HUGO) if d.title == "Salaries")
+    places = {"SALARIES": salaries.uri, "ID": salaries.id}
+    filters = MetadataFilters(
+        filters=[
+            MetadataFilter(key=f.key, operator=f.operator, value=places.get(str(f.value), f.value))
+            for f in given
+        ]
+    )
+
+    narrowed = SovereignRetriever(company.searching, HUGO, filters=filters)
+
+    assert {node.metadata["title"] for node in narrowed.retrieve("the door keeper")} == titles
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        MetadataFilters(filters=[MetadataFilter(key="author", value="x")]),
+        MetadataFilters(
+            filters=[MetadataFilter(key="language", value="f", operator=FilterOperator.CONTAINS)]
+        ),
+        MetadataFilters(filters=[MetadataFilter(key="language", value=7)]),
+        MetadataFilters(
+            filters=[MetadataFilter(key="modified", value="soon", operator=FilterOperator.LT)]
+        ),
+        MetadataFilters(
+            filters=[
+                MetadataFilter(key="language", value="fr"),
+                MetadataFilter(key="language", value="de"),
+            ]
+        ),
+        MetadataFilters(
+            filters=[
+                MetadataFilter(key="language", value="fr"),
+                MetadataFilter(key="label", value="everyone"),
+            ],
+            condition=FilterCondition.OR,
+        ),
+        MetadataFilters(
+            filters=[MetadataFilter(key="language", value="fr")], condition=FilterCondition.NOT
+        ),
+    ],
+)
+def test_a_filter_that_can_t_be_kept_to_is_refused_not_passed_over(
+    company: Application, filters: MetadataFilters
+) -> None:
+    with pytest.raises(BadInput, match="document_id with =="):
+        SovereignRetriever(company.searching, HUGO, filters=filters)
+
+
+def test_a_retriever_hears_a_question_after_the_conversation_before_it(
+    company: Application,
+) -> None:
+    history = [
+        ChatMessage(role=MessageRole.SYSTEM, content="Be brief."),
+        ChatMessage(role=MessageRole.USER, content="What does the door keeper earn?"),
+        ChatMessage(role=MessageRole.ASSISTANT, content="2,900 euros."),
+    ]
+
+    def lexical(history: list[ChatMessage]) -> set[str]:
+        by_words = SovereignRetriever(company.searching, HUGO, mode="lexical", history=history)
+        return {node.metadata["title"] for node in by_words.retrieve("And how often is it paid?")}
+
+    assert lexical(history) == {"House rules", "Salaries"}
+    assert lexical([]) == set()
 
 
 def test_a_retriever_searches_without_holding_up_an_event_loop(company: Application) -> None:

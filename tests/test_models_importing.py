@@ -161,7 +161,7 @@ def test_an_imported_model_is_tried_and_then_used_by_its_name(tmp_path: Path) ->
     pieces = list(generator.stream([Message("user", "Hi")], tenant="t", max_tokens=4))
     generator.close()
 
-    assert generator.info.id == f"small@{bundled.SMOLLM2_SHA256[:12]}"
+    assert generator.info.id == f"small@{bundled.SMOLLM2_SHA256[:12]}+q8_0"
     assert model.sha256 == bundled.SMOLLM2_SHA256
     assert pieces[-1].finish is not None
 

@@ -14,10 +14,17 @@ from sovereign_rag.domain import Chunk, PageSpan, Passage, Vectors
 from sovereign_rag.embedding.lexical import Bm25Encoder
 from sovereign_rag.followup import Turn
 from sovereign_rag.rerank import Reranker
-from sovereign_rag.retrieval import Retriever
+from sovereign_rag.retrieval import Mode, Retriever
 from sovereign_rag.settings import RetrievalSettings
 from sovereign_rag.store.memory import MemoryStore
-from sovereign_rag.store.protocol import IndexedChunk, Narrowing, Origin
+from sovereign_rag.store.protocol import (
+    DenseQuery,
+    Hit,
+    IndexedChunk,
+    LexicalQuery,
+    Narrowing,
+    Origin,
+)
 
 DIMENSION = 256
 ANA = read_scope(Principal("ana"))
@@ -220,3 +227,63 @@ def test_a_narrowing_holds_for_both_legs() -> None:
     )
 
     assert [p.chunk.text for p in found] == [RIVERS[2].chunk.text]
+
+
+class CountedStore(MemoryStore):
+    """Notes what it was asked, a round trip each."""
+
+    def __init__(self) -> None:
+        super().__init__(dimension=DIMENSION)
+        self.trips: list[str] = []
+
+    def search(
+        self, queries: Sequence[DenseQuery | LexicalQuery], scope: ReadScope
+    ) -> list[list[Hit]]:
+        self.trips.append("search")
+        return super().search(queries, scope)
+
+    def search_and_weigh(
+        self, queries: Sequence[DenseQuery | LexicalQuery], terms: Sequence[int], scope: ReadScope
+    ) -> tuple[list[list[Hit]], Mapping[int, float]]:
+        self.trips.append("search and weights")
+        return MemoryStore.search(self, queries, scope), self.idf(terms, scope)
+
+    def scores(
+        self, queries: Sequence[DenseQuery | LexicalQuery], scope: ReadScope
+    ) -> list[Mapping[str, float]]:
+        self.trips.append("scores")
+        hits = MemoryStore.search(self, queries, scope)
+        return [{hit.id: hit.score for hit in part} for part in hits]
+
+
+@pytest.mark.parametrize(
+    ("mode", "candidates", "trips"),
+    [
+        ("hybrid", 5, ["search and weights"]),  # a leg with room for more has found everything
+        ("hybrid", 1, ["search and weights", "scores"]),
+        ("dense", 5, ["search"]),
+        ("lexical", 5, ["search"]),
+    ],
+)
+def test_a_search_takes_two_round_trips_at_most_and_finds_what_a_weighed_question_does(
+    mode: Mode, candidates: int, trips: list[str]
+) -> None:
+    store = CountedStore()
+    # What each leg likes best differs: all the small words, or the rare ones.
+    store.put([*RIVERS, chunk("How long is the and the how long", document="small")])
+    search = Retriever(
+        embedder=HashEmbedder(),
+        lexical=LEXICAL,
+        store=store,
+        live=EverythingIsLive(),
+        settings=RetrievalSettings(candidates=candidates),
+    )
+    question = "How long is the Snake river and the Penobscot?"
+
+    found = search.retrieve(
+        search.query(question, "en", ANA, weighed=False), ANA, limit=1, mode=mode
+    )
+
+    assert store.trips == trips
+    weighed = search.query(question, "en", ANA)
+    assert found == search.retrieve(weighed, ANA, limit=1, mode=mode)

@@ -417,6 +417,33 @@ def test_a_lexical_query_returns_only_chunks_that_share_a_term(store: ChunkStore
     assert nothing == []
 
 
+def test_one_round_trip_gives_the_hits_and_the_weights(store: ChunkStore) -> None:
+    store.put([chunk(0, "everyone"), chunk(1, "everyone"), chunk(2, "group:hr")])
+    queries: list[DenseQuery | LexicalQuery] = [DenseQuery(EAST, limit=5), EVERYWHERE]
+
+    hits, weights = store.search_and_weigh(queries, [7, 102, 999], ANA)
+
+    assert hits == store.search(queries, ANA)
+    assert weights == pytest.approx(store.idf([7, 102, 999], ANA))
+    assert weights[102] > weights[7]  # the tenant's statistics, whoever may read the chunk
+
+
+def test_scores_alone_are_those_of_the_search_within_the_rights(store: ChunkStore) -> None:
+    store.put([chunk(0, "everyone"), chunk(1, "everyone"), chunk(2, "group:hr")])
+    everything = [hit.id for hit in store.search([DenseQuery(EAST, limit=5)], OWNER)[0]]
+    named = Narrowing(chunks=frozenset(everything))
+    queries: list[DenseQuery | LexicalQuery] = [
+        DenseQuery(EAST, limit=5, narrowing=named),
+        LexicalQuery(SparseVector((101,), (1.0,)), limit=5, narrowing=named),
+        LexicalQuery(SparseVector((), ()), limit=5),
+    ]
+
+    scores = store.scores(queries, ANA)
+
+    assert scores == [{h.id: h.score for h in hits} for hits in store.search(queries, ANA)]
+    assert [len(part) for part in scores] == [2, 1, 0]
+
+
 def test_equal_scores_are_ordered_by_point_id(store: ChunkStore) -> None:
     store.put([chunk(index, "everyone") for index in range(30)])
 

@@ -1,10 +1,10 @@
 """Break the code that decides who reads what, one place at a time, and see that the tests notice.
 
 Each mutant is a copy of the product with one condition dropped, turned or widened; the tests of
-tests/test_rights.py are run against it and have to fail. Prints one line a mutant; exits with 1 if
-one survives.
+tests/rights are run against it and have to fail. Prints one line a mutant; exits with 1 if one
+survives. With words, only the mutants are tried whose description holds one of them.
 
-    .venv/bin/python tools/mutants.py
+    .venv/bin/python tools/mutants.py [WORD ...]
 """
 
 import os
@@ -32,6 +32,10 @@ class Mutant:
 ACCESS, FILTERS = "sovereign_rag/access.py", "sovereign_rag/store/filters.py"
 QDRANT, MEMORY = "sovereign_rag/store/qdrant.py", "sovereign_rag/store/memory.py"
 CATALOG, JOBS = "sovereign_rag/catalog/documents.py", "sovereign_rag/jobs.py"
+SEARCHING, DOCUMENTS = "sovereign_rag/searching.py", "sovereign_rag/documents.py"
+
+_ACCESS = '__import__("sovereign_rag.access").access'
+AS_OWNER = f"{_ACCESS}.read_scope({_ACCESS}.local_owner(principal.tenant))"
 
 MUTANTS = (
     Mutant(
@@ -99,12 +103,50 @@ MUTANTS = (
         "None if principal.is_admin else _submitter(principal)",
         "None",
     ),
+    Mutant(
+        "a job is whoever's that knows its id",
+        JOBS,
+        "if not principal.is_admin and job.submitted_by != _submitter(principal):",
+        "if False:",
+    ),
+    Mutant(
+        "a job names all its documents",
+        JOBS,
+        "    if job.submitted_by == _submitter(principal):",
+        "    if True:",
+    ),
+    Mutant(
+        "counts are those of the owner",
+        SEARCHING,
+        "self._store.facet(field, scope, narrowing)",
+        f"self._store.facet(field, {AS_OWNER}, narrowing)",
+    ),
+    Mutant(
+        "counts are not on the record",
+        SEARCHING,
+        'self._audit.append(entry("search.facets", principal, detail))',
+        "pass",
+    ),
+    Mutant(
+        "a document is whoever's that knows its id",
+        DOCUMENTS,
+        "self._catalog.document(document_id, read_scope(principal))",
+        f"self._catalog.document(document_id, {AS_OWNER})",
+    ),
+    Mutant(
+        "the listing is the owner's",
+        DOCUMENTS,
+        "self._catalog.documents(read_scope(principal), limit=limit, after=after)",
+        f"self._catalog.documents({AS_OWNER}, limit=limit, after=after)",
+    ),
 )
 
 
 def main() -> int:
-    survivors = [mutant.what for mutant in MUTANTS if not _is_noticed(mutant)]
-    print(f"{len(MUTANTS) - len(survivors)} of {len(MUTANTS)} were noticed")
+    words = sys.argv[1:]
+    tried = [m for m in MUTANTS if not words or any(word in m.what for word in words)]
+    survivors = [mutant.what for mutant in tried if not _is_noticed(mutant)]
+    print(f"{len(tried) - len(survivors)} of {len(tried)} were noticed")
     return 1 if survivors else 0
 
 
@@ -120,7 +162,7 @@ def _is_noticed(mutant: Mutant) -> bool:
         file.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
         result = subprocess.run(
-            [*command, "tests/test_rights.py"],
+            [*command, "tests/rights"],
             cwd=copy,
             env={"PATH": os.defpath, "HOME": str(Path.home()), "PYTHONPATH": folder},
             capture_output=True,

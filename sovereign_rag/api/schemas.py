@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from sovereign_rag.domain import Verdict
 from sovereign_rag.drafting import Kind
-from sovereign_rag.followup import MOST_TURNS, Turn
+from sovereign_rag.followup import MOST_CHARACTERS, MOST_TURNS, Turn
 from sovereign_rag.retrieval import Mode
 from sovereign_rag.store.protocol import Narrowing
 
@@ -69,24 +69,44 @@ def _with_zone(time: datetime | None) -> datetime | None:
     return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
 
 
+class CitedBody(BaseModel):
+    """A citation of an earlier answer: as it was given, of which the passage counts."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    passage_id: str = Field(max_length=64)
+
+
 class TurnBody(_Body):
     """A question that was asked before, and what was answered."""
 
     question: Text = Field(max_length=4_000)
     answer: str = Field("", max_length=20_000)
+    citations: list[CitedBody] = Field(
+        [],
+        max_length=200,
+        description="Those of the answer. What they were quoted from is looked at again, as far "
+        "as the caller may read it now.",
+    )
+
+    @property
+    def turn(self) -> Turn:
+        cited = dict.fromkeys(citation.passage_id for citation in self.citations)
+        return Turn(self.question, self.answer, tuple(cited))
 
 
 class _Asked(_Narrowed):
     history: list[TurnBody] = Field(
         [],
-        max_length=MOST_TURNS,
+        max_length=1_000,
         description="The conversation so far, oldest first: a question that leans on it, such as "
-        '"and in 2023?", is searched together with what it is about.',
+        '"and in 2023?", is searched together with what it is about. Of a long one the newest '
+        f"{MOST_TURNS} turns and {MOST_CHARACTERS:,} characters are taken in.",
     )
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        return tuple(Turn(turn.question, turn.answer) for turn in self.history)
+        return tuple(turn.turn for turn in self.history)
 
 
 class QuestionBody(_Asked):
@@ -136,6 +156,15 @@ class CitationOut(BaseModel):
     boxes: list[BoxOut]
     verified: bool = Field(description="The quote stands at its place, character for character.")
     ocr_confidence: float | None = Field(description="0..1; null: not recognised from an image.")
+    passage_id: str = Field(description="The passage that it was quoted from.")
+
+
+class FollowUpOut(BaseModel):
+    """How a question that leans on the conversation was understood."""
+
+    question: str = Field(description="Made whole: this was searched and answered.")
+    by: Literal["model", "rules"]
+    prompt_version: str | None
 
 
 class EnergyOut(BaseModel):
@@ -182,6 +211,10 @@ class AnswerOut(BaseModel):
     answer: str
     kind: Literal["extracts", "generated", "none"]
     abstained: bool
+    confidence: float = Field(
+        description="How likely it is that the passages hold an answer, from 0 to 1, before "
+        'anything is written; below answer.min_confidence the answer is "not found".'
+    )
     notice: str = Field(description="Why this kind of answer, in the answer's language.")
     statements: list[StatementOut]
     citations: list[CitationOut]
@@ -193,10 +226,17 @@ class AnswerOut(BaseModel):
     timings_ms: dict[str, float]
     usage: dict[str, int]
     energy: EnergyOut | None
+    follow_up: FollowUpOut | None = Field(description="Null: the question stood by itself.")
+    turns_dropped: int = Field(
+        description="Of the conversation, the oldest: it was too long to be taken in."
+    )
 
 
 class SearchOut(BaseModel):
     passages: list[PassageOut]
+    turns_dropped: int = Field(
+        description="Of the conversation, the oldest: it was too long to be taken in."
+    )
 
 
 class FacetsBody(_Narrowed):

@@ -13,6 +13,7 @@ from sovereign_rag.api.schemas import (
     refusals,
     reply,
 )
+from sovereign_rag.followup import newest
 from sovereign_rag.wire import passage_to_dict
 
 router = APIRouter(tags=["Answers"])
@@ -30,7 +31,9 @@ def search(body: SearchBody, principal: CurrentPrincipal, service: CurrentServic
         narrowing=body.narrowing,
         history=body.turns,
     )
-    return reply({"passages": [passage_to_dict(passage) for passage in passages]})
+    _, dropped = newest(body.turns)
+    found = [passage_to_dict(passage) for passage in passages]
+    return reply({"passages": found, "turns_dropped": dropped})
 
 
 @router.post("/v1/search/facets", response_model=FacetsOut, responses=refusals())

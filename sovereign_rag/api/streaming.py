@@ -117,12 +117,17 @@ async def at_once(
     places: anyio.CapacityLimiter,
 ) -> T:
     """Run `work` in a thread; set `cancel` if the caller leaves before it is done."""
+    refusal: SovereignError | None = None
     async with anyio.create_task_group() as group:
         group.start_soon(cancel_on_disconnect, request.receive, cancel)
         try:
             return await anyio.to_thread.run_sync(work, limiter=places)
+        except SovereignError as error:
+            refusal = error
         finally:
             group.cancel_scope.cancel()
+    if refusal is not None:
+        raise refusal  # out here: the group would wrap it, and its status would be lost
     raise AssertionError("a task group either returns or raises")
 
 

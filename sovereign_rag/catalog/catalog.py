@@ -5,6 +5,7 @@ from types import TracebackType
 from sovereign_rag.catalog.archives import Archives
 from sovereign_rag.catalog.database import Clock, Database, utc_now
 from sovereign_rag.catalog.documents import ReadableDocuments, StoredDocuments
+from sovereign_rag.catalog.indexes import Indexes
 from sovereign_rag.catalog.jobs import Jobs
 from sovereign_rag.catalog.keys import Keys
 from sovereign_rag.catalog.leases import Leases
@@ -14,7 +15,9 @@ from sovereign_rag.catalog.sources import Sources
 from sovereign_rag.settings import Settings
 
 
-class Catalog(ReadableDocuments, StoredDocuments, Jobs, Leases, Keys, Sessions, Sources, Archives):
+class Catalog(
+    ReadableDocuments, StoredDocuments, Indexes, Jobs, Leases, Keys, Sessions, Sources, Archives
+):
     """Every method is one transaction, or a few short ones where it says so.
 
     May be used from several threads; any number of processes may open one database. Every method
@@ -36,6 +39,16 @@ class Catalog(ReadableDocuments, StoredDocuments, Jobs, Leases, Keys, Sessions, 
             database.close()
             raise
         return cls(database, clock=clock, max_attempts=settings.ingest.max_attempts)
+
+    def at(self, index: int) -> "Catalog":
+        """The same catalog, speaking of what documents are in `index`, whichever is live.
+
+        What a search of that index found is looked up here: also one that began before a switch
+        meets the versions that it found. Close the catalog that it came from, not this.
+        """
+        return Catalog(
+            self._database, clock=self._clock, max_attempts=self._max_attempts, index=index
+        )
 
     def close(self) -> None:
         """Let go of the database; nothing can be asked afterwards."""

@@ -141,9 +141,15 @@ class Database:
 class Part:
     """What the parts of the catalog share; `Catalog` is all of them over one database."""
 
-    def __init__(self, database: Database, *, clock: Clock, max_attempts: int) -> None:
-        """`clock` gives timezone-aware times; `max_attempts` is the tries a document has."""
+    def __init__(
+        self, database: Database, *, clock: Clock, max_attempts: int, index: int | None = None
+    ) -> None:
+        """`clock` gives timezone-aware times; `max_attempts` is the tries a document has.
+
+        `index` is whose versions of documents are spoken of; None: the live one's at each time.
+        """
         self._database, self._clock, self._max_attempts = database, clock, max_attempts
+        self._index = index
 
 
 _WRITES = "sovereign_rag_writes"

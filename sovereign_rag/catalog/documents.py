@@ -4,10 +4,9 @@ The labels of a document's readers stand in `document_readers`, the owner's amon
 the rule of `ReadScope.allows` is part of every statement that answers a reader.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -16,16 +15,23 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    insert,
     or_,
     select,
     update,
 )
-from sqlalchemy.engine import RowMapping
 
-from sovereign_rag.access import OWNER, ReadScope, stored_readers
+from sovereign_rag.access import ReadScope
 from sovereign_rag.catalog.database import Part, batches
+from sovereign_rag.catalog.document_rows import (
+    new_stamp,
+    put_document,
+    put_readers,
+    readers_of,
+    record_of,
+    select_whole,
+)
 from sovereign_rag.catalog.holding import UNFINISHED, require_held, settle
+from sovereign_rag.catalog.index_rows import drop_row, in_index, leave_rows, require_live
 from sovereign_rag.catalog.records import (
     DocumentRecord,
     DocumentStatus,
@@ -35,14 +41,22 @@ from sovereign_rag.catalog.records import (
     TaskState,
     document_id,
 )
-from sovereign_rag.catalog.tables import clean, document_readers, documents, tasks
+from sovereign_rag.catalog.tables import (
+    document_readers,
+    documents,
+    index_documents,
+    tasks,
+)
 from sovereign_rag.errors import NotFound
 
 KEPT_FOR_RETRY: Final = timedelta(days=7)
 """How long the bytes of an upload that failed or was cancelled wait for a retry."""
 
 _RETRIABLE = (TaskState.FAILED.value, TaskState.CANCELLED.value)
-_LIVE = [documents.c[name] for name in LiveDocument.__dataclass_fields__]
+_LIVE = [
+    index_documents.c.version if name == "version" else documents.c[name]
+    for name in LiveDocument.__dataclass_fields__
+]
 
 
 class ReadableDocuments(Part):
@@ -87,19 +101,21 @@ class ReadableDocuments(Part):
         with self._database.reading() as connection:
             for ids in batches(document_ids):
                 rows = connection.execute(
-                    select(*_LIVE).where(
-                        documents.c.id.in_(ids), documents.c.version != "", _readable(scope)
+                    select(*_LIVE)
+                    .select_from(documents.join(index_documents, in_index(self._index)))
+                    .where(
+                        documents.c.id.in_(ids), index_documents.c.version != "", _readable(scope)
                     )
                 )
                 found.update((row["id"], LiveDocument(**row)) for row in rows.mappings())
         return found
 
     def _documents(self, condition: ColumnElement[bool], *, limit: int) -> list[DocumentRecord]:
-        statement = select(documents).where(condition).order_by(documents.c.id).limit(limit)
+        statement = select_whole(self._index).where(condition).order_by(documents.c.id).limit(limit)
         with self._database.reading() as connection:
             rows = connection.execute(statement).mappings().all()
             readers = readers_of(connection, [row["id"] for row in rows])
-        return [_record(row, readers[row["id"]]) for row in rows]
+        return [record_of(row, readers[row["id"]]) for row in rows]
 
 
 class StoredDocuments(Part):
@@ -108,24 +124,28 @@ class StoredDocuments(Part):
     def find(self, tenant: str, uri: str) -> DocumentRecord | None:
         """The document that `uri` names in `tenant`, whoever may read it."""
         with self._database.reading() as connection:
-            return _stored(connection, tenant, document_id(tenant, uri))
+            return self._stored(connection, tenant, document_id(tenant, uri))
 
     def publish(self, record: DocumentRecord, lease: Lease | None = None) -> None:
         """Write a document's row and readers: in this moment searches switch to its version.
 
-        A document that was there keeps its time of creation.
+        A document that was there keeps its time of creation. Of a content that it had before,
+        nothing is found any more in any index.
 
         Raises:
             LeaseLost: The worker that holds `lease` does not hold it any more.
+            IndexSwitched: This is the catalog of an index that is not the live one (any more).
         """
         with self._database.writing() as connection:
             require_held(connection, lease)
-            _put(connection, record)
+            put_document(connection, record, require_live(connection, self._index))
 
     def live_version(self, tenant: str, document_id: str) -> str | None:
         """The version that searches return; None where there is none."""
-        live = select(documents.c.version).where(
-            documents.c.id == document_id, documents.c.tenant == tenant
+        live = (
+            select(index_documents.c.version)
+            .select_from(documents.join(index_documents, in_index(self._index)))
+            .where(documents.c.id == document_id, documents.c.tenant == tenant)
         )
         with self._database.reading() as connection:
             return connection.scalar(live) or None
@@ -143,7 +163,7 @@ class StoredDocuments(Part):
         now = self._clock()
         with self._database.writing() as connection:
             require_held(connection, lease)
-            known = _stored(connection, task.tenant, document_id(task.tenant, task.uri))
+            known = self._stored(connection, task.tenant, document_id(task.tenant, task.uri))
             if known is not None and known.version:
                 note = f"The newest version could not be read; the one before it is used. {reason}"
                 connection.execute(
@@ -176,7 +196,7 @@ class StoredDocuments(Part):
                 created=now,
                 updated=now,
             )
-            _put(connection, failed)
+            put_document(connection, failed, require_live(connection, None))
 
     def set_readers(
         self,
@@ -197,18 +217,22 @@ class StoredDocuments(Part):
             changed = connection.execute(
                 update(documents)
                 .where(documents.c.id == document_id, documents.c.tenant == tenant)
-                .values(level=level, updated=self._clock())
+                .values(level=level, updated=self._clock(), stamp=new_stamp())
             )
             if not changed.rowcount:
                 raise NotFound("There is no such document.")
-            _put_readers(connection, document_id, readers)
+            put_readers(connection, document_id, readers)
 
     def remove(self, tenant: str, document_id: str) -> None:
         """Forget a document; that it is gone already is no error."""
         with self._database.writing() as connection:
-            connection.execute(
+            live = require_live(connection, None)
+            gone = connection.execute(
                 delete(documents).where(documents.c.id == document_id, documents.c.tenant == tenant)
             )
+            if gone.rowcount:
+                drop_row(connection, live, document_id)
+                leave_rows(connection, document_id, but=live)  # what is left there has to go
 
     def withdraw(self, tenant: str, document_id: str) -> None:
         """End what jobs still want to do for a document that is about to be deleted.
@@ -274,6 +298,11 @@ class StoredDocuments(Part):
             if not _in_use(connection, content_hash, self._clock()):
                 remove()
 
+    def _stored(self, connection: Connection, tenant: str, id_: str) -> DocumentRecord | None:
+        condition = and_(documents.c.id == id_, documents.c.tenant == tenant)
+        row = connection.execute(select_whole(self._index).where(condition)).mappings().first()
+        return None if row is None else record_of(row, readers_of(connection, [id_])[id_])
+
 
 def _in_use(connection: Connection, content_hash: str, now: datetime) -> bool:
     if not content_hash:
@@ -300,50 +329,3 @@ def _readable(scope: ReadScope) -> ColumnElement[bool]:
             document_readers.c.label.in_(sorted(scope.labels)),
         ),
     )
-
-
-def _stored(connection: Connection, tenant: str, id_: str) -> DocumentRecord | None:
-    condition = and_(documents.c.id == id_, documents.c.tenant == tenant)
-    row = connection.execute(select(documents).where(condition)).mappings().first()
-    return None if row is None else _record(row, readers_of(connection, [id_])[id_])
-
-
-def readers_of(connection: Connection, ids: Sequence[str]) -> dict[str, set[str]]:
-    """The labels by document id, without the owner's."""
-    found: dict[str, set[str]] = {id_: set() for id_ in ids}
-    for some in batches(ids):
-        rows = connection.execute(
-            select(document_readers).where(
-                document_readers.c.document_id.in_(some), document_readers.c.label != OWNER
-            )
-        )
-        for id_, label in rows:
-            found[id_].add(label)
-    return found
-
-
-def _record(row: RowMapping, readers: Iterable[str]) -> DocumentRecord:
-    status = DocumentStatus(row["status"])
-    return DocumentRecord(**{**row, "status": status, "readers": frozenset(readers)})
-
-
-def _put(connection: Connection, record: DocumentRecord) -> None:
-    values: dict[str, Any] = asdict(record)
-    del values["readers"]
-    values["status"] = record.status.value
-    values["properties"] = {clean(k): clean(v) for k, v in record.properties.items()}
-    changes = {name: value for name, value in values.items() if name != "created"}
-    changed = connection.execute(
-        update(documents)
-        .where(documents.c.id == record.id, documents.c.tenant == record.tenant)
-        .values(changes)
-    )
-    if not changed.rowcount:
-        connection.execute(insert(documents).values(values))
-    _put_readers(connection, record.id, record.readers)
-
-
-def _put_readers(connection: Connection, id_: str, readers: Iterable[str]) -> None:
-    connection.execute(delete(document_readers).where(document_readers.c.document_id == id_))
-    rows = [{"document_id": id_, "label": label} for label in sorted(stored_readers(readers))]
-    connection.execute(insert(document_readers), rows)

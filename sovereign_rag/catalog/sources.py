@@ -10,9 +10,17 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from sovereign_rag.catalog.database import Part, batches
-from sovereign_rag.catalog.documents import readers_of
+from sovereign_rag.catalog.document_rows import VERSION, readers_of
+from sovereign_rag.catalog.index_rows import in_index
 from sovereign_rag.catalog.records import DocumentStatus, TaskState
-from sovereign_rag.catalog.tables import documents, jobs, source_items, sources, tasks
+from sovereign_rag.catalog.tables import (
+    documents,
+    index_documents,
+    jobs,
+    source_items,
+    sources,
+    tasks,
+)
 from sovereign_rag.errors import Busy, NotFound
 
 _SOURCES: Final = uuid.uuid5(uuid.NAMESPACE_URL, "sovereign-rag:source")
@@ -64,7 +72,11 @@ class KnownDocument:
     readers: frozenset[str] = field(default_factory=frozenset)
 
 
-_KNOWN = [documents.c[n] for n in KnownDocument.__dataclass_fields__ if n != "readers"]
+_KNOWN = [
+    VERSION if name == "version" else documents.c[name]
+    for name in KnownDocument.__dataclass_fields__
+    if name != "readers"
+]
 
 
 class Sources(Part):
@@ -247,7 +259,9 @@ class Sources(Part):
         below = documents.c.uri.startswith(prefix, autoescape=True)
         with self._database.reading() as connection:
             rows = connection.execute(
-                select(*_KNOWN).where(documents.c.tenant == tenant, below)
+                select(*_KNOWN)
+                .select_from(documents.outerjoin(index_documents, in_index(self._index)))
+                .where(documents.c.tenant == tenant, below)
             ).mappings()
             found = {row["id"]: row for row in rows if row["uri"].startswith(prefix)}
             readers = readers_of(connection, list(found))

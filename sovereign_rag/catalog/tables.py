@@ -101,18 +101,18 @@ documents = Table(
     Column("reason", CleanText),
     Column("content_hash", String(64), nullable=False, index=True),
     Column("parse_key", Text, nullable=False),
-    Column("version", Text, nullable=False),
     Column("media_type", CleanText, nullable=False),
     Column("language", Text),
     Column("paged", Boolean, nullable=False),
     Column("pages", Integer, nullable=False),
-    Column("chunks", Integer, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("modified", UtcTime),
     Column("level", Integer, nullable=False),
     Column("properties", JSON, nullable=False),
     Column("created", UtcTime, nullable=False),
     Column("updated", UtcTime, nullable=False),
+    # Another one with every change of content or rights: an index that has it is up to date.
+    Column("stamp", String(32), nullable=False, server_default=""),
     Index("ix_documents_tenant_id", "tenant", "id"),
 )
 
@@ -126,6 +126,47 @@ document_readers = Table(
         primary_key=True,
     ),
     Column("label", Text, primary_key=True),
+)
+
+indexes = Table(
+    "indexes",
+    metadata,
+    Column("id", _ID, primary_key=True, autoincrement=True),
+    Column("state", String(16), nullable=False),
+    Column("collection", Text, nullable=False),  # in the vector store; "" until it is first opened
+    Column("recipe", JSON, nullable=False),
+    Column("created", UtcTime, nullable=False),
+    Column("switched", UtcTime),  # when it last became the live one
+    sqlite_autoincrement=True,  # a number is never another index's
+)
+Index(
+    "uq_indexes_live",
+    indexes.c.state,
+    unique=True,
+    sqlite_where=indexes.c.state == text("'live'"),
+    postgresql_where=indexes.c.state == text("'live'"),
+)
+
+# What of each document is in each index. The document may be gone: what is still to be removed
+# from an index is known here.
+index_documents = Table(
+    "index_documents",
+    metadata,
+    Column("index_id", _ID, ForeignKey("indexes.id", ondelete="CASCADE"), primary_key=True),
+    Column("document_id", String(36), primary_key=True, index=True),
+    Column("tenant", Text, nullable=False),
+    Column("version", Text, nullable=False),  # "" while it is being written or removed
+    Column("chunks", Integer, nullable=False),
+    Column("stamp", String(32), nullable=False),  # of the document as it was written
+)
+
+holds = Table(  # what one process at a time may do
+    "holds",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("held_until", UtcTime, nullable=False),
 )
 
 jobs = Table(

@@ -144,27 +144,57 @@ def command(
     """
 
     def register(function: Callable[Concatenate[Run, P], None]) -> Callable[..., None]:
-        own = list(inspect.signature(function).parameters.values())[1:]
-        call = cast(Callable[..., None], function)  # Typer gives the arguments their types
-
-        @functools.wraps(function)
-        def invoke(context: typer.Context, **given: Any) -> None:
-            here = Common(**{name: given.pop(name) for name in _COMMON})
-            common = here.over(context.obj or Common())
-            _run(lambda: call(Run(common), **given), common)
-
-        parameters = [
-            inspect.Parameter("context", _KEYWORD, annotation=typer.Context),
-            *(parameter.replace(kind=_KEYWORD) for parameter in own),
-            *common_parameters(),
-        ]
-        adopt(invoke, parameters)
-        shown = "\n\n".join(f"  {example}" for example in examples)
-        noun = "Example:" if len(examples) == 1 else "Examples:"
-        app.command(name, help=inspect.getdoc(function), epilog=f"{noun}\n\n{shown}")(invoke)
+        shown = app.command(name, help=inspect.getdoc(function), epilog=_epilog(examples))
+        shown(_invocation(function))
         return function
 
     return register
+
+
+def default_command(
+    app: typer.Typer, *, examples: tuple[str, ...]
+) -> Callable[[Callable[Concatenate[Run, P], None]], Callable[Concatenate[Run, P], None]]:
+    """As `command`, of what a noun does where none of its commands is named."""
+
+    def register(function: Callable[Concatenate[Run, P], None]) -> Callable[..., None]:
+        shown = app.callback(
+            invoke_without_command=True,
+            no_args_is_help=False,
+            help=inspect.getdoc(function),
+            epilog=_epilog(examples),
+        )
+        shown(_invocation(function))
+        return function
+
+    return register
+
+
+def _invocation(function: Callable[Concatenate[Run, P], None]) -> Callable[..., None]:
+    own = list(inspect.signature(function).parameters.values())[1:]
+    call = cast(Callable[..., None], function)  # Typer gives the arguments their types
+
+    @functools.wraps(function)
+    def invoke(context: typer.Context, **given: Any) -> None:
+        here = Common(**{name: given.pop(name) for name in _COMMON})
+        common = here.over(context.obj or Common())
+        if context.invoked_subcommand is not None:
+            context.obj = common
+            return
+        _run(lambda: call(Run(common), **given), common)
+
+    parameters = [
+        inspect.Parameter("context", _KEYWORD, annotation=typer.Context),
+        *(parameter.replace(kind=_KEYWORD) for parameter in own),
+        *common_parameters(),
+    ]
+    adopt(invoke, parameters)
+    return invoke
+
+
+def _epilog(examples: tuple[str, ...]) -> str:
+    shown = "\n\n".join(f"  {example}" for example in examples)
+    noun = "Example:" if len(examples) == 1 else "Examples:"
+    return f"{noun}\n\n{shown}"
 
 
 _KEYWORD: Final = inspect.Parameter.KEYWORD_ONLY

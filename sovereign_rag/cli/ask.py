@@ -1,27 +1,33 @@
-"""`ask` and `search`: a question's way in, and the answer as a person reads it."""
+"""`ask`, `search` and `facets`: the ways in for a question."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Group
-from rich.live import Live
-from rich.padding import Padding
-from rich.text import Text
 
 from sovereign_rag.access import DEFAULT_TENANT
+from sovereign_rag.cli import conversation
+from sovereign_rag.cli.answers import follow, passage_view, print_answer
 from sovereign_rag.cli.app import Run, command
 from sovereign_rag.cli.identity import As, Clearance, Groups, Tenant, principal
-from sovereign_rag.cli.output import print_json, safe
+from sovereign_rag.cli.narrowing import (
+    Documents,
+    From,
+    Labels,
+    Languages,
+    Sources,
+    To,
+    Types,
+    narrowing,
+)
+from sovereign_rag.cli.output import print_json, table
+from sovereign_rag.errors import BadInput
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from sovereign_rag.answer import AnswerEvent
-    from sovereign_rag.domain import Answer, Citation, Passage
-
-_DRAFT_LINES = 8  # of an answer in the making; a longer one would not fit on every terminal
+    from sovereign_rag.domain import Answer
+    from sovereign_rag.followup import Turn
 
 
 class Mode(StrEnum):
@@ -57,39 +63,66 @@ def register(app: typer.Typer) -> None:
         examples=(
             "sovereign-rag ask 'Quel est le prix du passeport ?'",
             "sovereign-rag ask 'What is our notice period?' --as user:ana --groups hr --json",
+            "sovereign-rag ask 'Wie hoch ist der Zuschlag?' --type pdf --from 2024-01-01",
+            "sovereign-rag ask --chat",
         ),
     )
     def ask(
         run: Run,
-        question: Annotated[str, typer.Argument(help="The question, in any language.")],
+        question: Annotated[
+            str | None, typer.Argument(help="The question, in any language.", show_default=False)
+        ] = None,
+        chat: Annotated[
+            bool,
+            typer.Option(
+                "--chat",
+                help="Go on asking: a question may lean on those before it. /new begins anew, "
+                "/quit or Ctrl-D ends.",
+            ),
+        ] = False,
         as_: As = None,
         groups: Groups = None,
         clearance: Clearance = None,
         tenant: Tenant = DEFAULT_TENANT,
         kind: KindOption = None,
         mode: ModeOption = None,
+        type_: Types = None,
+        source: Sources = None,
+        language: Languages = None,
+        label: Labels = None,
+        from_: From = None,
+        to: To = None,
+        document: Documents = None,
     ) -> None:
         """Answer a question from the documents, with quotes that were checked.
 
         Where nothing supports an answer, it says so; that is a result and no error.
         """
+        if question is None and not chat:
+            raise BadInput("There is no question. Give one, or --chat to be asked for them.")
         who = principal(as_, groups, clearance, tenant)
+        within = narrowing(type_, source, language, label, from_, to, document)
         with run.open() as service:
-            answer = _follow(
-                run,
-                lambda: service.answering.stream(
-                    question,
-                    who,
-                    kind=kind.value if kind else None,
-                    mode=mode.value if mode else None,
-                ),
-            )
-        if run.json:
-            from sovereign_rag.wire import answer_to_dict
 
-            print_json(answer_to_dict(answer))
-        else:
-            _print_answer(run, answer)
+            def answered(asked: str, history: "tuple[Turn, ...]") -> "Answer":
+                def begin() -> "Iterator[AnswerEvent]":
+                    return service.answering.stream(
+                        asked,
+                        who,
+                        kind=kind.value if kind else None,
+                        mode=mode.value if mode else None,
+                        narrowing=within,
+                        history=history,
+                    )
+
+                answer = follow(run, begin)
+                print_answer(run, answer, one_line=chat)
+                return answer
+
+            if chat:
+                conversation.hold(run, question, answered)
+            elif question is not None:
+                answered(question, ())
 
     @command(
         app,
@@ -97,6 +130,7 @@ def register(app: typer.Typer) -> None:
         examples=(
             "sovereign-rag search 'Kündigungsfrist' --limit 5",
             "sovereign-rag search 'délai de préavis' --as user:ana --groups hr",
+            "sovereign-rag search 'passeport' --source /srv/handbook --language fr",
         ),
     )
     def search(
@@ -108,12 +142,20 @@ def register(app: typer.Typer) -> None:
         clearance: Clearance = None,
         tenant: Tenant = DEFAULT_TENANT,
         mode: ModeOption = None,
+        type_: Types = None,
+        source: Sources = None,
+        language: Languages = None,
+        label: Labels = None,
+        from_: From = None,
+        to: To = None,
+        document: Documents = None,
     ) -> None:
         """Find passages, best first, with their scores and where each score came from."""
         who = principal(as_, groups, clearance, tenant)
+        within = narrowing(type_, source, language, label, from_, to, document)
         with run.open() as service:
             passages = service.searching.search(
-                query, who, limit=limit, mode=mode.value if mode else None
+                query, who, limit=limit, mode=mode.value if mode else None, narrowing=within
             )
         if run.json:
             from sovereign_rag.wire import passage_to_dict
@@ -123,120 +165,43 @@ def register(app: typer.Typer) -> None:
             run.note("Nothing found.")
         else:
             for number, passage in enumerate(passages, start=1):
-                _print(run, _passage(number, passage))
+                run.out.print(passage_view(number, passage))
 
-
-def _follow(run: Run, begin: "Callable[[], Iterator[AnswerEvent]]") -> "Answer":
-    """Show an answer as it comes into being, and take the view away when it is done.
-
-    What is on its way is not checked yet, so it is shown on stderr and on a terminal alone.
-    """
-    from sovereign_rag.answer import Done, Found, Quoted, Token
-
-    status, quotes, draft = "Searching …", list[str](), ""
-    with _view(run, _in_the_making(status, quotes, draft)) as view:
-        for event in begin():  # which may load models first
-            match event:
-                case Found(passages):
-                    status = f"{len(passages)} passages found; reading …"
-                case Quoted(statement):
-                    quotes.append(statement.text)
-                case Token(text):
-                    status, draft = "Writing; not checked yet …", draft + text
-                case Done(answer):
-                    return answer
-            view.update(_in_the_making(status, quotes, draft))
-    raise AssertionError("an answer's stream ends with Done")
-
-
-def _view(run: Run, first: "RenderableType") -> "Live | _Unseen":
-    if run.json or not run.err.is_terminal:
-        return _Unseen()
-    return Live(first, console=run.err, transient=True, refresh_per_second=8)
-
-
-class _Unseen:
-    """Stands in for the live view where nobody looks."""
-
-    def __enter__(self) -> "_Unseen":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        return
-
-    def update(self, renderable: "RenderableType") -> None:
-        return
-
-
-def _in_the_making(status: str, quotes: Sequence[str], draft: str) -> "RenderableType":
-    if draft:
-        lines = safe(draft).splitlines()[-_DRAFT_LINES:]
-    else:
-        lines = [f"“{safe(quote, one_line=True)}”" for quote in quotes]
-    return Group(Text(status, style="dim"), *(Text(line, style="italic") for line in lines))
-
-
-def _print_answer(run: Run, answer: "Answer") -> None:
-    """The answer, where it comes from, and which kind of answer it is."""
-    from sovereign_rag.domain import AnswerKind, Verdict
-
-    numbers = {citation: n for n, citation in enumerate(dict.fromkeys(answer.citations), start=1)}
-    if answer.kind is AnswerKind.GENERATED:
-        for statement in answer.statements:
-            line = Text(safe(statement.text, one_line=True))
-            if marks := "".join(f"[{numbers[citation]}]" for citation in statement.citations):
-                line.append(f" {marks}", "cyan")
-            if statement.verdict is Verdict.PARTLY:
-                line.append(" (supported in part)", "yellow")
-            elif not statement.supported:
-                line.append(" (no support)", "yellow")
-            _print(run, line)
-        _print(run, Text())
-    elif answer.abstained:
-        _print(run, Text(safe(answer.text)))
-    for citation, number in numbers.items():
-        _print(run, _citation(number, citation))
-    if answer.notice:
-        _print(run, Text(safe(answer.notice), style="dim"))
-    verified = sum(citation.verified for citation in numbers)
-    seconds = answer.timings_ms.get("total", 0.0) / 1000
-    checked = f"{verified} of {len(numbers)} quotes verified, " if numbers else ""
-    run.note(f"{checked}{seconds:.1f} s", style="dim")
-
-
-def _citation(number: int, citation: "Citation") -> "RenderableType":
-    quote = Text(f"[{number}] ", "cyan") + Text(f"“{safe(citation.quote, one_line=True)}”", "")
-    if not citation.verified:
-        quote.append(" (not found in the stored text)", "red")
-    if citation.ocr_confidence is not None:
-        quote.append(f" (read from a scan, {citation.ocr_confidence:.0%} sure)", "yellow")
-    return Group(quote, _source(citation.title, citation.page, citation.uri), Text())
-
-
-def _passage(number: int, passage: "Passage") -> "RenderableType":
-    chunk = passage.chunk
-    parts = ", ".join(f"{name} {value:.4g}" for name, value in passage.score_parts.items())
-    head = Text(f"{number}. ", "cyan") + Text(f"score {passage.score:.4f}", "bold")
-    head.append(f"  ({parts})", "dim")
-    path = " > ".join(safe(heading, one_line=True) for heading in chunk.heading_path)
-    page = chunk.spans[0].page if passage.paged else None
-    return Group(
-        head,
-        _source(passage.title, page, passage.uri),
-        *([_indented(Text(path, "bold"))] if path else []),
-        _indented(Text(safe(chunk.text))),
-        Text(),
+    @command(
+        app,
+        "facets",
+        examples=(
+            "sovereign-rag facets",
+            "sovereign-rag facets --as user:ana --groups hr --from 2024-01-01 --json",
+        ),
     )
-
-
-def _source(title: str, page: int | None, uri: str) -> "RenderableType":
-    where = f"{safe(title, one_line=True)}, page {page}" if page else safe(title, one_line=True)
-    return Group(_indented(Text(where, "green")), _indented(Text(safe(uri, one_line=True), "dim")))
-
-
-def _indented(text: Text) -> Padding:
-    return Padding(text, (0, 0, 0, 4), expand=False)
-
-
-def _print(run: Run, renderable: "RenderableType") -> None:
-    run.out.print(renderable)
+    def facets(
+        run: Run,
+        as_: As = None,
+        groups: Groups = None,
+        clearance: Clearance = None,
+        tenant: Tenant = DEFAULT_TENANT,
+        type_: Types = None,
+        source: Sources = None,
+        language: Languages = None,
+        label: Labels = None,
+        from_: From = None,
+        to: To = None,
+        document: Documents = None,
+    ) -> None:
+        """Count the passages that a search could find, by language and by type."""
+        who = principal(as_, groups, clearance, tenant)
+        within = narrowing(type_, source, language, label, from_, to, document)
+        with run.open() as service:
+            counted = service.searching.facets(who, narrowing=within)
+        if run.json:
+            print_json({field: dict(values) for field, values in counted.items()})
+        elif not any(counted.values()):
+            run.note("Nothing found.")
+        else:
+            rows = [
+                (field.replace("_", " "), value, passages)
+                for field, values in counted.items()
+                for value, passages in values.items()
+            ]
+            run.out.print(table(("by", "value", ">passages"), rows))

@@ -74,15 +74,15 @@ def register(evaluation: typer.Typer) -> None:
             except OSError as error:
                 raise BadInput(f"Could not write {report}: {error.strerror or error}.") from error
         if run.json:
-            print_json(_as_json(found, failed=failed))
+            print_json(comparison_to_dict(found, failed=failed))
         else:
-            _print(run, found, worst)
+            print_comparison(run, found, worst)
         if failed:
             run.note(f"{found.measure} fell below what --fail-below {fail_below} allows.", "red")
             raise typer.Exit(BELOW_FLOOR)
 
 
-def _print(run: Run, found: "Comparison", worst: int) -> None:
+def print_comparison(run: Run, found: "Comparison", worst: int) -> None:
     from sovereign_rag.evaluation.plots import signed
 
     rows = (*found.overall, *found.by_language)
@@ -120,7 +120,7 @@ def _print(run: Run, found: "Comparison", worst: int) -> None:
         run.out.print(table(("id", "language", ">A", ">B", ">B - A", "question"), lines))
 
 
-def _as_json(found: "Comparison", *, failed: bool) -> dict[str, object]:
+def comparison_to_dict(found: "Comparison", *, failed: bool) -> dict[str, object]:
     return {
         "kind": found.before.kind,
         "set": found.before.set_name,

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
@@ -19,6 +20,7 @@ from sovereign_rag.errors import EnvironmentFault, SovereignError
 if TYPE_CHECKING:
     from sovereign_rag.models.manifest import ModelEntry
     from sovereign_rag.settings import Settings
+    from sovereign_rag.wiring import Application
 
 State = Literal["ok", "missing", "limited"]
 
@@ -128,7 +130,35 @@ def _models(settings: "Settings") -> Iterator[Finding]:
         return
     # Without one, answers are composed of extracts; a named one must be there.
     needed = settings.generation.model is not None
-    yield _model("language model", lambda: generation_entry(settings), needed=needed)
+    found = _model("language model", lambda: generation_entry(settings), needed=needed)
+    yield found
+    if found.state == "ok":
+        yield _engine(settings, needed=needed)
+
+
+def _engine(settings: "Settings", *, needed: bool) -> Finding:
+    """The language model is loaded as the service would, and asked for two words."""
+    from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
+    from sovereign_rag.generation.protocol import Message
+
+    name = "language model's engine"
+    begin = time.monotonic()
+    try:
+        generator = LlamaCppGenerator.open(settings)
+        try:
+            hello = [Message("user", "Say hello.")]
+            written = list(generator.stream(hello, tenant="doctor", max_tokens=2))[-1]
+        finally:
+            generator.close()
+    except SovereignError as error:
+        return Finding(name, "missing" if needed else "limited", "does not write", str(error))
+    took_s = time.monotonic() - begin
+    model = generator.info.id
+    return Finding(
+        name,
+        "ok",
+        f"{model} wrote {written.completion_tokens} tokens {took_s:.1f} s after its start",
+    )
 
 
 def _endpoints(settings: "Settings") -> Iterator[Finding]:
@@ -224,8 +254,23 @@ def _opened(run: Run) -> Iterator[Finding]:
         with run.open() as service:
             yield Finding("catalog", "ok", "opened; its tables are of this version")
             yield _sandbox(service.parser.protections().missing, run.settings.parse.sandbox)
+            yield _index(service)
     except (SovereignError, ImportError, OSError) as error:
         yield Finding("catalog and parser", "missing", "can't be opened", str(error))
+
+
+def _index(service: "Application") -> Finding:
+    """Whether the index is the one that the settings want."""
+    try:
+        differences = service.indexes.differences()
+    except SovereignError as error:
+        return Finding("index", "missing", "can't be used", str(error))
+    if not differences:
+        return Finding("index", "ok", "made as the settings want it")
+    told = ", ".join(
+        f"{name} {is_}, wanted {wanted}" for name, (is_, wanted) in differences.items()
+    )
+    return Finding("index", "limited", told, "sovereign-rag reindex, or set the settings back")
 
 
 def _sandbox(missing: Iterable[str], policy: str) -> Finding:

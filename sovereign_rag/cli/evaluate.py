@@ -11,7 +11,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from sovereign_rag.cli import compare
+from sovereign_rag.cli import abstention, compare
 from sovereign_rag.cli.app import Run, command, new_app
 from sovereign_rag.cli.ask import KindOption, Mode, ModeOption
 from sovereign_rag.cli.output import percent, print_json, table
@@ -42,6 +42,7 @@ def register(app: typer.Typer) -> None:
     evaluation = new_app("Measure search and answers on labelled sets.")
     app.add_typer(evaluation, name="eval")
     compare.register(evaluation)
+    abstention.register(evaluation)
 
     @command(
         evaluation,

@@ -63,12 +63,12 @@ def _console(file: IO[str]) -> Console:
     return Console(file=file, width=width, markup=False, emoji=False, highlight=False)
 
 
-def print_json(value: object) -> None:
-    """Print `value` as JSON on stdout.
+def print_json(value: object, *, indent: int | None = 2) -> None:
+    """Print `value` as JSON on stdout; without `indent` on one line.
 
     Characters that a terminal acts upon are escaped: the same JSON, and harmless to look at.
     """
-    sys.stdout.write(encode_json(value, indent=2) + "\n")
+    sys.stdout.write(encode_json(value, indent=indent) + "\n")
     sys.stdout.flush()
 
 

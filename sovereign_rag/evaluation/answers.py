@@ -1,7 +1,7 @@
 """How good answers are: right, refused where nothing answers, and their quotes true."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -12,6 +12,18 @@ from sovereign_rag.evaluation.datasets import CorpusDocument, LabelledQuestion
 from sovereign_rag.evaluation.measures import contains_answer, mean, token_f1
 from sovereign_rag.evaluation.scratch import Index, Progress, corpus_id, fill
 from sovereign_rag.retrieval import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteResult:
+    """A quote of an answer and where it is said to stand, for whoever looks it up again."""
+
+    document: str  # what the labels call it, or its URI
+    page: int  # from 1; a format without pages is one
+    start: int  # in the stored text of that page
+    end: int
+    quote: str
+    verified: bool  # as the product marked it
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,9 @@ class AnswerResult:
     found: bool | None  # whether a labelled document was among the passages; None: none is labelled
     model: str | None
     ms: float
+    confidence: float  # in [0, 1], that the passages answer; known of refused questions too
+    signals: Mapping[str, float]  # what it was computed from
+    citations: tuple[QuoteResult, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +146,19 @@ def judge_answer(question: LabelledQuestion, answer: Answer, index: Index) -> An
         found=_found(question, answer.passages),
         model=answer.model,
         ms=answer.timings_ms.get("total", 0.0),
+        confidence=answer.confidence,
+        signals=answer.signals,
+        citations=tuple(
+            QuoteResult(
+                document=corpus_id(citation.uri),
+                page=citation.page or 1,
+                start=citation.start,
+                end=citation.end,
+                quote=citation.quote,
+                verified=citation.verified,
+            )
+            for citation in answer.citations
+        ),
     )
 
 

@@ -166,6 +166,7 @@ class ScratchIndex:
         """Document id by corpus id, of what is searchable and up to date."""
         if tenant not in self._ids:
             ids: dict[str, str] = {}
+            pipeline = self._app.pipeline
             after: str | None = None
             while listed := self._app.documents.list(
                 local_owner(tenant), limit=_LISTED, after=after
@@ -173,7 +174,7 @@ class ScratchIndex:
                 ids |= {
                     corpus_id(record.uri): record.id
                     for record in listed
-                    if record.version == self._app.pipeline.version_of(record.content_hash)
+                    if record.version == pipeline.version_of(record.content_hash)
                 }
                 after = listed[-1].id
             self._ids[tenant] = ids

@@ -12,13 +12,14 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
+from sovereign_rag.generation.computing import SMALL_BYTES
 from sovereign_rag.models.gguf_header import GgufHeader
 from sovereign_rag.models.manifest import hash_file
 from sovereign_rag.settings import Settings
 
 _SLOW: Final = {3, 9}  # llama.cpp's file types Q4_1, Q5_1
-_SMALL_BYTES: Final = 512 << 20
 _Q8_0: Final = 7
+ARRANGED_INTO: Final = "q8_0"
 _LONGEST_WAIT_S: Final = 120.0  # for another process that makes the same copy
 
 
@@ -26,7 +27,7 @@ def arranged_copy(settings: Settings, header: GgufHeader, sha256: str) -> Path |
     """Where the fast copy of a model is, or will be; None: the file itself is used."""
     if settings.generation.weights == "as_is":
         return None
-    if header.quantization not in _SLOW or header.size > _SMALL_BYTES:
+    if header.quantization not in _SLOW or header.size > SMALL_BYTES:
         return None
     return settings.models_dir / "arranged" / f"{header.path.stem}-{sha256[:16]}.Q8_0.gguf"
 

@@ -180,6 +180,16 @@ class EndpointGenerator:
             )
         raise GenerationError(self._nobody(failures))
 
+    def trouble(self) -> str | None:
+        open_ = [server for server in self._servers if server.breaker.state == "open"]
+        if not open_:
+            return None
+        wait_s = max(server.breaker.wait_s for server in open_)
+        return (
+            f"{len(open_)} of {len(self._servers)} endpoints failed several times and are left "
+            f"alone for {wait_s:.0f} s; see `sovereign-rag doctor`"
+        )
+
     def health(self) -> list[Health]:
         """Ask each server for its models; for `doctor`."""
         return [self._health(server) for server in self._servers]

@@ -1,8 +1,8 @@
 """The process in which the language model lives: `python -m sovereign_rag.generation.engine`.
 
 A JSON object a line comes in on stdin, and goes out on what was stdout: first the configuration,
-then requests; `engine_process` is the other side. One thread owns model and context; another
-reads requests and tokenises them, so counting tokens does not wait for a step.
+then requests; `engine_process` is the other side. One thread reads the requests and tokenises
+them, so counting tokens does not wait for a step; each lane has one that computes.
 """
 
 import ctypes
@@ -15,13 +15,15 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from sovereign_rag.errors import ModelError
 from sovereign_rag.generation.chat import ChatTemplate, PromptTokens, encode
 from sovereign_rag.generation.computing import Computing
 from sovereign_rag.generation.protocol import Message
+
+if TYPE_CHECKING:
+    from sovereign_rag.generation.scheduler import Event
 
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -35,9 +37,8 @@ def main() -> None:
     except ModelError as error:
         send({"failed": str(error)})
         return
-    send({"ready": engine.context_tokens})
-    threading.Thread(target=engine.read, args=(incoming,), daemon=True).start()
-    engine.run()
+    send({"ready": engine.context_tokens, "copied_into": engine.copied_into})
+    engine.read(incoming)
 
 
 class _Engine:
@@ -45,9 +46,10 @@ class _Engine:
         self, configuration: Mapping[str, Any], send: Callable[[Mapping[str, Any]], None]
     ) -> None:
         # Here and not at the top: what these log when imported must not meet the pipe.
-        from sovereign_rag.generation.arranging import arrange
-        from sovereign_rag.generation.native import NativeModel, quiet
-        from sovereign_rag.generation.scheduler import Event, Request, Scheduler
+        from sovereign_rag.generation.arranging import ARRANGED_INTO, arrange
+        from sovereign_rag.generation.lanes import Lanes, sequences_of_lane
+        from sovereign_rag.generation.native import NativeContext, NativeModel, quiet
+        from sovereign_rag.generation.scheduler import Request
 
         self._send, self._request = send, Request
         self._template = ChatTemplate(
@@ -63,48 +65,31 @@ class _Engine:
         path = Path(configuration["model"])
         if configuration["arranged"] is not None:
             path = arrange(path, Path(configuration["arranged"]), sha256=configuration["sha256"])
-        self._model = NativeModel(
-            path,
+        self.copied_into = ARRANGED_INTO if path != Path(configuration["model"]) else ""
+        model = NativeModel(path, computing=computing)
+        self._vocabulary = model.vocabulary
+        lanes = min(computing.lanes, slots)
+        contexts = [
+            NativeContext(
+                model,
+                context_tokens=self.context_tokens,
+                sequences=sequences_of_lane(slots, lanes, lane),
+                batch_tokens=computing.block_tokens + slots,
+                temperature=configuration["temperature"],
+            )
+            for lane in range(lanes)
+        ]
+
+        def emit(events: "Sequence[Event]") -> None:
+            self._send({"events": [_line(event) for event in events]})  # one line for all callers
+
+        self._lanes = Lanes(
+            contexts,
+            slots=slots,
             context_tokens=self.context_tokens,
-            sequences=Scheduler.sequences(slots),
-            batch_tokens=computing.block_tokens + slots,
-            temperature=configuration["temperature"],
-            computing=computing,
+            block=computing.block_tokens,
+            emit=emit,
         )
-        self._written: list[Mapping[str, Any]] = []  # in this step; one line for all callers
-
-        def emit(event: Event) -> None:
-            line: dict[str, Any] = {"id": event.request, "text": event.text}
-            if event.finish is not None:
-                line |= {
-                    "finish": event.finish,
-                    "prompt_tokens": event.prompt_tokens,
-                    "cached_tokens": event.cached_tokens,
-                    "completion_tokens": event.completion_tokens,
-                    "seconds": event.seconds,
-                }
-            self._written.append(line)
-
-        self._scheduler = Scheduler(
-            self._model, slots, self.context_tokens, emit, block=computing.block_tokens
-        )
-        self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
-
-    def run(self) -> None:
-        """Step for ever; waits where there is nothing to do."""
-        while True:
-            try:
-                while True:
-                    self._orders.get(block=self._scheduler.idle)()
-                    self._tell()
-            except Empty:
-                self._scheduler.step()
-                self._tell()
-
-    def _tell(self) -> None:
-        if self._written:
-            self._send({"events": self._written})
-            self._written = []
 
     def read(self, incoming: IO[str]) -> None:
         """Take requests until the parent closes the pipe, which ends the process."""
@@ -142,23 +127,17 @@ class _Engine:
             max_tokens=order["max_tokens"],
             stop=tuple(order["stop"]),
         )
-        self._orders.put(lambda: self._scheduler.submit(request))
+        self._lanes.submit(request)
 
     def _count(self, order: Mapping[str, Any]) -> None:
         if (prompt := self._prompt(order)) is not None:
             self._send({"id": order["id"], "count": len(prompt.tokens)})
 
     def _cancel(self, order: Mapping[str, Any]) -> None:
-        request: int = order["id"]
-        self._orders.put(lambda: self._scheduler.cancel(request))
-        if self._scheduler.computing == {request}:
-            self._model.abort()  # nobody else waits for this step
+        self._lanes.cancel(order["id"])
 
     def _places(self, order: Mapping[str, Any]) -> None:
-        def tell() -> None:
-            self._send({"id": order["id"], "places": self._scheduler.places})
-
-        self._orders.put(tell)
+        self._lanes.places(lambda places: self._send({"id": order["id"], "places": places}))
 
     def _prompt(self, order: Mapping[str, Any]) -> PromptTokens | None:
         messages = [Message(role, content) for role, content in order["messages"]]
@@ -167,12 +146,25 @@ class _Engine:
         except ModelError as error:
             self._send({"id": order["id"], "refused": str(error)})
             return None
-        return encode(segments, self._model.vocabulary, public=self._public_of(messages))
+        return encode(segments, self._vocabulary, public=self._public_of(messages))
 
     def _public_of(self, messages: Sequence[Message]) -> frozenset[int]:
         return frozenset(
             i for i, m in enumerate(messages) if m.role == "system" and m.content in self._public
         )
+
+
+def _line(event: "Event") -> dict[str, Any]:
+    line: dict[str, Any] = {"id": event.request, "text": event.text}
+    if event.finish is not None:
+        line |= {
+            "finish": event.finish,
+            "prompt_tokens": event.prompt_tokens,
+            "cached_tokens": event.cached_tokens,
+            "completion_tokens": event.completion_tokens,
+            "seconds": event.seconds,
+        }
+    return line
 
 
 def _take_over_pipes() -> tuple[IO[str], Callable[[Mapping[str, Any]], None]]:

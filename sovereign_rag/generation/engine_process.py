@@ -14,6 +14,7 @@ from typing import Any
 
 from sovereign_rag import offline
 from sovereign_rag.errors import GenerationError, ModelError
+from sovereign_rag.generation.computing import environment
 
 Reply = Mapping[str, Any]
 
@@ -42,6 +43,7 @@ class EngineProcess:
         self._orders: SimpleQueue[Mapping[str, Any] | None] = SimpleQueue()
         self._process: subprocess.Popen[str] | None = None
         self._gone: str | None = None
+        self._closed = False
         self._stderr: deque[str] = deque(maxlen=20)
         self._started: SimpleQueue[Reply] = SimpleQueue()
         # The kernel kills the engine when the thread that started it ends, so that thread has to
@@ -60,10 +62,16 @@ class EngineProcess:
             raise ModelError(first["failed"])
         if "gone" in first:
             raise GenerationError(first["gone"])
+        self.copied_into: str = first["copied_into"]
 
     @property
     def alive(self) -> bool:
         return self._gone is None
+
+    @property
+    def has_failed(self) -> bool:
+        """It ended, and not because it was closed."""
+        return self._gone is not None and not self._closed
 
     @property
     def pid(self) -> int | None:
@@ -99,6 +107,7 @@ class EngineProcess:
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
+        self._closed = True
         self._orders.put(None)
         self._watcher.join(_CLOSING_S)
         if self._watcher.is_alive() and self._process is not None:
@@ -120,8 +129,7 @@ class EngineProcess:
                     "PYTHONPATH": str(_PACKAGE_ROOT),
                     "PATH": os.pathsep.join(os.get_exec_path()),
                     "LANG": "C.UTF-8",
-                    "GGML_NO_BACKTRACE": "1",  # it would start a debugger after a failed assertion
-                    "OMP_WAIT_POLICY": configuration["waiting"],
+                    **environment(configuration["waiting"]),
                 },
             )
         except OSError as error:

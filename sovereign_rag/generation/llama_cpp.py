@@ -4,12 +4,12 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Self
 
-from sovereign_rag.errors import BadInput, Busy, GenerationError, ModelError
+from sovereign_rag.errors import BadInput, Busy, GenerationError, ModelError, SovereignError
 from sovereign_rag.generation.arranging import arranged_copy
 from sovereign_rag.generation.computing import pinned
 from sovereign_rag.generation.engine_process import EngineProcess, Reply
@@ -25,7 +25,7 @@ _TUNE_AFTER_S = 30.0  # without a request: a command that asks one thing never g
 _LOOK_FOR_IDLE_S = 5.0
 _LOAD_S = 600.0  # longest wait for a model to be read from disk
 _REPLY_S = 60.0  # orders are taken at once, whatever the model is computing
-_FIRST_GUESS_S = 20.0  # that an answer has its place, before one was measured
+_FIRST_GUESS_S = 20.0  # before one was measured
 _GRACE_S = 5.0  # for the engine to say by itself that the time is over
 
 
@@ -80,9 +80,10 @@ class LlamaCppGenerator:
         )
         self._lock = threading.Lock()
         self._engine: EngineProcess | None = None
+        self._not_started: str | None = None  # the code of the error, the last time it was tried
         self._closing = threading.Event()
         self._tuner: threading.Thread | None = None
-        self._place_s = _FIRST_GUESS_S
+        self._place_s: float | None = None  # that an answer has its place, by the last ones
 
     @classmethod
     def open(cls, settings: Settings, *, public_prompts: Collection[str] = ()) -> Self:
@@ -104,7 +105,18 @@ class LlamaCppGenerator:
 
     @property
     def info(self) -> ModelInfo:
-        return self._info
+        engine = self._engine
+        if engine is None or not engine.copied_into:
+            return self._info
+        return replace(self._info, copied_into=engine.copied_into)
+
+    def trouble(self) -> str | None:
+        if self._not_started is not None:
+            return f"its process can't be started ({self._not_started}); see `sovereign-rag doctor`"
+        engine = self._engine
+        if engine is not None and engine.has_failed:
+            return "its process ended; the next question starts it anew"
+        return None
 
     @property
     def engine_pid(self) -> int | None:
@@ -198,7 +210,12 @@ class LlamaCppGenerator:
         if self._closing.is_set():
             raise GenerationError("The generator was closed. Open a new one.")
         if self._engine is None or not self._engine.alive:
-            self._engine = EngineProcess(self._configuration(), timeout_s=_LOAD_S)
+            try:
+                self._engine = EngineProcess(self._configuration(), timeout_s=_LOAD_S)
+            except SovereignError as error:
+                self._not_started = error.code
+                raise
+            self._not_started = None
             self._tune_when_idle()
         return self._engine
 
@@ -245,12 +262,18 @@ class LlamaCppGenerator:
         }
 
     def _wait_s(self, ahead: int) -> float:
-        """Until those ahead have had their places, by how long the last ones kept theirs."""
+        """Until those ahead have had their places, by how long the last ones kept theirs.
+
+        Those at work came together or spread over time, nobody knows which; half of a place's
+        time is the least that is told.
+        """
         slots = self._settings.slots
-        return max(1.0, self._place_s * (ahead - slots + 1) / slots)
+        place_s = _FIRST_GUESS_S if self._place_s is None else self._place_s
+        return max(1.0, place_s * max(0.5, (ahead - slots + 1) / slots))
 
     def _note_length(self, seconds: float) -> None:
-        self._place_s += 0.2 * (seconds - self._place_s)
+        before = seconds if self._place_s is None else self._place_s
+        self._place_s = before + 0.2 * (seconds - before)
 
 
 class _Answer(Iterator[Piece]):

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,13 @@ class ModelInfo:
     context_tokens: int  # that the engine was given, not the model's largest
     licence: str | None
     trusted: bool | None = None  # as an admin said; None: its size tells
+    copied_into: str = ""  # the quantization of the copy that computes; "": the file itself does
 
     @property
     def id(self) -> str:
-        return f"{self.name}@{self.sha256[:12] or 'endpoint'}"
+        """Name and hash of the file, and what its weights were copied into, if they were."""
+        copy = f"+{self.copied_into}" if self.copied_into else ""
+        return f"{self.name}@{self.sha256[:12] or 'endpoint'}{copy}"
 
     def is_capable(self, *, from_parameters: int) -> bool:
         """Whether it is trusted to write answers by itself."""
@@ -77,3 +80,15 @@ class Generator(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A generator that knows how it is doing, without asking anybody."""
+
+    def trouble(self) -> str | None:
+        """Why it wrote nothing when it was last asked; None: nothing is wrong, or not yet known.
+
+        Names no address, file or document: it is shown to whoever asks whether the service is up.
+        """
+        ...

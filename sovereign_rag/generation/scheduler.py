@@ -2,8 +2,10 @@
 
 Every step gives each answer that is being written one token, and reads a block of the prompts
 that are waiting; so a long prompt delays the others' next word by a block and not by its length.
+Prompts that begin alike and may share it are read once: the others wait for the first.
 
-Blocks end at fixed places of a prompt, and what is reused of an earlier prompt is whole blocks:
+Blocks end at fixed places of a prompt, one of them where what is nobody's ends, and what is reused
+of an earlier prompt is whole blocks:
 a request alone is computed by the same operations whether some of it was reused or not, so at
 temperature 0 it gets the same answer. Beside others the width of a step varies, and with it the
 last bits of its sums.
@@ -19,8 +21,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Literal
 
-from sovereign_rag.generation.fair_queue import FairQueue
-from sovereign_rag.generation.native import Feed, NativeModel, Outcome
+from sovereign_rag.generation.native import Feed, NativeContext, Outcome
 from sovereign_rag.generation.text_stream import TextStream
 
 SHORTEST_READ = 8  # tokens of a prompt read in a step however slow the model is
@@ -49,6 +50,10 @@ class Request:
     def need(self) -> int:
         """Tokens of context it may come to hold."""
         return len(self.tokens) + self.max_tokens
+
+    @property
+    def is_late(self) -> bool:
+        return self.deadline < _now()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +107,18 @@ class _Slot:
 
 @dataclass(slots=True)
 class Scheduler:
-    """The engine's one thread calls `submit`, `cancel` and `step`; events go to `emit`."""
+    """One thread calls `start`, `cancel` and `step`; events go to `emit`.
 
-    model: NativeModel
+    `start` is called with so many requests as there are `slots`, and as fit into the context
+    together, at most.
+    """
+
+    model: NativeContext
     slots: int
-    context_tokens: int
     emit: Callable[[Event], None]
     block: int = 64  # tokens; long enough for the kernels, short enough to stop at and share by
     keep: int = 8  # sequences kept after their answers, at most
     computing: frozenset[int] = frozenset()  # requests in the step at work; others may read it
-    _waiting: FairQueue[Request] = field(default_factory=FairQueue)
     _active: list[_Slot] = field(default_factory=list)
     _kept: list[_Kept] = field(default_factory=list)
     _free: list[int] = field(default_factory=list)
@@ -127,32 +134,35 @@ class Scheduler:
 
     @property
     def idle(self) -> bool:
-        return not self._active and not len(self._waiting)
+        return not self._active
 
     @property
-    def places(self) -> tuple[int, int, int, int]:
-        """How many sequences are written, kept and free, and how many requests wait."""
-        return len(self._active), len(self._kept), len(self._free), len(self._waiting)
+    def places(self) -> tuple[int, int, int]:
+        """How many sequences are written, kept and free."""
+        return len(self._active), len(self._kept), len(self._free)
 
-    def submit(self, request: Request) -> None:
-        """Let `request` wait for its turn; it must fit into the context by itself."""
-        self._waiting.put(request)
+    def start(self, request: Request) -> None:
+        """Read and write for `request` from the next step on."""
+        self._active.append(
+            _Slot(
+                request=request,
+                sequence=self._take_sequence(),
+                sampler=self.model.new_sampler(),
+                text=TextStream(request.stop),
+                tokens=list(request.tokens),
+            )
+        )
 
     def cancel(self, request: int, finish: Finish = "cancelled") -> None:
         """End a request, if it is still there: its place is free when this returns."""
-        waiting = self._waiting.remove(request)
-        if waiting is not None:
-            self.emit(Event(request, "", finish, len(waiting.tokens)))
-            return
         for slot in self._active:
             if slot.request.id == request:
                 self._finish(slot, finish)
                 return
 
     def step(self) -> None:
-        """Admit what fits, compute one step, emit what was written."""
+        """Compute one step, emit what was written."""
         self._expire()
-        self._admit()
         if not self._active:
             return
         plan = self._plan()
@@ -176,27 +186,8 @@ class Scheduler:
 
     def _expire(self) -> None:
         """End what nobody waits for any longer."""
-        now = _now()
-        late = [r for r in (*self._waiting, *(s.request for s in self._active)) if r.deadline < now]
-        for request in late:
-            self.cancel(request.id, "deadline")
-
-    def _admit(self) -> None:
-        while len(self._active) < self.slots and (request := self._waiting.next()) is not None:
-            # Shared tokens are counted for each: what was admitted can always be finished. Who
-            # needs more than there is waits at the head: smaller ones would pass for ever.
-            if sum(s.request.need for s in self._active) + request.need > self.context_tokens:
-                return
-            self._waiting.take(request)
-            self._active.append(
-                _Slot(
-                    request=request,
-                    sequence=self._take_sequence(),
-                    sampler=self.model.new_sampler(),
-                    text=TextStream(request.stop),
-                    tokens=list(request.tokens),
-                )
-            )
+        for slot in [slot for slot in self._active if slot.request.is_late]:
+            self._finish(slot, "deadline")
 
     def _plan(self) -> list[tuple[_Slot, int]]:
         """Which answer gets how many tokens: one each while writing, up to a block for reading.
@@ -215,10 +206,9 @@ class Scheduler:
             if read >= budget:
                 slot.passed_over += read
                 continue
-            if not slot.started:
-                self._reuse(slot)
-            block_end = (slot.done // self.block + 1) * self.block
-            count = min(budget - read, block_end - slot.done, slot.left)
+            if not slot.started and not self._begin(slot):
+                continue
+            count = min(budget - read, self._block_end(slot) - slot.done, slot.left)
             plan.append((slot, count))
             read += count
         return plan
@@ -276,35 +266,65 @@ class Scheduler:
             )
         )
 
-    def _reuse(self, slot: _Slot) -> None:
-        """Begin with the longest run of blocks that this person, or nobody's text, left behind."""
+    def _begin(self, slot: _Slot) -> bool:
+        """Start with what can be reused; False: another prompt is just being read that begins
+        alike, and more can be reused when it was.
+        """
+        if self.model.shares_prefixes:
+            length, source = self._longest(slot)
+            for other in self._active:
+                if other.started and other.reading:
+                    coming = self._shareable(slot, other, len(other.request.tokens))
+                    if self._whole_blocks(slot, coming) > length:
+                        return False
+            if source is not None:
+                self.model.copy(source, slot.sequence, length)
+                slot.done = slot.cached = length
         slot.started = True
-        if not self.model.shares_prefixes:
-            return
+        return True
+
+    def _longest(self, slot: _Slot) -> tuple[int, int | None]:
+        """The longest run of blocks that this person, or nobody's text, left; and where it is."""
         best, source = 0, None
         wanted, owner = slot.request.tokens, slot.request.owner
         for kept in self._kept:
             if kept.owner == owner or (
                 kept.owner is None and len(kept.tokens) <= slot.request.public
             ):
-                length = _common(kept.tokens, wanted)
+                length = common(kept.tokens, wanted)
                 if length > best:
                     best, source = length, kept.sequence
                     kept.used = _now()
         for other in self._active:
-            if other is not slot and other.request.owner == owner:
-                length = _common(other.tokens[: other.done], wanted)
+            if other is not slot:
+                length = self._shareable(slot, other, other.done)
                 if length > best:
                     best, source = length, other.sequence
+        length = self._whole_blocks(slot, best)
+        return length, source if length else None
+
+    def _shareable(self, slot: _Slot, other: _Slot, length: int) -> int:
+        """How many of the first `length` tokens of `other` are for `slot` to begin with."""
+        if other.request.owner != slot.request.owner:
+            length = min(length, other.request.public, slot.request.public)
+        return common(other.tokens[:length], slot.request.tokens)
+
+    def _block_end(self, slot: _Slot) -> int:
+        public = slot.request.public
+        if slot.done < public:
+            return min(public, (slot.done // self.block + 1) * self.block)
+        return public + ((slot.done - public) // self.block + 1) * self.block
+
+    def _whole_blocks(self, slot: _Slot, length: int) -> int:
         # The last token is computed in any case: the answer follows from its distribution.
-        length = min(best, len(wanted) - 1) // self.block * self.block
-        if source is not None and length:
-            self.model.copy(source, slot.sequence, length)
-            slot.done = slot.cached = length
+        length, public = min(length, len(slot.request.tokens) - 1), slot.request.public
+        if length < public:
+            return length // self.block * self.block
+        return public + (length - public) // self.block * self.block
 
     def _keep_public(self, slot: _Slot) -> None:
         """Keep what is nobody's in a sequence of its own, once it was computed."""
-        length = slot.request.public // self.block * self.block
+        length = slot.request.public
         if not length or slot.done < length or not self.model.shares_prefixes:
             return
         tokens = slot.request.tokens[:length]
@@ -334,7 +354,8 @@ class Scheduler:
         self._free.append(kept.sequence)
 
 
-def _common(left: Sequence[int], right: Sequence[int]) -> int:
+def common(left: Sequence[int], right: Sequence[int]) -> int:
+    """How many tokens both begin with."""
     for position, (a, b) in enumerate(zip(left, right, strict=False)):
         if a != b:
             return position

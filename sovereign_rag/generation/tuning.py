@@ -25,15 +25,25 @@ from sovereign_rag import offline
 from sovereign_rag.cpu import memory_bytes, physical_cores
 from sovereign_rag.errors import GenerationError
 from sovereign_rag.generation.arranging import arranged_copy
-from sovereign_rag.generation.computing import Choice, Computing, Waiting, defaults
+from sovereign_rag.generation.computing import (
+    Choice,
+    Computing,
+    Waiting,
+    defaults,
+    environment,
+    most_lanes,
+)
 from sovereign_rag.models.gguf_header import GgufHeader
 from sovereign_rag.settings import Settings
 
 BUDGET_S: Final = 20.0  # for all runs together, the loading not counted
 _RUNS: Final = 3
 _LOAD_S: Final = 120.0  # longest that loading may take before a run is given up
+_TRIED: Final = "2"  # what is measured; another number has it measured anew
 _FILE: Final = "tuning.json"
 _PACKAGE_ROOT: Final = Path(__file__).parents[2]
+_SPINNING_RISK: Final = 1.25
+_LANES_GAIN: Final = 1.15  # each more has a context's memory: it has to pay
 _BLOCK_GAIN: Final = 1.15  # a larger block holds up the others' next word: it has to pay
 # An answer's usual tokens, by which one way of computing is weighed against another.
 _READ, _WRITTEN_ALONE, _WRITTEN_BESIDE = 600, 50, 50
@@ -50,8 +60,13 @@ class Speeds:
 
     @property
     def answer_s(self) -> float:
-        """Seconds for an answer of usual length, by which the choice is made."""
-        return _READ / self.read + _WRITTEN_ALONE / self.write + _WRITTEN_BESIDE / self.wide
+        """Seconds for an answer of usual length, by which the choice is made.
+
+        Threads that spin count as slower than measured: it was a quiet moment, and they lose
+        most in busy ones.
+        """
+        seconds = _READ / self.read + _WRITTEN_ALONE / self.write + _WRITTEN_BESIDE / self.wide
+        return seconds * (_SPINNING_RISK if self.choice.waiting == "active" else 1)
 
 
 class Tuning:
@@ -66,7 +81,7 @@ class Tuning:
         """
         self._arranged = arranged
         self._header, self._folder = header, folder
-        facts = (sha256, _cpu(), str(physical_cores()), _library())
+        facts = (sha256, _cpu(), str(physical_cores()), _library(), _TRIED)
         self.key = hashlib.sha256("\0".join(facts).encode()).hexdigest()
 
     @classmethod
@@ -122,6 +137,7 @@ class Tuning:
         order = {
             "model": str(self._arranged if made else self._header.path),
             "cores": physical_cores(),
+            "lanes": most_lanes(self._header),
             "repack": repack,
             "seconds": BUDGET_S / _RUNS,
         }
@@ -136,8 +152,7 @@ class Tuning:
                 "PYTHONPATH": str(_PACKAGE_ROOT),
                 "PATH": os.pathsep.join(os.get_exec_path()),
                 "LANG": "C.UTF-8",
-                "GGML_NO_BACKTRACE": "1",
-                "OMP_WAIT_POLICY": waiting,
+                **environment(waiting),
             },
         ) as process:
             assert process.stdout is not None
@@ -184,13 +199,18 @@ def _speeds(reply: Mapping[str, Any], repack: bool, waiting: Waiting) -> Speeds:
     reads = {int(block): float(speed) for block, speed in reply["read"].items()}
     writes = {int(threads): float(speed) for threads, speed in reply["write"].items()}
     wide = {int(threads): float(speed) for threads, speed in reply["wide"].items()}
+    side_by_side = {int(lanes): float(speed) for lanes, speed in reply["lanes"].items()}
     block = min(reads)
     for larger in sorted(reads):
         if reads[larger] > _BLOCK_GAIN * reads[block]:
             block = larger
     threads, batch = max(writes, key=writes.__getitem__), max(wide, key=wide.__getitem__)
-    computing = Computing(threads, batch, repack, block)
-    return Speeds(Choice(waiting, computing), reads[block], writes[threads], wide[batch])
+    speed, count = wide[batch], 1
+    for lanes in sorted(side_by_side):
+        if side_by_side[lanes] > _LANES_GAIN * speed:
+            speed, count, threads, batch = side_by_side[lanes], lanes, 1, 1
+    computing = Computing(threads, batch, repack, block, lanes=count)
+    return Speeds(Choice(waiting, computing), reads[block], writes[threads], speed)
 
 
 def _choice(entry: Mapping[str, Any]) -> Choice:

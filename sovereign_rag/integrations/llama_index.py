@@ -25,29 +25,58 @@ from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_ca
 from llama_index.core.llms.custom import CustomLLM
 from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+from llama_index.core.vector_stores.types import MetadataFilters
 from numpy.typing import NDArray
 
 from sovereign_rag.access import Principal
 from sovereign_rag.domain import Passage
 from sovereign_rag.embedding.protocol import Embedder
 from sovereign_rag.generation.protocol import Generator, Message
+from sovereign_rag.integrations.llama_index_asking import narrowing_of, turns_of
+from sovereign_rag.retrieval import Mode
 from sovereign_rag.searching import Searching
 
 
 class SovereignRetriever(BaseRetriever):
     """Hybrid search within what one principal may read, each search on the audit record."""
 
-    def __init__(self, searching: Searching, principal: Principal, *, limit: int = 8) -> None:
-        """`limit`: most passages, 1 to 100."""
+    def __init__(
+        self,
+        searching: Searching,
+        principal: Principal,
+        *,
+        limit: int = 8,
+        mode: Mode | None = None,
+        filters: MetadataFilters | None = None,
+        history: Sequence[ChatMessage] = (),
+    ) -> None:
+        """A retriever for one principal.
+
+        Args:
+            limit: Most passages, 1 to 100.
+            mode: Which legs search; None: as the settings say.
+            filters: What to leave out of what the principal may read; see `narrowing_of`.
+            history: The conversation so far, for a question that leans on it.
+
+        Raises:
+            BadInput: A filter can't be kept to.
+        """
         super().__init__()
         self._searching, self._principal, self._limit = searching, principal, limit
+        self._mode, self._narrowing = mode, narrowing_of(filters)
+        self._history = turns_of(history)
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return await asyncio.to_thread(self._retrieve, query_bundle)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         passages = self._searching.search(
-            query_bundle.query_str, self._principal, limit=self._limit
+            query_bundle.query_str,
+            self._principal,
+            limit=self._limit,
+            mode=self._mode,
+            narrowing=self._narrowing,
+            history=self._history,
         )
         return [_node(passage) for passage in passages]
 

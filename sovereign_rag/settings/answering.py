@@ -53,15 +53,17 @@ class AnswerSettings(Section):
         "auto",
         description="auto: written by the language model if it is a capable one, else composed of verified extracts.",
     )
-    min_evidence: float | None = Field(
-        None,
-        description="Least evidence score for an answer, see docs/quality.md; unset: the calibrated point.",
+    min_confidence: float = Field(
+        0.64,
+        ge=0,
+        le=1,
+        description='Least confidence, from 0 to 1, that the passages hold an answer; below it the answer is "not found". Lower answers more questions, and more of those that nothing answers: docs/quality.md draws the one against the other, `eval abstention` does on questions of your own.',
     )
     sentences: int = Field(
-        48,
+        16,
         ge=1,
         le=500,
-        description="Sentences of the best passages that are weighed as evidence; each costs some milliseconds.",
+        description="Sentences of the passages, the likeliest by their words, that are weighed as evidence; each costs some milliseconds.",
     )
     watts_per_core: PositiveFloat = Field(
         8.0,
@@ -70,6 +72,10 @@ class AnswerSettings(Section):
     unsupported: Literal["marked", "withheld"] = Field(
         "marked",
         description="What becomes of a model's statement without support: shown and marked as such, or withheld; then nothing is shown before it is checked.",
+    )
+    follow_up: Literal["auto", "rules"] = Field(
+        "auto",
+        description="How a question that leans on the conversation is made whole. auto: rewritten by the language model if it is a capable one, else by rules; rules: never by a model, which saves its time.",
     )
     max_extracts: int = Field(3, ge=1, le=10, description="Most extracts in an answer.")
 

@@ -9,7 +9,7 @@ from sovereign_rag.settings.section import Section
 
 
 class EmbeddingSettings(Section):
-    """How texts become vectors. Another model means another collection beside the old one."""
+    """How texts become vectors. Another model is used once `sovereign-rag reindex` has built its index."""
 
     model: Path | None = Field(
         None,
@@ -38,7 +38,7 @@ class EmbeddingSettings(Section):
 
 
 class ChunkSettings(Section):
-    """How documents are cut. A change is applied to documents that are ingested after it."""
+    """How documents are cut. A change is applied by `sovereign-rag reindex`, to all of them at once."""
 
     max_tokens: int = Field(
         320,

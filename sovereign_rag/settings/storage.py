@@ -16,7 +16,7 @@ class StoreSettings(Section):
     collection: str = Field(
         "chunks",
         pattern=r"^[a-z0-9_-]{1,40}$",
-        description="Prefix of the collections' names; the embedding model's version follows it.",
+        description="Prefix of the collections' names; the embedding model's version follows it, and the index's number. On a server PREFIX-live is an alias of the one in use, once there was a `reindex`.",
     )
     timeout_s: PositiveFloat = Field(10.0, description="Longest wait for one request to the store.")
     replication_factor: PositiveInt = Field(

@@ -7,53 +7,81 @@ import ssl
 from qdrant_client import QdrantClient
 
 from sovereign_rag.settings import Settings
+from sovereign_rag.store.collections import Collections
 from sovereign_rag.store.embedded.client import EngineTransport
 from sovereign_rag.store.protocol import ChunkStore
 from sovereign_rag.store.qdrant import QdrantStore
 from sovereign_rag.store.schema import ServerLayout
 
 
-def open_store(settings: Settings, *, model_id: str, dimension: int) -> ChunkStore:
+def open_store(
+    settings: Settings, *, model_id: str, dimension: int, collection: str | None = None
+) -> ChunkStore:
     """The store for vectors of one embedding model; reached for at its first call, not here.
 
-    `store.url` unset: the embedded engine of the data folder. Set: that server. The collection
-    is `store.collection`-`model_id`, so another model is built beside the old one; on a server
-    the name may be an alias.
+    `store.url` unset: the embedded engine of the data folder. Set: that server. `collection` is
+    named after the model unless it is given, so another model is built beside the old one; on a
+    server the name may be an alias.
     """
-    collection = f"{settings.store.collection}-{re.sub(r'[^A-Za-z0-9._-]', '-', model_id)}"
-    timeout_s = math.ceil(settings.store.timeout_s)
+    collection = collection or first_collection(settings, model_id)
     if settings.store.url is None:
         engine = EngineTransport(settings.data_dir)
         return QdrantStore(
-            QdrantClient(
-                url="http://embedded",
-                transport=engine,
-                timeout=timeout_s,
-                check_compatibility=False,  # else it asks for the version, in a thread
-                trust_env=False,
-            ),
+            _embedded(settings, engine),
             collection=collection,
             dimension=dimension,
             place="The embedded engine",
             remedy=f"Try again; its log is {settings.data_dir / 'vectors' / 'engine.log'}.",
             flush=engine.flush,
         )
-    key = settings.store.api_key
     return QdrantStore(
-        QdrantClient(
-            url=settings.store.url,
-            # As a header: given as api_key, the client warns on a plain connection, which is what
-            # a network of containers has.
-            headers={"api-key": key.get_secret_value()} if key else None,
-            timeout=timeout_s,
-            check_compatibility=False,
-            trust_env=False,  # no proxy from the environment
-            verify=ssl.create_default_context(),  # the system's authorities, the admin's with them
-        ),
+        _server(settings),
         collection=collection,
         dimension=dimension,
         server=ServerLayout(
             shards=settings.store.shards, replicas=settings.store.replication_factor
         ),
         place=f"The Qdrant server {settings.store.url}",
+    )
+
+
+def open_collections(settings: Settings) -> Collections:
+    """The collections themselves, where `open_store` has them; reached for at the first call."""
+    if settings.store.url is None:
+        engine = EngineTransport(settings.data_dir)
+        return Collections(_embedded(settings, engine), has_aliases=False)
+    return Collections(_server(settings), has_aliases=True)
+
+
+def first_collection(settings: Settings, model_id: str) -> str:
+    """The name of the first index's collection; later ones have their number behind it."""
+    return f"{settings.store.collection}-{re.sub(r'[^A-Za-z0-9._-]', '-', model_id)}"
+
+
+def alias(settings: Settings) -> str:
+    """What the live index's collection is called on a server, for whoever else reads there."""
+    return f"{settings.store.collection}-live"
+
+
+def _embedded(settings: Settings, engine: EngineTransport) -> QdrantClient:
+    return QdrantClient(
+        url="http://embedded",
+        transport=engine,
+        timeout=math.ceil(settings.store.timeout_s),
+        check_compatibility=False,  # else it asks for the version, in a thread
+        trust_env=False,
+    )
+
+
+def _server(settings: Settings) -> QdrantClient:
+    key = settings.store.api_key
+    return QdrantClient(
+        url=settings.store.url,
+        # As a header: given as api_key, the client warns on a plain connection, which is what
+        # a network of containers has.
+        headers={"api-key": key.get_secret_value()} if key else None,
+        timeout=math.ceil(settings.store.timeout_s),
+        check_compatibility=False,
+        trust_env=False,  # no proxy from the environment
+        verify=ssl.create_default_context(),  # the system's authorities, the admin's with them
     )

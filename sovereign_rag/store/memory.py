@@ -72,6 +72,16 @@ class MemoryStore:
     ) -> list[list[Hit]]:
         return [self._search(query, scope) for query in queries]
 
+    def search_and_weigh(
+        self, queries: Sequence[DenseQuery | LexicalQuery], terms: Sequence[int], scope: ReadScope
+    ) -> tuple[list[list[Hit]], Mapping[int, float]]:
+        return self.search(queries, scope), self.idf(terms, scope)
+
+    def scores(
+        self, queries: Sequence[DenseQuery | LexicalQuery], scope: ReadScope
+    ) -> list[Mapping[str, float]]:
+        return [{hit.id: hit.score for hit in hits} for hits in self.search(queries, scope)]
+
     def idf(self, terms: Sequence[int], scope: ReadScope) -> Mapping[int, float]:
         of_tenant = [c for c in self._chunks.values() if c.tenant == scope.tenant]
         holders = Counter(term for c in of_tenant for term in c.lexical.indices)

@@ -159,6 +159,18 @@ class ChunkStore(Protocol):
         """
         ...
 
+    def search_and_weigh(
+        self, queries: Sequence[DenseQuery | LexicalQuery], terms: Sequence[int], scope: ReadScope
+    ) -> tuple[list[list[Hit]], Mapping[int, float]]:
+        """What `search` and `idf` give, in one round trip."""
+        ...
+
+    def scores(
+        self, queries: Sequence[DenseQuery | LexicalQuery], scope: ReadScope
+    ) -> list[Mapping[str, float]]:
+        """As `search`, by point id the scores alone: of chunks that are at hand already."""
+        ...
+
     def idf(self, terms: Sequence[int], scope: ReadScope) -> Mapping[int, float]:
         """Inverse document frequency of terms in the scope's tenant: ln(1 + (N-n+.5)/(n+.5)).
 
@@ -184,6 +196,33 @@ class ChunkStore(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class Everywhere(Protocol):
+    """The chunks of documents in each index that there is: their end, and their rights."""
+
+    def prune(self, tenant: str, document_id: str, *, keep: str | None) -> None:
+        """Delete a document's chunks but those of version `keep` (None: all). Durable."""
+        ...
+
+    def set_access(
+        self, tenant: str, document_id: str, *, readers: frozenset[str], level: int
+    ) -> None:
+        """Change who may read a document, visible to every search that starts afterwards."""
+        ...
+
+    def confirm_access(
+        self, tenant: str, document_id: str, *, readers: frozenset[str], level: int
+    ) -> None:
+        """As `set_access`, once the catalog says it too.
+
+        An index that is being built may have been given the rights from before in between.
+        """
+        ...
+
+    def flush(self) -> None:
+        """Make everything written so far survive a power cut."""
+        ...
 
 
 MOST_FACETS = 100

@@ -5,6 +5,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypeVar
 
 from qdrant_client import QdrantClient, models
@@ -29,6 +30,7 @@ from sovereign_rag.store.protocol import (
     Narrowing,
     point_id,
 )
+from sovereign_rag.store.queries import can_match, is_found, request_of, stored_weight, weighing
 from sovereign_rag.store.schema import (
     DENSE,
     LEXICAL,
@@ -163,51 +165,49 @@ class QdrantStore:
     def search(
         self, queries: Sequence[DenseQuery | LexicalQuery], scope: ReadScope
     ) -> list[list[Hit]]:
-        requests = {
-            place: self._request(query, scope)
-            for place, query in enumerate(queries)
-            if _can_match(query, scope)
-        }
-        found: list[list[Hit]] = [[] for _ in queries]
-        for place, points in zip(requests, self._query(list(requests.values())), strict=True):
-            # The engine's order is free among equal scores; a small filtered set may be scanned
-            # whole by the sparse index, with 0 for what shares no term.
-            lexical = isinstance(queries[place], LexicalQuery)
-            hits = [to_hit(point) for point in points if point.score > 0 or not lexical]
-            allowed = [hit for hit in hits if self._is_allowed(hit, scope)]
-            found[place] = sorted(allowed, key=lambda hit: (-hit.score, hit.id))
-        return found
+        return self.search_and_weigh(queries, (), scope)[0]
 
-    def idf(self, terms: Sequence[int], scope: ReadScope) -> Mapping[int, float]:
-        """Asked of the engine itself: one query a term, over the whole tenant, for one point.
+    def search_and_weigh(
+        self, queries: Sequence[DenseQuery | LexicalQuery], terms: Sequence[int], scope: ReadScope
+    ) -> tuple[list[list[Hit]], Mapping[int, float]]:
+        """The frequencies are asked of the engine: one query a term, over the tenant, for a point.
 
         Its score is idf * 1 * the stored weight, which comes along, so the quotient is the very
         value that a lexical search multiplies by. Nothing of the point but its weights leaves
         the engine. A sharded collection keeps statistics a shard; the rarest shard's count here.
         """
-        tenant = of_tenant(scope.tenant)
         distinct = list(dict.fromkeys(terms))
-        asked = [
-            models.QueryRequest(
-                query=models.SparseVector(indices=[term], values=[1.0]),
-                using=LEXICAL,
-                filter=tenant,
-                params=_lexical_params(scope),
-                limit=1,
-                with_payload=False,
-                with_vector=[LEXICAL],
-            )
-            for term in distinct
-        ]
+        requests = self._requests(queries, scope)
+        weights = [weighing(term, scope) for term in distinct]
+        answers = self._query([*requests.values(), *weights])
+        found = self._hits(queries, dict(zip(requests, answers, strict=False)), scope)
         values: dict[int, float] = {}
-        for term, points in zip(distinct, self._query(asked), strict=True):
-            weight = _stored_weight(points[0], term) if points else 0.0
+        for term, points in zip(distinct, answers[len(requests) :], strict=True):
+            weight = stored_weight(points[0], term) if points else 0.0
             if weight > 0:
                 values[term] = points[0].score / weight
         if len(values) < len(distinct):
-            nowhere = math.log(1 + (self._count(tenant) + 0.5) / 0.5)
+            # An exact count would look at every point, for the logarithm of its number.
+            chunks = self._count(of_tenant(scope.tenant), exact=False)
+            nowhere = math.log(1 + (chunks + 0.5) / 0.5)
             values |= {term: nowhere for term in distinct if term not in values}
-        return values
+        return found, values
+
+    def scores(
+        self, queries: Sequence[DenseQuery | LexicalQuery], scope: ReadScope
+    ) -> list[Mapping[str, float]]:
+        requests = self._requests(queries, scope)
+        for request in requests.values():
+            request.with_payload = False
+        found: list[Mapping[str, float]] = [{} for _ in queries]
+        for place, points in zip(requests, self._query(list(requests.values())), strict=True):
+            found[place] = {
+                str(point.id): point.score for point in points if is_found(point, queries[place])
+            }
+        return found
+
+    def idf(self, terms: Sequence[int], scope: ReadScope) -> Mapping[int, float]:
+        return self.search_and_weigh((), terms, scope)[1]
 
     def count(self, scope: ReadScope, narrowing: Narrowing = NO_NARROWING) -> int:
         return self._count(filter_of(scope, narrowing)) if is_open(narrowing, scope) else 0
@@ -237,36 +237,56 @@ class QdrantStore:
     def close(self) -> None:
         self._client.close()
 
-    def _request(self, query: DenseQuery | LexicalQuery, scope: ReadScope) -> models.QueryRequest:
-        if isinstance(query, LexicalQuery):
-            vector = query.vector
-            asked: list[float] | models.SparseVector = models.SparseVector(
-                indices=list(vector.indices), values=list(vector.values)
-            )
-        elif query.vector.shape == (self._dimension,):
-            asked = query.vector.tolist()
-        else:
-            raise self._mismatch(self._dimension, offered=query.vector.size)
-        return models.QueryRequest(
-            query=asked,
-            using=LEXICAL if isinstance(query, LexicalQuery) else DENSE,
-            filter=filter_of(scope, query.narrowing),
-            params=_lexical_params(scope) if isinstance(query, LexicalQuery) else _DENSE_PARAMS,
-            limit=query.limit,
-            with_payload=True,
-        )
+    def _requests(
+        self, queries: Sequence[DenseQuery | LexicalQuery], scope: ReadScope
+    ) -> dict[int, models.QueryRequest]:
+        """By the place of the query; without those that nothing can match."""
+        for query in queries:
+            if isinstance(query, DenseQuery) and query.vector.shape != (self._dimension,):
+                raise self._mismatch(self._dimension, offered=query.vector.size)
+        return {
+            place: request_of(query, scope)
+            for place, query in enumerate(queries)
+            if can_match(query, scope)
+        }
+
+    def _hits(
+        self,
+        queries: Sequence[DenseQuery | LexicalQuery],
+        answers: Mapping[int, Sequence[models.ScoredPoint]],
+        scope: ReadScope,
+    ) -> list[list[Hit]]:
+        """Read, checked against the scope, and in order: the engine's is free among equals."""
+        read: dict[str, Hit] = {}  # what several legs found is read once
+        found: list[list[Hit]] = [[] for _ in queries]
+        for place, points in answers.items():
+            for point in points:
+                if not is_found(point, queries[place]):
+                    continue
+                known = read.get(str(point.id))
+                hit = replace(known, score=point.score) if known else to_hit(point)
+                if self._is_allowed(hit, scope):
+                    read[hit.id] = hit
+                    found[place].append(hit)
+            found[place].sort(key=lambda hit: (-hit.score, hit.id))
+        return found
 
     def _query(self, requests: list[models.QueryRequest]) -> list[list[models.ScoredPoint]]:
         answers: list[list[models.ScoredPoint]] = []
         for batch in _batches(requests, SEARCH_BATCH):
             with self._asking():
-                found = self._client.query_batch_points(self._collection, list(batch))
-            answers += [response.points for response in found]
+                # The client's own method copies every request deeply, on the look-out for texts
+                # to embed; that takes longer than many a search.
+                found = self._client.http.search_api.query_batch_points(
+                    self._collection,
+                    query_request_batch=models.QueryRequestBatch(searches=list(batch)),
+                )
+            answers += [response.points for response in found.result or []]
         return answers
 
-    def _count(self, condition: models.Filter) -> int:
+    def _count(self, condition: models.Filter, *, exact: bool = True) -> int:
         with self._asking():
-            return self._client.count(self._collection, condition, exact=True).count
+            return self._client.count(self._collection, condition, exact=exact).count
 
     def _is_allowed(self, hit: Hit, scope: ReadScope) -> bool:
         if scope.allows(tenant=hit.tenant, readers=hit.readers, level=hit.level):
@@ -352,30 +372,6 @@ class QdrantStore:
             )
         said = error.content.decode("utf-8", "replace")[:300]
         return f"{self._place} refused with status {error.status_code}: {said}"
-
-
-_DENSE_PARAMS = models.SearchParams(
-    hnsw_ef=128,
-    acorn=models.AcornSearchParams(enable=True, max_selectivity=0.2),
-    quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0),
-)
-
-
-def _lexical_params(scope: ReadScope) -> models.SearchParams:
-    """Statistics of the tenant alone: exact, and silent about what other tenants write."""
-    return models.SearchParams(idf=models.IdfCorpusParams(corpus=of_tenant(scope.tenant)))
-
-
-def _can_match(query: DenseQuery | LexicalQuery, scope: ReadScope) -> bool:
-    has_terms = not isinstance(query, LexicalQuery) or bool(query.vector.indices)
-    return query.limit > 0 and has_terms and is_open(query.narrowing, scope)
-
-
-def _stored_weight(point: models.ScoredPoint, term: int) -> float:
-    stored = point.vector.get(LEXICAL) if isinstance(point.vector, dict) else None
-    if not isinstance(stored, models.SparseVector) or term not in stored.indices:
-        return 0.0
-    return stored.values[stored.indices.index(term)]
 
 
 def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -25,7 +25,9 @@ from sovereign_rag.api.streaming import Event, EventStream, at_once
 from sovereign_rag.catalog.keys import key_id_of
 from sovereign_rag.citations import boxes as quote_boxes
 from sovereign_rag.errors import BadInput, SovereignError, Unauthenticated
+from sovereign_rag.followup import Turn
 from sovereign_rag.service import Service
+from sovereign_rag.web.conversation import MOST_HISTORY, read_turns
 from sovereign_rag.web.locale import locale_of
 from sovereign_rag.web.rendering import fragment, page
 from sovereign_rag.web.views import answer_view, marked_text, numbered, page_url
@@ -58,20 +60,26 @@ async def ask(
     service: CurrentService,
     places: AnsweringPlaces,
     question: Annotated[str, Form()] = "",
+    history: Annotated[str, Form(max_length=MOST_HISTORY)] = "",
 ) -> Response:
-    """The answer as a whole page, or as events that carry pieces of one to the script."""
+    """The answer as a whole page, or as events that carry pieces of one to the script.
+
+    The conversation so far travels with the form: nothing of it is kept here.
+    """
     # A form sends line ends as CR LF.
     question = question.replace("\r\n", "\n").strip()
     if not question:
         raise BadInput(locale_of(request)("ask.empty"))
     check_length(question, service)
+    turns = read_turns(history)
     cancel = threading.Event()
 
     def events() -> Iterator[AnswerEvent]:
-        return service.answering.stream(question, principal, cancel=cancel)
+        return service.answering.stream(question, principal, history=turns, cancel=cancel)
 
     if accepts_events(request):
-        return await EventStream.opened(_pieces(request, events), cancel=cancel, places=places)
+        pieces = _pieces(request, events, turns)
+        return await EventStream.opened(pieces, cancel=cancel, places=places)
 
     def whole() -> Response:
         return page(
@@ -80,7 +88,7 @@ async def ask(
             principal=principal,
             limit=service.settings.server.max_question_chars,
             question=question,
-            view=answer_view(last(events())),
+            view=answer_view(last(events()), turns),
         )
 
     return await at_once(whole, request, cancel=cancel, places=places)
@@ -199,7 +207,9 @@ def error_page(request: Request, status: int, detail: str) -> Response:
     return page(request, "error.html", principal=None, status=status, known=known, detail=detail)
 
 
-def _pieces(request: Request, events: Callable[[], Iterator[AnswerEvent]]) -> Iterator[Event]:
+def _pieces(
+    request: Request, events: Callable[[], Iterator[AnswerEvent]], turns: tuple[Turn, ...]
+) -> Iterator[Event]:
     """The life of an answer as pieces of the page, made by the templates that make it whole."""
     t = locale_of(request)
     quotes = 0
@@ -215,7 +225,7 @@ def _pieces(request: Request, events: Callable[[], Iterator[AnswerEvent]]) -> It
             case Token(text):
                 yield Event("token", {"text": text, "status": t("ask.writing")})
             case Done(answer):
-                html = fragment(request, "answer.html", view=answer_view(answer))
+                html = fragment(request, "answer.html", view=answer_view(answer, turns))
                 yield Event("answer", {"html": html, "status": t("answer.ready")})
 
 

@@ -7,6 +7,8 @@ from urllib.parse import quote, urlencode
 
 from sovereign_rag.catalog.records import DocumentRecord
 from sovereign_rag.domain import Answer, Citation, PageText, Passage, Statement, Verdict
+from sovereign_rag.followup import Turn
+from sovereign_rag.web.conversation import written_turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,12 @@ class AnswerView:
     answer: Answer
     statements: tuple[CitedStatement, ...]
     sources: tuple[Source, ...]
+    earlier: tuple[Turn, ...] = ()  # of the conversation, oldest first
+
+    @property
+    def conversation(self) -> str:
+        """The conversation with this answer, as the form sends it along with the next question."""
+        return written_turns((*self.earlier, Turn.of(self.answer)))
 
     @property
     def unsupported(self) -> int:
@@ -55,9 +63,9 @@ class MarkedText:
     after: str
 
 
-def answer_view(answer: Answer) -> AnswerView:
+def answer_view(answer: Answer, earlier: tuple[Turn, ...] = ()) -> AnswerView:
     statements, sources = numbered(answer.statements)
-    return AnswerView(answer, statements, sources)
+    return AnswerView(answer, statements, sources, earlier)
 
 
 def numbered(

@@ -14,6 +14,7 @@ SALARY_QUESTION = "What is the salary band of grade seven?"
 ANSWER_FIELDS = {
     "question", "answer", "kind", "abstained", "notice", "statements", "citations", "passages",
     "language", "model", "prompt_version", "index_version", "timings_ms", "usage", "energy",
+    "follow_up", "turns_dropped", "confidence",
 }  # fmt: skip
 
 

@@ -181,6 +181,30 @@ def test_the_page_answers_without_script(browser: Browser, product: Product) -> 
         expect(page.locator(".sheet img")).to_be_in_viewport()
 
 
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
+def test_the_next_question_leans_on_the_last_until_a_new_conversation_begins(
+    browser: Browser, product: Product, script: bool
+) -> None:
+    with visit(browser, product, locale="fr", java_script_enabled=script) as window:
+        page = window.page
+        window.open("/")
+        sign_in(window, product, "ana")
+        for asked in (QUESTIONS["fr"][0], "Et dans un logement ancien ?", "Et en été ?"):
+            page.locator("#question").fill(asked)
+            page.locator("button[type=submit]").click()
+            expect(page.locator(".answer .asked")).to_have_text(asked)
+        expect(page.locator(".understood")).to_contain_text(
+            "Et dans un logement ancien ? Et en été ?"
+        )
+        expect(page.locator(".earlier li")).to_have_count(2)
+        page.locator(".answer a[href='/']").click()
+
+        page.locator("#question").fill("Et en été ?")
+        page.locator("button[type=submit]").click()
+        expect(page.locator(".answer .asked")).to_have_text("Et en été ?")
+        expect(page.locator(".understood")).to_have_count(0)
+
+
 def test_who_is_not_signed_in_is_asked_to_and_comes_back(
     browser: Browser, product: Product
 ) -> None:

@@ -129,7 +129,7 @@ def test_a_full_disk_is_named_with_the_way_out(tmp_path: Path) -> None:
     def outgrow_the_disk() -> None:
         with database.writing() as connection:
             connection.execute(text("PRAGMA max_page_count = 1"))
-            connection.execute(text("CREATE TABLE big (x)"))
+            connection.execute(text("CREATE TABLE big AS SELECT zeroblob(1000000) AS x"))
 
     with closing(database), pytest.raises(CatalogError, match="free some space"):
         outgrow_the_disk()

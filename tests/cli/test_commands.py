@@ -30,14 +30,15 @@ COMMANDS = sorted(_commands(app))
 
 def test_the_commands_that_scripts_rely_on_are_all_there() -> None:
     assert {" ".join(path) for path in COMMANDS} == {
-        *("ingest", "ask", "search", "serve", "worker", "config", "doctor", "version"),
+        *("ingest", "ask", "search", "facets", "serve", "worker", "config", "doctor", "version"),
         *("documents list", "documents show", "documents delete"),
         *("jobs list", "jobs show", "jobs cancel", "jobs retry"),
         *("keys create", "keys list", "keys revoke"),
         *("models catalogue", "models fetch", "models import", "models remove"),
         *("models list", "models verify", "models tune", "audit verify", "audit show"),
+        *("reindex switch", "reindex status", "reindex back", "reindex drop"),
         *("sync", "watch", "sources list", "sources show", "sources forget"),
-        *("eval retrieval", "eval answers", "eval compare"),
+        *("eval retrieval", "eval answers", "eval compare", "eval abstention"),
     }
 
 

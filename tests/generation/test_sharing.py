@@ -198,3 +198,40 @@ def test_callers_that_leave_leave_nothing_behind(settings: Settings) -> None:
     assert last.completion_tokens == 4
     for number, (_, said) in enumerate(ended):
         assert set(re.findall(r"zq\d{3}x", said)) <= {markers[number]}
+
+
+@pytest.mark.model
+def test_what_begins_alike_and_is_nobody_s_is_read_once_by_those_who_ask_together(
+    settings: Settings,
+) -> None:
+    fresh = opened(settings, slots=4, threads=1)  # one lane
+    answers = [
+        fresh.stream(
+            [SYSTEM, Message("user", f"Number {number}?")], tenant=f"t{number}", max_tokens=2
+        )
+        for number in range(4)
+    ]
+
+    lasts = [list(answer)[-1] for answer in answers]
+    public = fresh.count_tokens([SYSTEM])
+    fresh.close()
+
+    cached = sorted(last.cached_tokens for last in lasts)
+    assert cached[0] == 0
+    assert all(public - 16 < known <= public for known in cached[1:])
+
+
+@pytest.mark.model
+def test_with_one_slot_a_question_gets_the_same_answer_whoever_else_asks(
+    settings: Settings,
+) -> None:
+    narrow = opened(settings, slots=1)
+    alone, _ = ask(narrow, SYSTEM, STORY, max_tokens=24)
+
+    with ThreadPoolExecutor(3) as pool:
+        together = list(
+            pool.map(lambda who: ask(narrow, SYSTEM, STORY, tenant=who, max_tokens=24), "abc")
+        )
+    narrow.close()
+
+    assert {text for text, _ in together} == {alone}

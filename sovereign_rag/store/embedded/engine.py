@@ -5,14 +5,14 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 import qdrant_edge as edge
 from qdrant_client.http import models as rest
 
-from sovereign_rag.store.embedded import translate
+from sovereign_rag.store.embedded import access_keys, translate
 from sovereign_rag.store.embedded.rewrite import Rewrite, settle
 from sovereign_rag.store.embedded.translate import Refused
 
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 _MOST_HITS: Final = 1_000
+_MOST_LEVELS: Final = 10_000
 _FLUSH_AFTER_S: Final = 5.0
 _ERASE_AFTER_S: Final = 1.0  # of quiet
 _STEP_S: Final = 0.05  # the longest that a request waits for the erasing
@@ -72,6 +73,15 @@ class Engine:
         place = beside.rename(self._folder / name)
         self._collections[name] = Collection(place)
 
+    def drop(self, name: str) -> None:
+        """Remove a collection with its files. Raises NoSuchCollection."""
+        collection = self.collection(name)
+        del self._collections[name]
+        collection.close()
+        leaving = self._folder / f".new-{uuid.uuid4()}"  # gone at the next start at the latest
+        (self._folder / name).rename(leaving)
+        shutil.rmtree(leaving)
+
     def flush(self) -> None:
         for collection in self._collections.values():
             collection.flush()
@@ -115,9 +125,12 @@ class Collection:
             (folder / "collection.json").read_bytes()
         )
         self._shard = edge.EdgeShard.load(str(settle(folder)))
+        self._levels: set[int] = set()  # of the points, and perhaps of some that are gone
+        self._has_keys = False
+        self._read_keys()
         self._rewrite: Rewrite | None = None
         self._rest_until = 0.0
-        self.to_erase = self._to_erase.exists()
+        self.to_erase = self._to_erase.exists() or access_keys.FIELD not in self._fields()
         self.unflushed_since = time.monotonic()  # 0: everything is on the disk
 
     @staticmethod
@@ -128,6 +141,7 @@ class Collection:
         (folder / "collection.json").write_text(layout, encoding="utf-8")
         (folder / "shard").mkdir()
         shard = edge.EdgeShard.create(str(folder / "shard"), config)
+        shard.update(access_keys.create_index())
         shard.flush()
         shard.close()
 
@@ -157,15 +171,18 @@ class Collection:
                     data_type=_INDEX_TYPES[index.data_type], points=index.points
                 )
                 for field, index in found.payload_schema.items()
+                if field != access_keys.FIELD
             },
         )
 
     def index(self, wanted: rest.CreateFieldIndex) -> None:
         kind = translate.index_type(wanted.field_schema)
         self._update(edge.UpdateOperation.create_field_index(wanted.field_name, kind))
+        self._read_keys()
 
     def upsert(self, points: Sequence[rest.PointStruct]) -> None:
         made = [translate.point_of(point) for point in points]
+        self._note_levels(point.payload for point in points)
         self._update(edge.UpdateOperation.upsert_points(made))
 
     def delete(self, condition: rest.Filter) -> None:
@@ -179,15 +196,21 @@ class Collection:
 
     def set_payload(self, payload: rest.Payload, condition: rest.Filter | None) -> None:
         chosen = translate.filter_of(condition)
-        self._update(edge.UpdateOperation.set_payload_by_filter(chosen, payload))
+        if access_keys.SOURCES.isdisjoint(payload):
+            self._update(edge.UpdateOperation.set_payload_by_filter(chosen, payload))
+        else:
+            self._set_access(payload, chosen)
 
     def query(self, requests: Sequence[rest.QueryRequest]) -> list[list[edge.ScoredPoint]]:
-        asked = [translate.query_of(request, most=_MOST_HITS) for request in requests]
+        asked = [
+            translate.query_of(request, self._by_key(request.filter), most=_MOST_HITS)
+            for request in requests
+        ]
         return self._shard.query_batch(edge.QueryBatchRequest(asked))
 
-    def count(self, condition: rest.Filter | None) -> int:
-        chosen = translate.filter_of(condition)
-        return self._shard.count(edge.CountRequest(exact=True, filter=chosen))
+    def count(self, condition: rest.Filter | None, *, exact: bool = True) -> int:
+        chosen = translate.filter_of(self._by_key(condition))
+        return self._shard.count(edge.CountRequest(exact=exact, filter=chosen))
 
     def facet(self, wanted: rest.FacetRequest) -> list[edge.FacetHit]:
         return self._shard.facet(
@@ -195,7 +218,7 @@ class Collection:
                 key=wanted.key,
                 limit=wanted.limit or 10,
                 exact=True,
-                filter=translate.filter_of(wanted.filter),
+                filter=translate.filter_of(self._by_key(wanted.filter)),
             )
         ).hits
 
@@ -220,16 +243,55 @@ class Collection:
             return False
         finished, self._rewrite = self._rewrite, None
         self._shard = finished.swap()
+        self._read_keys()
         self._rest_until = time.monotonic() + _REST * finished.seconds
         self.to_erase = finished.stale  # a deletion meanwhile was copied too, as a mark
         if not self.to_erase:
-            self._to_erase.unlink()
+            self._to_erase.unlink(missing_ok=True)  # a shard without keys has none
         return self.to_erase
 
     def close(self) -> None:
         if self._rewrite is not None:
             self._rewrite.discard()
         self._shard.close()
+
+    def _set_access(self, payload: rest.Payload, chosen: edge.Filter) -> None:
+        """Together with the keys that follow from it, in one update for all points alike."""
+        alike: dict[tuple[int, ...], tuple[rest.Payload, set[edge.PointId]]] = {}
+        page: edge.PointId | None = None
+        while True:
+            points, page = self._shard.scroll(
+                edge.ScrollRequest(offset=page, limit=_MOST_HITS, filter=chosen, with_payload=True)
+            )
+            for point in points:
+                keys = access_keys.with_keys({**(point.payload or {}), **payload})[
+                    access_keys.FIELD
+                ]
+                changed = {**payload, access_keys.FIELD: keys}
+                alike.setdefault(tuple(keys), (changed, set()))[1].add(point.id)
+            if page is None:
+                break
+        self._note_levels([payload])
+        for changed, ids in alike.values():
+            these = edge.Filter(must=[edge.HasIdCondition(ids)])
+            self._update(edge.UpdateOperation.set_payload_by_filter(these, changed))
+
+    def _by_key(self, given: rest.Filter | None) -> rest.Filter | None:
+        return access_keys.by_key(given, self._levels) if self._has_keys else given
+
+    def _read_keys(self) -> None:
+        """Find out about the shard's points; one from an older version has no keys yet."""
+        self._has_keys = {access_keys.FIELD, "level"} <= self._fields()
+        if self._has_keys:
+            found = self._shard.facet(edge.FacetRequest("level", limit=_MOST_LEVELS, exact=True))
+            self._levels.update(int(hit.value) for hit in found.hits)
+
+    def _fields(self) -> set[str]:
+        return set(self._shard.info().payload_schema)
+
+    def _note_levels(self, payloads: Iterable[rest.Payload | None]) -> None:
+        found = (access_keys.level_of(payload) for payload in payloads)
+        self._levels.update(level for level in found if level is not None)
 
     def _update(self, operation: edge.UpdateOperation) -> None:
         self._shard.update(operation)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import orjson
+import qdrant_edge as edge
 from pydantic import BaseModel, ValidationError
 from qdrant_client.http import models as rest
 from starlette.applications import Starlette
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sovereign_rag.store.embedded import translate
+from sovereign_rag.store.embedded import access_keys, translate
 from sovereign_rag.store.embedded.engine import (
     Collection,
     CollectionExists,
@@ -62,6 +63,13 @@ def create_app(engine: Engine) -> Starlette:
 
         return _respond(answer)
 
+    async def drop(request: Request) -> Response:
+        def answer() -> object:
+            engine.drop(request.path_params["name"])
+            return True
+
+        return _respond(answer)
+
     async def flush(_: Request) -> Response:
         def answer() -> object:
             engine.flush()
@@ -74,6 +82,7 @@ def create_app(engine: Engine) -> Starlette:
         routes=[
             Route(at, info, methods=["GET"]),
             Route(at, create, methods=["PUT"]),
+            Route(at, drop, methods=["DELETE"]),
             Route(f"{at}/index", on(rest.CreateFieldIndex, _index), methods=["PUT"]),
             Route(f"{at}/points", on(rest.PointsList, _upsert), methods=["PUT"]),
             Route(f"{at}/points/delete", on(rest.FilterSelector, _delete), methods=["POST"]),
@@ -116,7 +125,7 @@ def _query(collection: Collection, wanted: rest.QueryRequestBatch) -> object:
                     "id": point.id,
                     "version": point.version,
                     "score": point.score,
-                    "payload": point.payload,
+                    "payload": _payload(point),
                     "vector": translate.vector_out(point.vector),
                 }
                 for point in points
@@ -126,8 +135,14 @@ def _query(collection: Collection, wanted: rest.QueryRequestBatch) -> object:
     ]
 
 
+def _payload(point: edge.ScoredPoint) -> dict[str, object] | None:
+    """Without what the engine keeps for itself."""
+    payload = point.payload
+    return payload and {k: value for k, value in payload.items() if k != access_keys.FIELD}
+
+
 def _count(collection: Collection, wanted: rest.CountRequest) -> object:
-    return {"count": collection.count(wanted.filter)}
+    return {"count": collection.count(wanted.filter, exact=wanted.exact is not False)}
 
 
 def _facet(collection: Collection, wanted: rest.FacetRequest) -> object:

@@ -1,4 +1,7 @@
-"""Write a shard anew without what was deleted from it, while it goes on being used."""
+"""Write a shard anew without what was deleted from it, while it goes on being used.
+
+The same way a shard from before points carried keys for their rights is given them.
+"""
 
 import shutil
 import time
@@ -7,7 +10,10 @@ from typing import Final
 
 import qdrant_edge as edge
 
+from sovereign_rag.store.embedded import access_keys
+
 _PAGE: Final = 64  # points; 10 to 20 ms
+_FLUSH_AFTER: Final = 4_000  # points
 
 
 class Rewrite:
@@ -34,8 +40,11 @@ class Rewrite:
         self._new.mkdir()
         self._to = edge.EdgeShard.create(str(self._new), config)
         for field, index in shard.info().payload_schema.items():
-            self._to.update(edge.UpdateOperation.create_field_index(field, index.data_type))
+            if field != access_keys.FIELD:
+                self._to.update(edge.UpdateOperation.create_field_index(field, index.data_type))
+        self._to.update(access_keys.create_index())
         self._next: edge.PointId | None = None
+        self._unflushed = 0  # points
 
     @property
     def seconds(self) -> float:
@@ -51,10 +60,15 @@ class Rewrite:
                     offset=self._next, limit=_PAGE, with_payload=True, with_vector=True
                 )
             )
-            copies = [edge.Point(p.id, p.vector or {}, p.payload) for p in points]
+            copies = [
+                edge.Point(p.id, p.vector or {}, access_keys.with_keys(p.payload)) for p in points
+            ]
             self._to.update(edge.UpdateOperation.upsert_points(copies))
+            self._unflushed += len(copies)
+            if self._next is None or self._unflushed > _FLUSH_AFTER:
+                self._to.flush()  # bit by bit: at the end everybody waits for it
+                self._unflushed = 0
             if self._next is None:
-                self._to.flush()
                 return True
         return False
 

@@ -7,6 +7,8 @@ from typing import Final
 import qdrant_edge as edge
 from qdrant_client.http import models as rest
 
+from sovereign_rag.store.embedded.access_keys import with_keys
+
 _DISTANCES: Final = {
     rest.Distance.COSINE: edge.Distance.Cosine,
     rest.Distance.DOT: edge.Distance.Dot,
@@ -64,11 +66,14 @@ def point_of(given: rest.PointStruct) -> edge.Point:
     return edge.Point(
         id=_id(given.id),
         vector={name: _vector(vector) for name, vector in given.vector.items()},
-        payload=given.payload,
+        payload=with_keys(given.payload),
     )
 
 
-def query_of(given: rest.QueryRequest, *, most: int) -> edge.QueryRequest:
+def query_of(
+    given: rest.QueryRequest, chosen: rest.Filter | None, *, most: int
+) -> edge.QueryRequest:
+    """`chosen`: what stands for the query's own filter."""
     if given.prefetch or given.offset or given.lookup_from or given.score_threshold is not None:
         raise Refused("The embedded engine answers plain nearest-point queries")
     query = given.query.nearest if isinstance(given.query, rest.NearestQuery) else given.query
@@ -80,7 +85,7 @@ def query_of(given: rest.QueryRequest, *, most: int) -> edge.QueryRequest:
     return edge.QueryRequest(
         limit=limit,
         query=edge.Query.Nearest(_vector(query), using=given.using),
-        filter=filter_of(given.filter),
+        filter=filter_of(chosen),
         params=_search_params(given.params),
         with_payload=given.with_payload is True,
         with_vector=given.with_vector if isinstance(given.with_vector, list) else False,
@@ -133,7 +138,7 @@ def _condition(given: rest.Condition) -> "edge.FieldCondition | edge.HasIdCondit
         case rest.FieldCondition(key=key, match=rest.MatchValue(value=value)):
             return edge.FieldCondition(key, match=edge.MatchValue(value))
         case rest.FieldCondition(key=key, match=rest.MatchAny(any=values)):
-            return edge.FieldCondition(key, match=edge.MatchAny([str(value) for value in values]))
+            return edge.FieldCondition(key, match=edge.MatchAny(values))
         case rest.FieldCondition(key=key, range=rest.Range(lte=lte, gte=gte, lt=lt, gt=gt)):
             return edge.FieldCondition(key, range=edge.RangeFloat(lte=lte, gte=gte, lt=lt, gt=gt))
     raise Refused(f"The embedded engine has no condition {type(given).__name__} like this one")

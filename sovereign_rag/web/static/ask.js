@@ -13,6 +13,7 @@ const draft = document.getElementById("draft");
 let running = null;
 
 form.querySelector(".shortcut").hidden = false;
+keepConversation();
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -30,12 +31,13 @@ stop.addEventListener("click", () => running?.abort());
 
 async function ask() {
   running = new AbortController();
+  const body = new URLSearchParams(new FormData(form)); // with the conversation so far
   begin();
   try {
     const response = await fetch(form.action, {
       method: "POST",
       headers: { Accept: "text/event-stream" },
-      body: new URLSearchParams(new FormData(form)),
+      body,
       signal: running.signal,
     });
     if (response.status === 401) {
@@ -96,6 +98,15 @@ function addToken(text) {
 
 function show(html) {
   answer.replaceChildren(fragment(html));
+  keepConversation();
+}
+
+// The conversation comes with each answer. In the form it outlives one that was stopped or lost.
+function keepConversation() {
+  const conversation = answer.querySelector("input[name=history]");
+  if (!conversation) return;
+  form.querySelector("input[name=history]")?.remove();
+  form.append(conversation);
 }
 
 function fail(detail) {

@@ -1,0 +1,85 @@
+"""A document's row and readers, together with what an index has of it."""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, delete, exists, func, insert, select, update
+
+from sovereign_rag.access import OWNER, stored_readers
+from sovereign_rag.catalog.database import batches
+from sovereign_rag.catalog.index_rows import in_index, leave_rows, put_row
+from sovereign_rag.catalog.records import DocumentRecord, DocumentStatus
+from sovereign_rag.catalog.tables import clean, document_readers, documents, index_documents
+
+VERSION = func.coalesce(index_documents.c.version, "").label("version")
+"""Of a document in the index that it is joined with; "" where it is not in it."""
+_CHUNKS = func.coalesce(index_documents.c.chunks, 0).label("chunks")
+_WHOLE = [*(column for column in documents.c if column.name != "stamp"), VERSION, _CHUNKS]
+
+
+def select_whole(index: int | None) -> Select[Any]:
+    """Documents as their records are made of; None: as the live index has them."""
+    joined = documents.outerjoin(index_documents, in_index(index))
+    return select(*_WHOLE).select_from(joined)
+
+
+def readers_of(connection: Connection, ids: Sequence[str]) -> dict[str, set[str]]:
+    """The labels by document id, without the owner's."""
+    found: dict[str, set[str]] = {id_: set() for id_ in ids}
+    for some in batches(ids):
+        rows = connection.execute(
+            select(document_readers).where(
+                document_readers.c.document_id.in_(some), document_readers.c.label != OWNER
+            )
+        )
+        for id_, label in rows:
+            found[id_].add(label)
+    return found
+
+
+def record_of(row: Mapping[Any, Any], readers: Iterable[str]) -> DocumentRecord:
+    status = DocumentStatus(row["status"])
+    return DocumentRecord(**{**row, "status": status, "readers": frozenset(readers)})
+
+
+def put_document(connection: Connection, record: DocumentRecord, live: int) -> None:
+    values: dict[str, Any] = asdict(record)
+    for name in ("readers", "version", "chunks"):
+        del values[name]
+    values["status"] = record.status.value
+    values["properties"] = {clean(k): clean(v) for k, v in record.properties.items()}
+    values["stamp"] = new_stamp()
+    its_own = and_(documents.c.id == record.id, documents.c.tenant == record.tenant)
+    same_text = and_(
+        documents.c.content_hash == record.content_hash, documents.c.parse_key == record.parse_key
+    )
+    if not connection.execute(select(exists().where(its_own, same_text))).scalar_one():
+        # Spans of its chunks would point into another text; and what was replaced is gone.
+        leave_rows(connection, record.id, but=live)
+    changes = {name: value for name, value in values.items() if name != "created"}
+    changed = connection.execute(update(documents).where(its_own).values(changes))
+    if not changed.rowcount:
+        connection.execute(insert(documents).values(values))
+    if record.version:
+        put_row(
+            connection,
+            live,
+            record.tenant,
+            record.id,
+            version=record.version,
+            chunks=record.chunks,
+            stamp=values["stamp"],
+        )
+    put_readers(connection, record.id, record.readers)
+
+
+def new_stamp() -> str:
+    return uuid.uuid4().hex
+
+
+def put_readers(connection: Connection, id_: str, readers: Iterable[str]) -> None:
+    connection.execute(delete(document_readers).where(document_readers.c.document_id == id_))
+    rows = [{"document_id": id_, "label": label} for label in sorted(stored_readers(readers))]
+    connection.execute(insert(document_readers), rows)

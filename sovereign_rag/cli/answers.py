@@ -1,0 +1,150 @@
+"""Answers and passages as a person reads them in a terminal."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Group
+from rich.live import Live
+from rich.padding import Padding
+from rich.text import Text
+
+from sovereign_rag.cli.app import Run
+from sovereign_rag.cli.output import print_json, safe
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from sovereign_rag.answer import AnswerEvent
+    from sovereign_rag.domain import Answer, Citation, Passage
+
+_DRAFT_LINES: Final = 8  # of an answer in the making; a longer one would not fit everywhere
+
+
+def follow(run: Run, begin: "Callable[[], Iterator[AnswerEvent]]") -> "Answer":
+    """Show an answer as it comes into being, and take the view away when it is done.
+
+    What is on its way is not checked yet, so it is shown on stderr and on a terminal alone.
+    """
+    from sovereign_rag.answer import Done, Found, Quoted, Token
+
+    status, quotes, draft = "Searching …", list[str](), ""
+    with _view(run, _in_the_making(status, quotes, draft)) as view:
+        for event in begin():  # which may load models first
+            match event:
+                case Found(passages):
+                    status = f"{len(passages)} passages found; reading …"
+                case Quoted(statement):
+                    quotes.append(statement.text)
+                case Token(text):
+                    status, draft = "Writing; not checked yet …", draft + text
+                case Done(answer):
+                    return answer
+            view.update(_in_the_making(status, quotes, draft))
+    raise AssertionError("an answer's stream ends with Done")
+
+
+def _view(run: Run, first: "RenderableType") -> "Live | _Unseen":
+    if run.json or not run.err.is_terminal:
+        return _Unseen()
+    return Live(first, console=run.err, transient=True, refresh_per_second=8)
+
+
+class _Unseen:
+    """Stands in for the live view where nobody looks."""
+
+    def __enter__(self) -> "_Unseen":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        return
+
+    def update(self, renderable: "RenderableType") -> None:
+        return
+
+
+def _in_the_making(status: str, quotes: Sequence[str], draft: str) -> "RenderableType":
+    if draft:
+        lines = safe(draft).splitlines()[-_DRAFT_LINES:]
+    else:
+        lines = [f"“{safe(quote, one_line=True)}”" for quote in quotes]
+    return Group(Text(status, style="dim"), *(Text(line, style="italic") for line in lines))
+
+
+def print_answer(run: Run, answer: "Answer", *, one_line: bool = False) -> None:
+    """The answer, where it comes from, and which kind of answer it is; or its JSON.
+
+    `one_line` puts the JSON on a single line, for a program that reads one answer after another.
+    """
+    if run.json:
+        from sovereign_rag.wire import answer_to_dict
+
+        print_json(answer_to_dict(answer), indent=None if one_line else 2)
+    else:
+        _print_answer(run, answer)
+
+
+def _print_answer(run: Run, answer: "Answer") -> None:
+    from sovereign_rag.domain import AnswerKind, Verdict
+
+    if answer.follow_up is not None:
+        _print(run, Text(f"Understood as: {safe(answer.follow_up.question, one_line=True)}", "dim"))
+    numbers = {citation: n for n, citation in enumerate(dict.fromkeys(answer.citations), start=1)}
+    if answer.kind is AnswerKind.GENERATED:
+        for statement in answer.statements:
+            line = Text(safe(statement.text, one_line=True))
+            if marks := "".join(f"[{numbers[citation]}]" for citation in statement.citations):
+                line.append(f" {marks}", "cyan")
+            if statement.verdict is Verdict.PARTLY:
+                line.append(" (supported in part)", "yellow")
+            elif not statement.supported:
+                line.append(" (no support)", "yellow")
+            _print(run, line)
+        _print(run, Text())
+    elif answer.abstained:
+        _print(run, Text(safe(answer.text)))
+    for citation, number in numbers.items():
+        _print(run, _citation(number, citation))
+    if answer.notice:
+        _print(run, Text(safe(answer.notice), style="dim"))
+    verified = sum(citation.verified for citation in numbers)
+    seconds = answer.timings_ms.get("total", 0.0) / 1000
+    checked = f"{verified} of {len(numbers)} quotes verified, " if numbers else ""
+    run.note(f"{checked}{seconds:.1f} s", style="dim")
+
+
+def _citation(number: int, citation: "Citation") -> "RenderableType":
+    quote = Text(f"[{number}] ", "cyan") + Text(f"“{safe(citation.quote, one_line=True)}”", "")
+    if not citation.verified:
+        quote.append(" (not found in the stored text)", "red")
+    if citation.ocr_confidence is not None:
+        quote.append(f" (read from a scan, {citation.ocr_confidence:.0%} sure)", "yellow")
+    return Group(quote, _source(citation.title, citation.page, citation.uri), Text())
+
+
+def passage_view(number: int, passage: "Passage") -> "RenderableType":
+    chunk = passage.chunk
+    parts = ", ".join(f"{name} {value:.4g}" for name, value in passage.score_parts.items())
+    head = Text(f"{number}. ", "cyan") + Text(f"score {passage.score:.4f}", "bold")
+    head.append(f"  ({parts})", "dim")
+    path = " > ".join(safe(heading, one_line=True) for heading in chunk.heading_path)
+    page = chunk.spans[0].page if passage.paged else None
+    return Group(
+        head,
+        _source(passage.title, page, passage.uri),
+        *([_indented(Text(path, "bold"))] if path else []),
+        _indented(Text(safe(chunk.text))),
+        Text(),
+    )
+
+
+def _source(title: str, page: int | None, uri: str) -> "RenderableType":
+    where = f"{safe(title, one_line=True)}, page {page}" if page else safe(title, one_line=True)
+    return Group(_indented(Text(where, "green")), _indented(Text(safe(uri, one_line=True), "dim")))
+
+
+def _indented(text: Text) -> Padding:
+    return Padding(text, (0, 0, 0, 4), expand=False)
+
+
+def _print(run: Run, renderable: "RenderableType") -> None:
+    run.out.print(renderable)
