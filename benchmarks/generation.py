@@ -115,6 +115,7 @@ def settings_for(path: Path | None, given: argparse.Namespace) -> Settings:
     generation = {
         "tune": False,
         "timeout_s": 3_600,
+        "queue": 256,  # the greedy tenant of the fairness test asks for more than is usual
         "context_tokens": max(4_096, 2 * given.requests * (given.prompt + given.tokens)),
         **({"model": path} if path else {}),
     }
