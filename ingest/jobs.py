@@ -177,11 +177,16 @@ class Ingestion:
         self._free_leases_of_the_dead()
         watch = _Watch(self._catalog, job, on_progress=on_progress, on_task=on_task)
 
-        def more() -> bool:
-            # Also while another process has the last documents in hand.
-            return self._catalog.job(job.id, job.tenant).finished is None
+        workers: list[Future[None]] = []
 
-        with self._working(stop, more=more, faults=_FAULTS) as workers:
+        def more() -> bool:
+            # One that gave up speaks for all: the others share its machine.
+            gave_up = any(worker.done() and worker.exception() for worker in workers)
+            # Also while another process has the last documents in hand.
+            return not gave_up and self._catalog.job(job.id, job.tenant).finished is None
+
+        with self._working(stop, more=more, faults=_FAULTS) as started:
+            workers += started
             while not (stop.is_set() or all(worker.done() for worker in workers)):
                 self._free_leases_of_the_dead()
                 watch.look()

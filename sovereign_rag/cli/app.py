@@ -144,7 +144,7 @@ def command(
     """
 
     def register(function: Callable[Concatenate[Run, P], None]) -> Callable[..., None]:
-        shown = app.command(name, help=inspect.getdoc(function), epilog=_epilog(examples))
+        shown = app.command(name, help=_help(function), epilog=_epilog(examples))
         shown(_invocation(function))
         return function
 
@@ -160,13 +160,19 @@ def default_command(
         shown = app.callback(
             invoke_without_command=True,
             no_args_is_help=False,
-            help=inspect.getdoc(function),
+            help=_help(function),
             epilog=_epilog(examples),
         )
         shown(_invocation(function))
         return function
 
     return register
+
+
+def _help(function: Callable[..., None]) -> str:
+    """The docstring with a line a paragraph, so that a narrow terminal breaks it by itself."""
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
 
 
 def _invocation(function: Callable[Concatenate[Run, P], None]) -> Callable[..., None]:
