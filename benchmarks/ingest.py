@@ -136,10 +136,10 @@ def _run(part: str, work: Path, peer_path: Path | None) -> Measured:
 def _memory(pid: int) -> int:
     """Bytes of a process and its descendants, a shared page counted once."""
     total = 0
-    with suppress(psutil.Error):
+    with suppress(psutil.Error):  # it has ended
         root = psutil.Process(pid)
         for process in (root, *root.children(recursive=True)):
-            with suppress(psutil.Error):
+            with suppress(psutil.Error):  # likewise
                 total += process.memory_full_info().pss
     return total
 
@@ -148,7 +148,7 @@ def _cpu_s() -> float:
     """CPU seconds of this process and its descendants, also of those that have ended."""
     root, total = psutil.Process(), 0.0
     for process in (root, *root.children(recursive=True)):
-        with suppress(psutil.Error):
+        with suppress(psutil.Error):  # it has ended: its parent's times hold its own
             total += sum(process.cpu_times()[:4])  # own and of children that were waited for
     return total
 

@@ -117,7 +117,7 @@ class Memory:
         me = psutil.Process()
         total = 0
         for process in (me, *me.children(recursive=True)):
-            with suppress(psutil.Error):
+            with suppress(psutil.Error):  # it has ended
                 total += process.memory_info().rss
         return total / 2**20
 
@@ -136,7 +136,7 @@ def listener() -> Iterator[tuple[int, list[object]]]:
 
         def serve() -> None:
             while not stopped.is_set():
-                with suppress(TimeoutError, OSError):
+                with suppress(TimeoutError, OSError):  # nobody came, as is hoped
                     connection, address = server.accept()
                     reached.append(address)
                     connection.close()

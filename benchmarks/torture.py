@@ -193,7 +193,7 @@ def descendants(pids: set[int]) -> set[int]:
     """The processes that those started, and so on."""
     parents: dict[int, int] = {}
     for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
+        with suppress(OSError):  # it ended since it was listed
             after_name = (folder / "stat").read_text().rpartition(")")[2].split()
             parents[int(folder.name)] = int(after_name[1])
     found: set[int] = set()

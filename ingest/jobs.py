@@ -377,7 +377,7 @@ def _tasks(
 
 def is_alive(pid: int) -> bool:
     """Whether there is a process of that id on this machine."""
-    with suppress(PermissionError):
+    with suppress(PermissionError):  # somebody else's process, so there is one
         try:
             os.kill(pid, 0)
         except ProcessLookupError:

@@ -32,7 +32,7 @@ def physical_cores() -> int:
 
 def _quota() -> int:
     """Whole cores that the container's quota is worth, rounded up."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError):  # no container, or no quota in it
         quota, period = _QUOTA.read_text(encoding="ascii").split()
         if quota != "max":
             return max(1, -(-int(quota) // int(period)))
@@ -42,6 +42,6 @@ def _quota() -> int:
 def memory_bytes() -> int:
     """Bytes of memory of this machine, or of its container where that has less."""
     there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError):  # no container
         return min(there, int(_MEMORY.read_text(encoding="ascii")))  # "max": no limit
     return there

@@ -37,7 +37,7 @@ class EnergyMeter:
     def now(self) -> tuple[float, ...]:
         """A reading, for `since`."""
         if self._counters:
-            with suppress(OSError, ValueError):
+            with suppress(OSError, ValueError):  # taken away while running: estimated
                 return tuple(float(counter.read()) for counter in self._counters)
         return (_busy_s(),)
 

@@ -262,7 +262,7 @@ def test_away(reach):
     lambda: socket.socket(socket.AF_UNIX).connect("/nobody/listens"),
 ])
 def test_here(reach):
-    with suppress(OSError):
+    with suppress(OSError):  # nobody listens; that it was tried is what counts
         reach()
 """
 

@@ -95,8 +95,7 @@ def _answer(job: Job, scratch: Path, protections: Protections) -> bytes:
         refusal = _refusal("memory", "")
     except RecursionError:
         refusal = _refusal("broken", "it is nested too deeply")
-    except Exception as error:  # see below
-        # Libraries raise whatever they like on damaged input; none of it is ours to repair.
+    except Exception as error:  # libraries raise what they like on damaged input
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
         refusal = _refusal("broken", type(error).__name__)
     return orjson.dumps({"refusal": refusal})

@@ -153,5 +153,5 @@ class _Service:
 def _kill(pid: int) -> None:
     # The group exists once the child has called setsid; before that, the child alone.
     for kill in (os.killpg, os.kill):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended
             kill(pid, signal.SIGKILL)

@@ -104,7 +104,7 @@ class ZygoteProcess:
         process = self._process
         if process is None:
             return
-        with self._lock, contextlib.suppress(OSError):
+        with self._lock, contextlib.suppress(OSError):  # it went first
             _pipe(process.stdin).close()
         try:
             process.wait(timeout=5)
@@ -141,7 +141,7 @@ class ZygoteProcess:
                 waiting.put(found)
         answers.close()
         process.wait()
-        with self._lock, contextlib.suppress(OSError):
+        with self._lock, contextlib.suppress(OSError):  # it went first
             _pipe(process.stdin).close()
         self._started.put(f"it ended with exit code {process.returncode}")
         with self._lock:

@@ -186,13 +186,13 @@ class Mailbox:
         trace: TracebackType | None,
     ) -> None:
         if self._connection is not None:
-            with suppress(imaplib.IMAP4.error, OSError):
+            with suppress(imaplib.IMAP4.error, OSError):  # it leaves anyway
                 self._connection.logout()
         self._drop()
 
     def _drop(self) -> None:
         if self._connection is not None:
-            with suppress(OSError):
+            with suppress(OSError):  # closed from the other side
                 self._connection.shutdown()
             self._connection = None
 

@@ -141,7 +141,7 @@ class EngineProcess:
         writer.start()
         listener.start()
         self._orders.put({**self._configuration, "parent": os.getpid()})
-        with suppress(BrokenPipeError), process:  # closes the pipes at the end
+        with suppress(BrokenPipeError), process:  # the pipes' end: it may be gone already
             self._read(process)
             listener.join(_CLOSING_S)  # its last words say why
         code = process.returncode
@@ -172,7 +172,7 @@ class EngineProcess:
     def _write(self, process: subprocess.Popen[str]) -> None:
         assert process.stdin is not None
         # A broken pipe needs no handling: the reader sees the end and answers every request.
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError):  # broken, or closed by the other thread
             while (order := self._orders.get()) is not None:
                 process.stdin.write(json.dumps(order) + "\n")
                 process.stdin.flush()

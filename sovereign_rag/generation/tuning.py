@@ -162,7 +162,7 @@ class Tuning:
                     return None
                 if time.monotonic() - begin > _LOAD_S + BUDGET_S:
                     process.kill()
-                with suppress(subprocess.TimeoutExpired):
+                with suppress(subprocess.TimeoutExpired):  # it goes on; time to look at `stop`
                     process.wait(0.2)
             text = process.stdout.read()
         try:
@@ -185,7 +185,7 @@ class Tuning:
             "write": round(speeds.write, 1),
             "wide": round(speeds.wide, 1),
         }
-        with suppress(OSError, Timeout):
+        with suppress(OSError, Timeout):  # not kept: it is measured again another time
             self._folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self._folder / f".{_FILE}.lock", timeout=10):
                 content = _read(self._folder / _FILE) | {self.key: entry}
@@ -235,7 +235,7 @@ def _library() -> str:
 
 def _cpu() -> str:
     """What tells one kind of CPU from another: its name and what it can do."""
-    with suppress(OSError):
+    with suppress(OSError):  # no Linux: the platform has a word for it below
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         told = {line for line in lines if line.startswith(("model name", "flags", "Features"))}
         if told:

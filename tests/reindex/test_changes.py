@@ -101,7 +101,7 @@ def test_what_a_killed_builder_left_of_a_deleted_document_is_removed_by_the_next
 
     dying = disturbed(application, delete_and_die)
     index = dying.begin(application.indexes.wanted())
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt):  # the one that is raised above
         dying.build(index)
     # Its last batch reached the store after the deletion.
     application.indexes.store(index).put(last_batch)

@@ -237,7 +237,7 @@ class Collection:
                 self._rewrite = Rewrite(self._folder, self._shard, config)
             if not self._rewrite.step(_STEP_S):
                 return True
-        except Exception:  # as above
+        except Exception:  # the engine's, as of a full disk: what is deleted stays unfindable
             log.exception("deleted text could not be erased; next try in %.0f s", _RETRY_S)
             self._give_up_erasing()
             return False
@@ -299,7 +299,7 @@ class Collection:
         if self._rewrite is not None:
             try:
                 self._rewrite.update(operation)
-            except Exception:  # as above; the shard itself has it
+            except Exception:  # the engine's; the shard itself has the update
                 log.exception("an update could not be copied; erasing starts anew later")
                 self._give_up_erasing()
 

@@ -20,7 +20,7 @@ from sovereign_rag.evaluation.abstention import (
 from sovereign_rag.evaluation.curve_plot import risk_against_coverage
 from tests.cli.running import CommandLine
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 def judged(confidence: float, *, answerable: bool, language: str = "fr") -> Judged:

@@ -22,7 +22,7 @@ from sovereign_rag.evaluation.page import comparison_page
 from sovereign_rag.evaluation.runs import read_run
 from sovereign_rag.evaluation.significance import bootstrap_interval, randomisation_p
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 Row = dict[str, object]
 

@@ -12,7 +12,7 @@ from ingest.sources import sidecar
 from sovereign_rag.cli import run_arguments
 from sovereign_rag.settings import load_settings
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 LONG_AGO = 1_700_000_000
 TOO_MUCH = 7
 

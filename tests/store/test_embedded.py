@@ -33,7 +33,7 @@ Opener = Callable[[Path], ChunkStore]
 # A program of its own: writes a chunk, says so, and stays until its input ends.
 CLIENT = """
 import sys
-from tests.test_store_embedded import chunks, store_of
+from tests.store.test_embedded import chunks, store_of
 from pathlib import Path
 
 store = store_of(Path(sys.argv[1]))
@@ -106,7 +106,7 @@ def other_program(data_dir: Path) -> subprocess.Popen[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parent.parent,
+        cwd=Path(__file__).parents[2],
     )
     assert program.stdout is not None
     assert program.stdout.readline() == "written\n"
