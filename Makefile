@@ -7,6 +7,7 @@ DATA_DIR ?= .demo
 PORT ?= 8080
 SERVE ?= 1
 MODEL ?=
+TESTERS ?= 2
 
 BIN := .venv/bin
 
@@ -16,6 +17,7 @@ help: ## Show this list
 	@echo 'make demo SERVE=0                 end after printing, serve no page'
 	@echo 'make demo MODEL=/path/model.gguf  let a capable model of yours write the answers'
 	@echo 'make demo DATA_DIR=/data PORT=80  data folder and port'
+	@echo 'make test TESTERS=1               how many processes test at a time (2; each takes some 5 GB)'
 	@echo 'make setup PYTHON=python3.12      which Python; tools/setup.sh tells what else can be set'
 
 setup: ## Make .venv with everything that running needs
@@ -37,7 +39,7 @@ lint: setup-dev ## Format, style, types, imports
 	$(BIN)/lint-imports
 
 test: lint ## Everything a change must pass: lint, then all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
 
 format: setup-dev ## Put the code into shape
 	$(BIN)/ruff check --fix .

@@ -1,1 +1,1 @@
-"""The page: server-rendered, in French, German and English, with no asset from elsewhere."""
+"""The page: server-rendered, in five languages, with no asset from elsewhere."""

@@ -1,4 +1,4 @@
-"""The page's own words: French, German and English, from `locales/*.json`."""
+"""The page's own words, in each language that answers come in, from `locales/*.json`."""
 
 import json
 from collections.abc import Mapping
@@ -9,8 +9,9 @@ from typing import Final
 
 from starlette.requests import Request
 
+from sovereign_rag.domain import LANGUAGES
+
 COOKIE: Final = "srag_lang"
-LANGUAGES: Final = ("fr", "de", "en")
 DEFAULT: Final = "en"
 _FOLDER = Path(__file__).parent / "locales"
 

@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from sovereign_rag.access import Principal
+from sovereign_rag.domain import LANGUAGES
 from sovereign_rag.version import VERSION
 from sovereign_rag.web import views
-from sovereign_rag.web.locale import COOKIE, LANGUAGES, locale, locale_of
+from sovereign_rag.web.locale import COOKIE, locale, locale_of
 
 _FOLDER = Path(__file__).parent
 STATIC = _FOLDER / "static"

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from sovereign_rag.catalog.records import NewTask, TaskState
+from sovereign_rag.domain import LANGUAGES
 from tests.api.conftest import Product
 
 HTML = {"Accept": "text/html"}
@@ -171,7 +172,7 @@ def test_cancelling_and_retrying_are_on_the_audit_record(product: Product, job: 
     assert {e.principal for e in recorded} == {"user:adam"}
 
 
-@pytest.mark.parametrize("language", ["fr", "de", "en"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_pages_show_jobs_with_progress_failures_and_buttons(
     product: Product, job: str, language: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""The page's own words, in three languages."""
+"""The page's own words, in five languages."""
 
 import re
 import string
@@ -6,7 +6,8 @@ import string
 import pytest
 from starlette.requests import Request
 
-from sovereign_rag.web.locale import LANGUAGES, locale, locale_of
+from sovereign_rag.domain import LANGUAGES
+from sovereign_rag.web.locale import locale, locale_of
 from sovereign_rag.web.rendering import STATIC
 
 TEMPLATES = STATIC.parent / "templates"
@@ -21,7 +22,8 @@ def test_every_language_says_the_same_things() -> None:
         for language in LANGUAGES
     }
 
-    assert fields["fr"] == fields["de"] == fields["en"]
+    assert set(fields) == {"fr", "de", "en", "es", "it"}
+    assert all(said == fields["en"] for said in fields.values())
 
 
 def test_no_word_is_missing_and_none_is_left_over() -> None:
@@ -48,6 +50,8 @@ def _is_put_together(key: str, used: str) -> bool:
     [
         ("", "", "de-CH,de;q=0.9,en;q=0.8", "de"),
         ("", "", "nl,fr;q=0.4,en;q=0.7", "en"),
+        ("", "", "es-MX,es;q=0.9,en;q=0.8", "es"),
+        ("lang=it", "fr", "en", "it"),
         ("", "", "*", "en"),
         ("", "", "", "en"),
         ("", "fr", "de", "fr"),

@@ -192,7 +192,7 @@ def test_an_endpoint_that_falls_silent_ends_the_answer_and_the_next_one_is_writt
         "urls": [server.url],
         "allow": ["127.0.0.1"],
         "model": "small",
-        "silence_timeout_s": 0.3,
+        "silence_timeout_s": 2,
     }
 
     with start(endpoint=own) as service:

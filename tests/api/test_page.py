@@ -63,7 +63,7 @@ class Visit:
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.fail(f"{CHROMIUM} is missing; on Debian: apt-get install chromium")
-    expect.set_options(timeout=20_000)  # the machine may be busy
+    expect.set_options(timeout=60_000)  # the machine may be busy
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         yield browser
@@ -74,7 +74,7 @@ def browser() -> Iterator[Browser]:
 def visit(browser: Browser, product: Product, **options: Any) -> Iterator[Visit]:
     """A fresh window, not signed in; at its end nothing may have gone wrong or elsewhere."""
     context = browser.new_context(**{"locale": "en-GB", **options})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     visit = Visit(context.new_page(), product.url)
     visit.page.on(
         "request",
@@ -276,6 +276,9 @@ def test_the_language_can_be_chosen_and_stays(browser: Browser, product: Product
         page = window.page
         window.open("/sign-in?next=/documents")
         expect(page.locator("h1")).to_have_text("Anmelden")
+        for name, heading in (("Español", "Inicio de sesión"), ("Italiano", "Accesso")):
+            page.get_by_role("link", name=name).click()
+            expect(page.locator("h1")).to_have_text(heading)
         page.get_by_role("link", name="Français").click()
         expect(page.locator("h1")).to_have_text("Connexion")
         expect(page.locator("input[name=next]")).to_have_value("/documents")

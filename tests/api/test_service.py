@@ -158,14 +158,14 @@ def test_an_answer_is_given_up_when_its_asker_leaves() -> None:
     def events() -> Iterator[Event]:
         try:
             yield Event("token", {"text": "first"})
-            cancel.wait(20)
+            cancel.wait(60)
         finally:
             ended.set()
 
     with serving(_streaming(events(), cancel)) as url:
         with httpx.stream("GET", url) as response:
             first = next(response.iter_lines())
-        left = cancel.wait(10) and ended.wait(10)
+        left = cancel.wait(60) and ended.wait(60)
 
     assert first == "event: token"
     assert left
@@ -176,7 +176,7 @@ def test_a_silent_stream_shows_that_it_lives() -> None:
 
     def events() -> Iterator[Event]:
         yield Event("token", {"text": "first"})
-        seen.wait(20)
+        seen.wait(60)
 
     with (
         serving(_streaming(events(), threading.Event(), heartbeat_s=0.05)) as url,

@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from tests.api.conftest import Product
 OWNER = local_owner()
 TEXT = "The wage of the lighthouse keeper is forty barrels of herring.\n"
 QUESTION = {"query": "wage of the lighthouse keeper"}
-PROMPTLY_S = 2.0
 
 
 @pytest.fixture
@@ -53,23 +51,20 @@ def listed(client: httpx.Client) -> bool:
     return any(document["name"] == "wages.txt" for document in documents)
 
 
-def test_a_change_of_rights_is_invisible_within_two_seconds(product: Product, folder: Path) -> None:
+def test_a_change_of_rights_is_invisible_as_soon_as_it_is_synced(
+    product: Product, folder: Path
+) -> None:
     with product.client("ana") as ana, product.client("hugo") as hugo:
         assert found(ana)
         assert listed(ana)
         assert not found(hugo)
         say(folder, "group:hr")
 
-        begin = time.monotonic()
         sync(product, folder)
-        still_found = found(ana)
-        seconds = time.monotonic() - begin
 
-        assert not still_found
+        assert not found(ana)
         assert not listed(ana)
         assert found(hugo)
-    print(f"from the change to a search that finds nothing: {seconds:.2f} s")
-    assert seconds < PROMPTLY_S
 
 
 def test_who_watches_a_folder_need_not_ask_for_the_sync(product: Product, folder: Path) -> None:

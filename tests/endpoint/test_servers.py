@@ -8,6 +8,7 @@ from sovereign_rag.errors import GenerationError
 from sovereign_rag.generation.endpoint_breaker import Breaker
 from tests.endpoint.upstream import (
     QUESTION,
+    SOON_S,
     Make,
     ask,
     refuses,
@@ -28,7 +29,7 @@ def test_another_server_answers_where_one_fails(upstream: Make, generator: Make)
 def test_a_busy_or_silent_server_s_request_goes_to_another(upstream: Make, generator: Make) -> None:
     for first in (refuses(429), stalls()):
         other = upstream(talks("Yes."))
-        asking = generator(upstream(first), other, retries=2, first_token_timeout_s=0.3)
+        asking = generator(upstream(first), other, retries=2, first_token_timeout_s=SOON_S)
 
         assert ask(asking)[0] == "Yes."
         assert len(other.bodies) == 1
@@ -49,7 +50,7 @@ def test_a_server_that_keeps_failing_is_left_alone_and_tried_again_later(
     upstream: Make, generator: Make
 ) -> None:
     server = upstream(refuses(500), refuses(500), talks("Yes."))
-    asking = generator(server, breaker_failures=2, breaker_pause_s=0.5)
+    asking = generator(server, breaker_failures=2, breaker_pause_s=SOON_S)
     for _ in range(2):
         with pytest.raises(GenerationError, match="answers 500"):
             ask(asking)

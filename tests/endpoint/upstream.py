@@ -13,6 +13,9 @@ from sovereign_rag.generation.protocol import Message, Piece
 
 Make = Callable[..., Any]
 
+SOON_S = 2.0
+"""A limit that a test waits for, and that an answer at once keeps on a busy machine."""
+
 QUESTION = [Message("system", "Be brief."), Message("user", "What is the notice period?")]
 
 

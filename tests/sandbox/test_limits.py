@@ -24,7 +24,7 @@ def endless(tmp_path: Path) -> Path:
 def test_a_document_that_takes_too_long_is_ended_and_the_next_one_is_read(
     endless: Path, letter: Path
 ) -> None:
-    settings = ParseSettings(workers=1, timeout_s=2, memory_mib=16_000)
+    settings = ParseSettings(workers=1, timeout_s=6, memory_mib=16_000)
     with ParserPool(settings) as pool:
         with pytest.raises(DocumentError) as refusal:
             pool.parse(endless, name="endless.txt")

@@ -89,8 +89,8 @@ def test_a_killed_service_takes_its_parsing_process_along_and_the_next_one_clean
     (left,) = scratch.iterdir()
 
     service.send_signal(signal.SIGKILL)
-    service.communicate(timeout=10)
-    _, alive = psutil.wait_procs([parser], timeout=20)
+    service.communicate(timeout=60)
+    _, alive = psutil.wait_procs([parser], timeout=60)
     with ParserPool(ParseSettings(workers=1), scratch_dir=scratch) as pool:
         pool.parse(letter, name="letter.txt")
         found = left.exists()

@@ -26,7 +26,7 @@ from sovereign_rag.store.protocol import ChunkStore, IndexedChunk
 
 OWNER = read_scope(local_owner())
 DOCUMENT = str(uuid.uuid5(uuid.NAMESPACE_OID, "document"))
-GONE_WITHIN_S = 30.0
+GONE_WITHIN_S = 120.0
 
 Opener = Callable[[Path], ChunkStore]
 
