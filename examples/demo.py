@@ -31,8 +31,9 @@ capable model, name its file:  make demo MODEL=/path/to/Mistral-7B-Instruct-v0.3
 """
 
 OWN_MODEL = """\
-Answers are written by {model} if it is large enough to be trusted, else put together from sentences
-of the documents; under each answer stands which of the two it is.
+Answers are written by {model} if it is trusted with them (by its exam, `sovereign-rag models exam`;
+until then by its size), else put together from sentences of the documents; under each answer stands
+which of the two it is.
 """
 
 

@@ -10,10 +10,10 @@ import re
 from functools import cache
 from typing import Final
 
-_NUMBER = re.compile(r"\d+(?:[.,'\u00a0\u202f ]\d{3})*(?:[.,]\d+)?(?:\s?%)?")
+_NUMBER = re.compile(r"\d+(?:[.,'\u00a0\u202f ]\d{3}(?!\d))*(?:[.,]\d+)?(?:\s?%)?")
 
 _NEGATIONS: Final = {
-    "en": r"\b(?:not|no|never|none|neither|nor|without|cannot)\b|n't\b",
+    "en": r"\b(?:not|no(?!\.? ?\d)|never|none|neither|nor|without|cannot)\b|n't\b",
     "fr": r"\b(?:ne|pas|jamais|aucune?|sans|ni|nul(?:le)?)\b|\bn['’]",
     "de": r"\b(?:nicht|kein\w*|nie|niemals|ohne|weder)\b",
     "es": r"\b(?:no|nunca|jamás|ning[uú]n\w*|sin|ni|tampoco)\b",

@@ -13,9 +13,8 @@ from sovereign_rag import language as languages
 from sovereign_rag.access import Principal, ReadScope, read_scope
 from sovereign_rag.audit import AuditTrail, disclosed, entry
 from sovereign_rag.catalog.records import LiveDocument
-from sovereign_rag.citations import LivePages, StoredPages, quoted
+from sovereign_rag.citations import LivePages, StoredDocuments, StoredPages, quoted
 from sovereign_rag.confidence import confidence, signals
-from sovereign_rag.content import ContentStore
 from sovereign_rag.domain import Answer, AnswerKind, FollowUp, Passage, Statement
 from sovereign_rag.drafting import Draft, Kind, distinct, extracts_notice, generated, withheld
 from sovereign_rag.energy import EnergyMeter
@@ -32,6 +31,7 @@ from sovereign_rag.settings import AnswerSettings, GenerationSettings
 from sovereign_rag.statements import StatementChecker
 from sovereign_rag.stopwatch import Stopwatch
 from sovereign_rag.store.protocol import NO_NARROWING, Narrowing
+from sovereign_rag.trust import Trusting
 
 log = logging.getLogger(__name__)
 
@@ -86,19 +86,20 @@ class Answering:
         evidence: EvidenceFinder,
         checker: StatementChecker,
         generator: Callable[[], Generator | None],
-        content: ContentStore,
+        content: StoredDocuments,
         catalog: LiveCatalog,
         audit: AuditTrail,
         index_version: str,
         answer: AnswerSettings,
         generation: GenerationSettings,
+        trust: Trusting,
     ) -> None:
         """`generator` gives the language model, loading it when first called, or None."""
         self._retriever, self._rewriter = retriever, rewriter
         self._evidence, self._checker = evidence, checker
         self._generator, self._content, self._catalog = generator, content, catalog
         self._audit, self._index_version = audit, index_version
-        self._settings, self._generation = answer, generation
+        self._settings, self._generation, self._trust = answer, generation, trust
         self._energy = EnergyMeter(watts_per_core=answer.watts_per_core)
 
     def answer(
@@ -160,64 +161,75 @@ class Answering:
         """
         if not question.strip():
             raise BadInput("The question is empty.")
-        clock, before = Stopwatch(), self._energy.now()
-        language = language or languages.of_question(question)
-        scope = read_scope(principal)
-        history, dropped = newest(history)
-        with clock("follow_up"):
-            follow_up = (
-                self._rewriter.rewrite(question, language, history, principal, cancel=cancel)
-                if self._settings.follow_up == "auto" and kind != "extracts"
-                else None
-            )
-        with clock("search"):
-            if follow_up is None:
-                query = self._retriever.query(question, language, scope, history=history)
-                follow_up = FollowUp(query.whole, "rules") if query.subject else None
-            else:
-                query = self._retriever.query(follow_up.question, language, scope)
-            # What was cited last comes first: "the second point" is a point of the last answer.
-            cited = [id_ for turn in reversed(history) for id_ in turn.cited] if follow_up else ()
-            passages = self._retriever.context(
-                query, scope, mode=mode, narrowing=narrowing, earlier=cited
-            )
-            pages = self._pages(passages, scope)
-        self._record("answer.search", principal, question, passages)
-        yield Found(tuple(passages))
+        with self._trust.question():
+            clock, before = Stopwatch(), self._energy.now()
+            language = language or languages.of_question(question)
+            scope = read_scope(principal)
+            history, dropped = newest(history)
+            with clock("follow_up"):
+                follow_up = (
+                    self._rewriter.rewrite(question, language, history, principal, cancel=cancel)
+                    if self._settings.follow_up == "auto" and kind != "extracts"
+                    else None
+                )
+            with clock("search"):
+                if follow_up is None:
+                    query = self._retriever.query(question, language, scope, history=history)
+                    follow_up = FollowUp(query.whole, "rules") if query.subject else None
+                else:
+                    query = self._retriever.query(follow_up.question, language, scope)
+                # What was cited last comes first: "the second point" is a point of the last answer.
+                cited = (
+                    [id_ for turn in reversed(history) for id_ in turn.cited] if follow_up else ()
+                )
+                passages = self._retriever.context(
+                    query, scope, mode=mode, narrowing=narrowing, earlier=cited
+                )
+                pages = self._pages(passages, scope)
+            self._record("answer.search", principal, question, passages)
+            yield Found(tuple(passages))
 
-        with clock("evidence"):
-            extracts = self._evidence.find(query, passages)
-        found = signals(query, passages, extracts)
-        sure = confidence(found)
-        draft = Draft(kind=AnswerKind.NONE)
-        if extracts and sure >= self._settings.min_confidence:
-            statements = self._quote(extracts, pages)
-            for statement in statements:
-                yield Quoted(statement)
-            draft = yield from self._compose(
-                query.whole, language, kind, extracts, statements, pages, principal, cancel, clock
+            with clock("evidence"):
+                extracts = self._evidence.find(query, passages)
+            found = signals(query, passages, extracts)
+            sure = confidence(found)
+            draft = Draft(kind=AnswerKind.NONE)
+            if extracts and sure >= self._settings.min_confidence:
+                statements = self._quote(extracts, pages)
+                for statement in statements:
+                    yield Quoted(statement)
+                draft = yield from self._compose(
+                    query.whole,
+                    language,
+                    kind,
+                    extracts,
+                    statements,
+                    pages,
+                    principal,
+                    cancel,
+                    clock,
+                )
+            answer = Answer(
+                question=question,
+                text=" ".join(s.text for s in draft.statements) or message("not_found", language),
+                kind=draft.kind,
+                notice=_and_dropped(draft.notice, dropped, language),
+                statements=draft.statements,
+                passages=tuple(passages),
+                language=language,
+                model=draft.model,
+                prompt_version=draft.prompt_version,
+                index_version=self._index_version,
+                timings_ms=clock.timings_ms(),
+                usage=draft.usage,
+                energy=self._energy.since(before),
+                follow_up=follow_up,
+                turns_dropped=dropped,
+                confidence=sure,
+                signals=found,
             )
-        answer = Answer(
-            question=question,
-            text=" ".join(s.text for s in draft.statements) or message("not_found", language),
-            kind=draft.kind,
-            notice=_and_dropped(draft.notice, dropped, language),
-            statements=draft.statements,
-            passages=tuple(passages),
-            language=language,
-            model=draft.model,
-            prompt_version=draft.prompt_version,
-            index_version=self._index_version,
-            timings_ms=clock.timings_ms(),
-            usage=draft.usage,
-            energy=self._energy.since(before),
-            follow_up=follow_up,
-            turns_dropped=dropped,
-            confidence=sure,
-            signals=found,
-        )
-        self._record("answer", principal, question, passages, answer)
-        yield Done(answer)
+            self._record("answer", principal, question, passages, answer)
+            yield Done(answer)
 
     def _quote(self, extracts: Sequence[Extract], pages: StoredPages) -> tuple[Statement, ...]:
         """The best extracts as statements: the best one, and others nearly as good."""
@@ -243,11 +255,9 @@ class Answering:
         """The extracts themselves, or what the model writes from them."""
         kind = kind or self._settings.kind
         generator = None if kind == "extracts" else self._generator()
-        trusted = generator is not None and generator.info.is_capable(
-            from_parameters=self._generation.trusted_from_parameters
-        )
-        if generator is None or (kind == "auto" and not trusted):
-            notice = extracts_notice(kind, generator, language)
+        trust = None if generator is None else self._trust.of(generator, language)
+        if generator is None or trust is None or (kind == "auto" and not trust.trusted):
+            notice = extracts_notice(kind, generator, trust, language)
             return Draft(kind=AnswerKind.EXTRACTS, notice=notice, statements=statements)
 
         with clock("prompt"):
@@ -278,7 +288,7 @@ class Answering:
             return Draft(kind=AnswerKind.EXTRACTS, notice=notice, statements=statements)
         with clock("check"):
             checked = self._checker.check(text.strip(), language, prompt.passages, pages)
-        draft = generated(text, checked, prompt, generator, last, language, trusted=trusted)
+        draft = generated(text, checked, prompt, generator, last, language, trust=trust)
         supported = tuple(statement for statement in draft.statements if statement.supported)
         if draft.kind is AnswerKind.GENERATED and not supported and kind == "auto":
             # Nothing that it wrote stands in the documents; what does stand there is better.
@@ -333,7 +343,7 @@ def _and_dropped(notice: str, turns: int, language: str) -> str:
     return f"{notice} {message('turns_dropped', language, count=str(turns))}".strip()
 
 
-EXTRACT_MARGIN = 0.15
+EXTRACT_MARGIN = 0.25
 """How far below the best one another extract may score and still be quoted."""
 EXTRACTS_FOR_THE_MODEL = 5
 """How many of the best sentences, with their neighbourhood, a model reads."""

@@ -8,8 +8,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from sovereign_rag.content import ContentStore
-from sovereign_rag.domain import Box, Citation, PageText, Passage, Statement, Verdict, Word
+from sovereign_rag.domain import (
+    Box,
+    Citation,
+    PageText,
+    ParsedDocument,
+    Passage,
+    Statement,
+    Verdict,
+    Word,
+)
 from sovereign_rag.evidence import Extract
 
 
@@ -19,10 +27,16 @@ class StoredPages(Protocol):
     def page(self, passage: Passage, number: int) -> PageText | None: ...
 
 
+class StoredDocuments(Protocol):
+    """Gives a document as it was parsed; the content store."""
+
+    def parsed(self, content_hash: str, key: str) -> ParsedDocument | None: ...
+
+
 class LivePages:
     """The stored text behind passages, read once per document."""
 
-    def __init__(self, content: ContentStore, live: Mapping[str, tuple[str, str]]) -> None:
+    def __init__(self, content: StoredDocuments, live: Mapping[str, tuple[str, str]]) -> None:
         """`live` gives (content hash, parse key) by document id."""
         self._content, self._live = content, live
         self._read: dict[str, dict[int, PageText]] = {}

@@ -1,17 +1,20 @@
 """How likely it is that the passages found hold an answer, before anything is written.
 
-A logistic regression over four signals that the search and the evidence give anyway. The weights
-were fitted by benchmarks/abstention.py on the development questions of docs/quality.md, half of
-them answerable: so 0.8 means that of such questions 8 in 10 had an answer, in a mix of halves.
+A logistic regression over five signals that the search and the evidence give anyway. The weights
+are what benchmarks/abstention.py prints for the runs that docs/quality.md lists, answerable and
+unanswerable questions weighing the same: so 0.8 means that of such questions 8 in 10 had an
+answer, in a mix of halves.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from sovereign_rag.asked import lacks
 from sovereign_rag.domain import Passage
 from sovereign_rag.evidence import Extract
 from sovereign_rag.retrieval import Query
+from sovereign_rag.sentences import sentences
 
 
 class Weight(NamedTuple):
@@ -20,12 +23,13 @@ class Weight(NamedTuple):
 
 
 WEIGHTS: Final[Mapping[str, Weight]] = {
-    "score": Weight(6.985, 1.856),
-    "across": Weight(0.111, 1.359 + 0.3),  # the 0.3 lets as many pass, wrongly, as in one language
-    "lead": Weight(0.359, 2.396),
-    "agreement": Weight(0.559, 0.371),
+    "score": Weight(6.744, 1.983),
+    "across": Weight(0.322, 1.983),
+    "lead": Weight(0.350, 3.527),
+    "agreement": Weight(0.588, 0.295),
+    "lacking": Weight(0.119, -1.501),
 }
-BIAS: Final = 0.123
+BIAS: Final = -0.142
 """The logit of a question with the usual signals."""
 
 
@@ -43,12 +47,15 @@ def signals(
     - agreement: of the two legs on the passage of that sentence, 1 / (rank by meaning * rank by
       words); 1 where both found it first, 0 where one did not find it. Missing across languages,
       where words can't meet.
+    - lacking: 1 where that sentence lacks what an answer would hold (a time or an amount asked
+      for, a number or the "not" of the question), else 0; see `asked.lacks`.
     """
     if not extracts:
         return {}
     best = extracts[0].passage
     across = best.chunk.language != query.language
     found = {"score": extracts[0].score, "across": float(across)}
+    found["lacking"] = float(_lacking(query, extracts[0]))
     if not across:
         found["agreement"] = _agreement(best)
     ranked = sorted(passages, key=lambda passage: -passage.score)
@@ -69,6 +76,28 @@ def confidence(found: Mapping[str, float]) -> float:
         if name in found
     )
     return 1 / (1 + math.exp(-logit))
+
+
+def _lacking(query: Query, best: Extract) -> bool:
+    chunk = best.passage.chunk
+    around = " ".join((*chunk.heading_path, best.passage.title, _with_neighbours(best)))
+    return lacks(
+        query.text,
+        query.language,
+        best.text,
+        around,
+        chunk.language or query.language,
+        given=" ".join(query.subject),
+    )
+
+
+def _with_neighbours(extract: Extract) -> str:
+    """The sentence with the one before it and the one behind it, of the same passage."""
+    text, language = extract.passage.chunk.text, extract.passage.chunk.language
+    spans = sentences(text, language)
+    before = [start for start, end in spans if end <= extract.start]
+    after = [end for start, end in spans if start >= extract.end]
+    return text[before[-1] if before else extract.start : after[0] if after else extract.end]
 
 
 def _agreement(passage: Passage) -> float:

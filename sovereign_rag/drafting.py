@@ -9,6 +9,7 @@ from sovereign_rag.evidence import Extract
 from sovereign_rag.generation.protocol import Generator, Piece
 from sovereign_rag.messages import message
 from sovereign_rag.prompt import NOT_FOUND, Prompt
+from sovereign_rag.trust import Trust
 
 Kind = Literal["auto", "extracts", "generated"]
 
@@ -33,14 +34,13 @@ def generated(
     last: Piece,
     language: str,
     *,
-    trusted: bool,
+    trust: Trust,
 ) -> Draft:
     """What a model wrote, as it was checked; a model that says NOT FOUND has refused."""
     refused = not checked or NOT_FOUND in text
-    notice = "generated" if trusted else "generated_untrusted"
     return Draft(
         kind=AnswerKind.NONE if refused else AnswerKind.GENERATED,
-        notice="" if refused else message(notice, language, model=generator.info.name),
+        notice="" if refused else _why("generated", generator, trust, language),
         statements=() if refused else checked,
         model=generator.info.id,
         prompt_version=prompt.version,
@@ -66,13 +66,27 @@ def withheld(draft: Draft, supported: tuple[Statement, ...], language: str) -> D
     )
 
 
-def extracts_notice(kind: Kind, generator: Generator | None, language: str) -> str:
+def extracts_notice(
+    kind: Kind, generator: Generator | None, trust: Trust | None, language: str
+) -> str:
     """Why an answer is made of extracts."""
     if kind == "extracts":
         return message("extracts_by_choice", language)
-    if generator is None:
+    if generator is None or trust is None:
         return message("extracts_no_model", language)
-    return message("extracts_no_capable_model", language, model=generator.info.name)
+    return _why("extracts", generator, trust, language)
+
+
+def _why(kind: str, generator: Generator, trust: Trust, language: str) -> str:
+    """The notice of an answer of this kind, with what decided about the model."""
+    return message(
+        f"{kind}_{'trusted' if trust.trusted else 'untrusted'}_by_{trust.by}",
+        language,
+        model=generator.info.name,
+        questions=str(trust.questions),
+        right=str(trust.right),
+        extracts=str(trust.extracts_right),
+    )
 
 
 def distinct(extracts: Sequence[Extract]) -> Iterator[Extract]:

@@ -4,6 +4,7 @@ from functools import cache
 from typing import Protocol, cast
 
 from sovereign_rag.domain import LANGUAGES
+from sovereign_rag.errors import EnvironmentFault
 
 # More than we tune for, so that a Dutch or Polish text isn't taken for German or French.
 _OTHER_SCRIPTS = ("el", "ru", "uk", "ar", "zh")
@@ -21,7 +22,13 @@ class _Identifier(Protocol):
 def _identifier() -> _Identifier:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
+    try:
+        identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
+    except OSError as error:  # it unpacks its model into a temporary file first
+        raise EnvironmentFault(
+            f"What tells languages apart can't be unpacked: {error.strerror or error}. Free disk "
+            "space where temporary files go (TMPDIR), and ask again."
+        ) from error
     identifier.set_languages(list(_KNOWN))
     return cast(_Identifier, identifier)
 

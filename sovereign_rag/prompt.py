@@ -67,6 +67,11 @@ def system_prompts() -> tuple[str, ...]:
     )
 
 
+def answer_prompts() -> tuple[str, ...]:
+    """The versions of the prompts that ask for an answer, of all languages."""
+    return tuple(wording(language).version for language in LANGUAGES)
+
+
 def build_prompt(
     question: str,
     language: str,

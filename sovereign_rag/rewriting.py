@@ -22,7 +22,7 @@ from sovereign_rag.instructions import speaks_to_a_model
 from sovereign_rag.plain_text import plain
 from sovereign_rag.prompt import FOLLOW_UP, wording
 from sovereign_rag.sentences import sentences
-from sovereign_rag.settings import GenerationSettings
+from sovereign_rag.trust import Trusting
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Rewriter:
 
     generator: Callable[[], Generator | None]
     lexical: LexicalEncoder
-    settings: GenerationSettings
+    trust: Trusting
 
     def rewrite(
         self,
@@ -66,9 +66,7 @@ class Rewriter:
         if not asked or not leans(question, language, self.lexical):
             return None
         generator = self.generator()
-        if generator is None or not generator.info.is_capable(
-            from_parameters=self.settings.trusted_from_parameters
-        ):
+        if generator is None or not self.trust.of(generator, language).trusted:
             return None
         texts = wording(language, FOLLOW_UP)
         told = "\n".join(_told(turn, language) for turn in asked)

@@ -16,6 +16,7 @@ from sovereign_rag.content import ContentStore
 from sovereign_rag.documents import Documents, PageRenderer
 from sovereign_rag.errors import ModelMissing, SovereignError
 from sovereign_rag.evidence import EvidenceFinder
+from sovereign_rag.exam.examiner import Examiner
 from sovereign_rag.generation.protocol import Generator, Watched
 from sovereign_rag.indexes import EveryIndex, OpenIndex, OpenIndexes
 from sovereign_rag.jobs import JobDesk
@@ -185,7 +186,7 @@ class Service:
             rewriter=Rewriter(
                 generator=self.generator,
                 lexical=self.lexical,
-                settings=self.settings.generation,
+                trust=self.examiner,
             ),
             evidence=EvidenceFinder(
                 embedder=index.embedder,
@@ -201,7 +202,18 @@ class Service:
             index_version=index.store.collection,
             answer=self.settings.answer,
             generation=self.settings.generation,
+            trust=self.examiner,
         )
+
+    @property
+    def examiner(self) -> Examiner:
+        """Says whether the language model is trusted."""
+        return self._once("examiner", self._make_examiner)
+
+    def _make_examiner(self) -> Examiner:
+        made = Examiner(self.settings, embedder=lambda: self.embedder, lexical=self.lexical)
+        self._close.append(made.close)
+        return made
 
     def readiness(self) -> dict[str, str]:
         """Each component with "ok", or what is wrong with it.

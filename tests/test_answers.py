@@ -11,8 +11,10 @@ from sovereign_rag.catalog.records import AuditEntry
 from sovereign_rag.domain import Answer, AnswerKind, Verdict
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.errors import AuditError, BadInput, NotFound
+from sovereign_rag.models import bundled
 from sovereign_rag.settings import Settings
 from sovereign_rag.wiring import Application, open_service
+from tests.exam.scripted import examined, result_of
 
 HR = Principal("ana", groups=frozenset({"hr"}))
 FINANCE = Principal("bob", groups=frozenset({"finance"}))
@@ -156,14 +158,16 @@ def test_a_written_answer_is_checked_statement_by_statement(library: Application
     )
 
 
-def trusting(settings: Settings, **answer: object) -> Settings:
-    """The same product, told to trust the small model with answers."""
-    return settings.model_copy(
+def trusting(settings: Settings, models: Path, **answer: object) -> Settings:
+    """The same product, as if the small model had passed its exam."""
+    changed = settings.model_copy(
         update={
+            "models_dir": models,
             "answer": settings.answer.model_copy(update=answer),
-            "generation": settings.generation.model_copy(update={"trusted_from_parameters": 0}),
+            "generation": settings.generation.model_copy(update={"weights": "as_is"}),
         }
     )
+    return examined(changed, result_of(5, 3), sha256=bundled.SMOLLM2_SHA256)
 
 
 QUESTIONS = (
@@ -175,9 +179,9 @@ QUESTIONS = (
 
 @pytest.mark.model
 def test_an_answer_by_a_trusted_model_holds_something_supported_or_gives_way_to_quotes(
-    library: Application, embedder: DenseEmbedder
+    library: Application, embedder: DenseEmbedder, tmp_path: Path
 ) -> None:
-    with open_service(trusting(library.settings), embedder=embedder) as application:
+    with open_service(trusting(library.settings, tmp_path), embedder=embedder) as application:
         answers = [application.answering.answer(question, HR) for question in QUESTIONS]
 
     assert any(answer.model is not None for answer in answers)
@@ -188,9 +192,9 @@ def test_an_answer_by_a_trusted_model_holds_something_supported_or_gives_way_to_
 
 @pytest.mark.model
 def test_where_unsupported_statements_are_withheld_nothing_unchecked_is_shown(
-    library: Application, embedder: DenseEmbedder
+    library: Application, embedder: DenseEmbedder, tmp_path: Path
 ) -> None:
-    settings = trusting(library.settings, unsupported="withheld", kind="generated")
+    settings = trusting(library.settings, tmp_path, unsupported="withheld", kind="generated")
     with open_service(settings, embedder=embedder) as application:
         events = [list(application.answering.stream(q, HR)) for q in QUESTIONS]
 
@@ -201,8 +205,12 @@ def test_where_unsupported_statements_are_withheld_nothing_unchecked_is_shown(
 
 
 @pytest.mark.model
-def test_a_model_too_small_to_be_trusted_does_not_answer_by_itself(library: Application) -> None:
-    answer = library.answering.answer("What must visitors wear?", FINANCE)
+def test_a_model_too_small_to_be_trusted_does_not_answer_by_itself(
+    library: Application, embedder: DenseEmbedder, tmp_path: Path
+) -> None:
+    settings = library.settings.model_copy(update={"models_dir": tmp_path})  # it sat no exam
+    with open_service(settings, embedder=embedder) as application:
+        answer = application.answering.answer("What must visitors wear?", FINANCE)
 
     assert answer.kind is AnswerKind.EXTRACTS
     assert "too small" in answer.notice

@@ -88,6 +88,35 @@ def test_across_languages_words_that_cannot_meet_are_not_held_against_it() -> No
     assert sure(foreign, score=6.4) > sure(own, score=6.4)
 
 
+def found_in(text: str, sentence: str, question: str, **more: str) -> dict[str, float]:
+    chunk = Chunk("a", "v1", 0, text, (PageSpan(1, 0, len(text)),), language="en")
+    found = Passage(chunk, more.get("title", ""), "file:///a", False, 5.0, BOTH_FIRST)
+    start = text.index(sentence)
+    extract = Extract(found, start, start + len(sentence), 7.0, 0.9, 0.5)
+    return signals(replace(QUERY, text=question), [found], [extract])
+
+
+def test_a_sentence_that_lacks_what_was_asked_for_makes_it_less_sure() -> None:
+    text = "The fort was built by settlers."
+
+    who = found_in(text, text, "Who built the fort?")
+    when = found_in(text, text, "When was the fort built?")
+
+    assert (who["lacking"], when["lacking"]) == (0.0, 1.0)
+    assert confidence(when) < confidence(who)
+
+
+def test_a_number_of_the_question_may_stand_in_the_next_sentence_or_in_the_title() -> None:
+    best = "The office grants leave."
+    text = f"The rules are old. They changed in 2021. {best} It is paid."
+
+    beside = found_in(text, best, "Which leave was granted in 2021?")
+    farther = found_in(f"{text} Since 2019 it is taxed.", best, "Which leave was granted in 2019?")
+    titled = found_in(text, best, "Which leave was granted in 2019?", title="Leave 2019")
+
+    assert [found["lacking"] for found in (beside, farther, titled)] == [0.0, 1.0, 0.0]
+
+
 def test_no_signal_however_large_leaves_the_scale() -> None:
     assert confidence({"score": 60.0, "across": 1.0, "lead": 9.0, "agreement": 1.0}) <= 1.0
     assert confidence({"score": -60.0, "across": 0.0, "lead": 0.0, "agreement": 0.0}) >= 0.0

@@ -127,6 +127,7 @@ def _models(settings: "Settings") -> Iterator[Finding]:
     yield _model("embedding model", lambda: embedding_entry(settings), needed=True)
     if settings.generation.endpoint.urls:
         yield from _endpoints(settings)
+        yield _exam(settings, "")
         return
     # Without one, answers are composed of extracts; a named one must be there.
     needed = settings.generation.model is not None
@@ -134,6 +135,7 @@ def _models(settings: "Settings") -> Iterator[Finding]:
     yield found
     if found.state == "ok":
         yield _engine(settings, needed=needed)
+        yield _exam(settings, generation_entry(settings).sha256)
 
 
 def _engine(settings: "Settings", *, needed: bool) -> Finding:
@@ -159,6 +161,24 @@ def _engine(settings: "Settings", *, needed: bool) -> Finding:
         "ok",
         f"{model} wrote {written.completion_tokens} tokens {took_s:.1f} s after its start",
     )
+
+
+def _exam(settings: "Settings", sha256: str) -> Finding:
+    """Whose words answers are made of; "" for the hash of a server's model."""
+    from sovereign_rag.cli.exam import in_words
+    from sovereign_rag.exam.kept import Exams, exam_key
+    from sovereign_rag.exam.paper import the_paper
+
+    name = "answers"
+    if settings.answer.kind != "auto":
+        return Finding(name, "ok", f"{settings.answer.kind}: the setting answer.kind says so")
+    key = exam_key(settings.generation.endpoint.model, sha256, settings.generation, the_paper())
+    result = Exams(settings.models_dir).kept(key)
+    if result is None:
+        detail = "the model was not examined: its size or generation.endpoint.trusted decides"
+        return Finding(name, "ok", detail, "sovereign-rag models exam")
+    whose = "the model's words" if result.trust().trusted else "extracts"
+    return Finding(name, "ok", f"{whose}: in its exam {in_words(result)}")
 
 
 def _endpoints(settings: "Settings") -> Iterator[Finding]:

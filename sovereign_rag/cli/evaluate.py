@@ -97,7 +97,8 @@ def register(app: typer.Typer) -> None:
                 metavar="FILE",
                 help="Questions with answers: JSON lines, or a spreadsheet (XLSX, ODS, CSV) with "
                 "the columns question and answer, and if wanted answerable, language, document, "
-                "id.",
+                "id. The folder of a retrieval set asks its queries: of those it is known what "
+                "answers them, not the answer's words.",
             ),
         ],
         index: Annotated[
@@ -112,6 +113,17 @@ def register(app: typer.Typer) -> None:
         mini: Annotated[
             bool, typer.Option("--mini", help="Only the small subset that the file marks.")
         ] = False,
+        language: Annotated[
+            list[str] | None,
+            typer.Option(metavar="CODE", help="Only questions in this language; may be repeated."),
+        ] = None,
+        leave_out_gold: Annotated[
+            bool,
+            typer.Option(
+                "--leave-out-gold",
+                help="Ask as if the documents that answer were not there: right is to say so.",
+            ),
+        ] = False,
         kind: KindOption = None,
         mode: ModeOption = None,
         limit: Limit = None,
@@ -123,17 +135,20 @@ def register(app: typer.Typer) -> None:
         Every quote is looked up in the stored text once more, without the product's own check.
         """
         from sovereign_rag.evaluation.answers import AnswerReport, evaluate_answers
-        from sovereign_rag.evaluation.datasets import read_questions
+        from sovereign_rag.evaluation.datasets import with_gold_left_out
         from sovereign_rag.evaluation.retrieval import spread
-        from sovereign_rag.evaluation.spreadsheets import SUFFIXES, read_spreadsheet
+        from sovereign_rag.evaluation.spreadsheets import SUFFIXES
 
         _check(out)
         sheet = file.suffix.lower() in SUFFIXES
-        if sheet and mini:
-            raise BadInput("--mini is for question sets that mark a subset; use --limit-queries.")
-        everything = read_spreadsheet(file) if sheet else read_questions(file, mini=mini)
+        if sheet and leave_out_gold:
+            raise BadInput("--leave-out-gold is for question sets that are asked over a corpus.")
+        everything = _questions(file, mini=mini, languages=language or [])
+        if leave_out_gold:
+            everything = with_gold_left_out(everything)
         questions = spread(everything, limit)
         own = sheet and index is None
+        index = index or (file if file.is_dir() else None)
         reports: list[AnswerReport] = []
         for folder, asked in ({None: questions} if own else _by_corpus(questions, index)).items():
             opened: AbstractContextManager[ScratchIndex]
@@ -156,9 +171,39 @@ def register(app: typer.Typer) -> None:
                 )
         results = tuple(result for report in reports for result in report.results)
         whole = AnswerReport(
-            file.stem, reports[0].mode, reports[0].kind, reports[0].embedding_model, results
+            file.stem,
+            reports[0].mode,
+            reports[0].kind,
+            reports[0].embedding_model,
+            results,
+            left_aside=sum(report.left_aside for report in reports),
         )
         _publish(run, whole, out, _print_answers)
+
+
+def _questions(
+    file: Path, *, mini: bool, languages: Sequence[str]
+) -> "tuple[LabelledQuestion, ...]":
+    """The questions of a set: JSON lines, a spreadsheet, or the folder of a retrieval set.
+
+    Raises:
+        BadInput: They can't be read, `mini` is wanted of what marks no subset, or none is in
+            `languages` (where any is given).
+    """
+    from sovereign_rag.evaluation.datasets import as_questions, read_questions, read_retrieval_set
+    from sovereign_rag.evaluation.spreadsheets import SUFFIXES, read_spreadsheet
+
+    sheet = file.suffix.lower() in SUFFIXES
+    if mini and (sheet or file.is_dir()):
+        raise BadInput("--mini is for question sets that mark a subset; use --limit-queries.")
+    if file.is_dir():
+        questions = as_questions(read_retrieval_set(file))
+    else:
+        questions = read_spreadsheet(file) if sheet else read_questions(file, mini=mini)
+    spoken = tuple(q for q in questions if not languages or q.language in languages)
+    if not spoken:
+        raise BadInput(f"{file} holds no questions in {', '.join(languages)}.")
+    return spoken
 
 
 def _by_corpus(

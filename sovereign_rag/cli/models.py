@@ -11,11 +11,20 @@ from rich.text import Text
 
 from sovereign_rag.cli.app import Run, command, new_app
 from sovereign_rag.cli.catalogue import register_catalogue
+from sovereign_rag.cli.exam import (
+    exam_to_dict,
+    examine_imported,
+    in_words,
+    kept_result,
+    print_exam,
+    register_exam,
+)
 from sovereign_rag.cli.output import facts, print_json, table
 from sovereign_rag.cli.tune import register_tune
 from sovereign_rag.errors import ModelError, SovereignError
 
 if TYPE_CHECKING:
+    from sovereign_rag.exam.result import ExamResult
     from sovereign_rag.models.fetching import ByHand
     from sovereign_rag.models.manifest import ModelEntry
     from sovereign_rag.models.registry import ImportedModel
@@ -28,6 +37,9 @@ _STATES = {
 }
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As `models catalogue` prints it.")]
+WithExam = Annotated[
+    bool, typer.Option("--exam/--no-exam", help="Examine it at once, as `models exam` does.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +51,7 @@ def register(app: typer.Typer) -> None:
     _register_import(models)
     _register_list(models)
     register_tune(models)
+    register_exam(models)
 
 
 def _register_fetch(models: typer.Typer) -> None:
@@ -65,6 +78,7 @@ def _register_fetch(models: typer.Typer) -> None:
         print_: Annotated[
             bool, typer.Option("--print", help="Contact nobody; say what to carry by hand.")
         ] = False,
+        exam: WithExam = True,
     ) -> None:
         """Download a model of the catalogue and import it: the one command that goes out.
 
@@ -97,7 +111,7 @@ def _register_fetch(models: typer.Typer) -> None:
                 raise
             source = f"hub {model.repository}@{model.revision}"
             imported = _import(run, part, name=model.name, source=source, move=True)
-        _show_imported(run, imported)
+        _examine_and_show(run, imported, exam=exam)
 
 
 def _register_import(models: typer.Typer) -> None:
@@ -118,6 +132,7 @@ def _register_import(models: typer.Typer) -> None:
         sha256: Annotated[
             str | None, typer.Option(help="Its hash, where you know it; another one is refused.")
         ] = None,
+        exam: WithExam = True,
     ) -> None:
         """Copy a model into the models folder: checked, hashed, and tried with one prompt.
 
@@ -127,7 +142,7 @@ def _register_import(models: typer.Typer) -> None:
         detail = {"file": str(file), "name": name, "sha256": sha256}
         with _audited(run, "models.import", detail):
             imported = _import(run, file, name=name, sha256=sha256)
-        _show_imported(run, imported)
+        _examine_and_show(run, imported, exam=exam)
 
     @command(models, "remove", examples=("sovereign-rag models remove house-model",))
     def remove(
@@ -224,7 +239,17 @@ def _progress(run: Run, what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _show_imported(run: Run, model: "ImportedModel") -> None:
+def _examine_and_show(run: Run, model: "ImportedModel", *, exam: bool) -> None:
+    """It is imported, whatever becomes of the exam."""
+    result = None
+    try:
+        if exam:
+            result = examine_imported(run, model.name)
+    finally:  # Ctrl-C among them
+        _show_imported(run, model, result)
+
+
+def _show_imported(run: Run, model: "ImportedModel", result: "ExamResult | None") -> None:
     if run.json:
         print_json(
             {
@@ -237,7 +262,8 @@ def _show_imported(run: Run, model: "ImportedModel") -> None:
                     "context_tokens": model.context_tokens,
                     "licence": model.licence,
                     "source": model.source,
-                }
+                },
+                "exam": exam_to_dict(result) if result else None,
             }
         )
         return
@@ -253,6 +279,8 @@ def _show_imported(run: Run, model: "ImportedModel") -> None:
             }
         )
     )
+    if result is not None:
+        print_exam(run, result)
     run.note(f'It was tried and speaks. To use it: [generation] model = "{model.name}"')
 
 
@@ -290,7 +318,7 @@ def _show(run: Run, *, fresh: bool) -> "tuple[ModelEntry, ...]":
     used, others = all_models(run.settings, fresh=fresh)
     entries = used + others
     if run.json:
-        print_json({"models": [_to_dict(e, in_use=i < len(used)) for i, e in enumerate(entries)]})
+        print_json({"models": [_to_dict(run, e, e in used) for e in entries]})
         return entries
     rows = (
         (
@@ -300,15 +328,19 @@ def _show(run: Run, *, fresh: bool) -> "tuple[ModelEntry, ...]":
             f"{e.size >> 20} MiB",
             e.licence,
             e.source,
+            in_words(kept_result(run.settings, e)) if e.role == "generation" else "",
             e.sha256,
         )
         for i, e in enumerate(entries)
     )
-    run.out.print(table(("role", "name", "state", ">size", "licence", "source", "sha256"), rows))
+    run.out.print(
+        table(("role", "name", "state", ">size", "licence", "source", "exam", "sha256"), rows)
+    )
     return entries
 
 
-def _to_dict(entry: "ModelEntry", *, in_use: bool) -> dict[str, object]:
+def _to_dict(run: Run, entry: "ModelEntry", in_use: bool) -> dict[str, object]:
+    result = kept_result(run.settings, entry)
     return {
         "role": entry.role,
         "name": entry.name,
@@ -320,4 +352,5 @@ def _to_dict(entry: "ModelEntry", *, in_use: bool) -> dict[str, object]:
         "size": entry.size,
         "licence": entry.licence,
         "source": entry.source,
+        "exam": exam_to_dict(result) if result else None,
     }

@@ -26,6 +26,7 @@ class Judged:
     answerable: bool
     confidence: float  # in [0, 1]
     signals: Mapping[str, float]
+    found: bool | None = None  # whether a labelled document was found; None: none is labelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,10 @@ def _judged(row: Mapping[str, Any], set_name: str) -> Judged:
     if not (math.isfinite(confidence) and 0 <= confidence <= 1):
         raise ValueError(f"{confidence} is not in [0, 1]")
     signals = {str(name): float(value) for name, value in row["signals"].items()}
-    return Judged(set_name, str(row["language"]), bool(row["answerable"]), confidence, signals)
+    found = row.get("found")
+    return Judged(
+        set_name, str(row["language"]), bool(row["answerable"]), confidence, signals, found
+    )
 
 
 def curves(questions: Sequence[Judged]) -> tuple[Curve, ...]:

@@ -37,8 +37,8 @@ class AnswerResult:
     answer: str
     kind: str
     abstained: bool
-    f1: float  # in [0, 1]; 0 where it abstained or nothing answers
-    contains: bool  # a gold answer
+    f1: float | None  # in [0, 1]; 0 where it abstained or nothing answers, None: none is labelled
+    contains: bool | None  # a labelled answer; None: none is labelled
     quotes: int
     quotes_marked: int  # as verified, by the product
     quotes_true: int  # of those marked, that do stand verbatim in the stored text
@@ -57,6 +57,7 @@ class AnswerReport:
     kind: str | None
     embedding_model: str
     results: tuple[AnswerResult, ...]
+    left_aside: int = 0  # asked without their documents, but another one gives a labelled answer
 
     def table(self) -> dict[str, dict[str, float | None]]:
         """By language, then "all"; shares in [0, 1], None where there is nothing to share.
@@ -78,8 +79,8 @@ def _row(results: Sequence[AnswerResult]) -> dict[str, float | None]:
         "questions": len(results),
         "answerable": len(answerable),
         "answered": mean(not result.abstained for result in answerable),
-        "containment": mean(result.contains for result in answerable),
-        "f1": mean(result.f1 for result in answerable),
+        "containment": mean(r.contains for r in answerable if r.contains is not None),
+        "f1": mean(r.f1 for r in answerable if r.f1 is not None),
         "found": mean(result.found for result in results if result.found is not None),
         "refused": mean(result.abstained for result in results if not result.answerable),
         "quotes": sum(result.quotes for result in results),
@@ -99,9 +100,11 @@ def evaluate_answers(
     """Ask every question over its documents and judge the answers.
 
     A question with documents of its own is asked over those alone: they are a tenant of their
-    own, so that word statistics are theirs too.
+    own, so that word statistics are theirs too. One whose documents are left out is left aside
+    where another passage that was found holds a labelled answer: it may be answerable still.
     """
     results: list[AnswerResult] = []
+    left_aside = 0
     for done, question in enumerate(questions, start=1):
         tenant = own_tenant(question)
         if question.documents:
@@ -118,15 +121,19 @@ def evaluate_answers(
             tenant=tenant,
             history=question.history,
         )
-        results.append(judge_answer(question, answer, index))
+        if question.exclude_documents and _holds_answer(answer.passages, question):
+            left_aside += 1
+        else:
+            results.append(judge_answer(question, answer, index))
         on_progress(done, len(questions))
-    return AnswerReport(name, mode, kind, index.model_id, tuple(results))
+    return AnswerReport(name, mode, kind, index.model_id, tuple(results), left_aside)
 
 
 def judge_answer(question: LabelledQuestion, answer: Answer, index: Index) -> AnswerResult:
     """Compare an answer with the labels, and its quotes with the stored text."""
     wrote = "" if answer.abstained else answer.text
     counts = question.answerable and not answer.abstained
+    labelled = bool(question.answers) or not question.answerable
     marked = [citation for citation in answer.citations if citation.verified]
     return AnswerResult(
         id=question.id,
@@ -136,8 +143,10 @@ def judge_answer(question: LabelledQuestion, answer: Answer, index: Index) -> An
         answer=answer.text,
         kind=answer.kind.value,
         abstained=answer.abstained,
-        f1=token_f1(wrote, question.answers, question.language) if counts else 0.0,
-        contains=counts and contains_answer(wrote, question.answers, question.language),
+        f1=_f1(wrote, question) if labelled else None,
+        contains=counts and contains_answer(wrote, question.answers, question.language)
+        if labelled
+        else None,
         quotes=len(answer.citations),
         quotes_marked=len(marked),
         quotes_true=sum(
@@ -159,6 +168,18 @@ def judge_answer(question: LabelledQuestion, answer: Answer, index: Index) -> An
             )
             for citation in answer.citations
         ),
+    )
+
+
+def _f1(wrote: str, question: LabelledQuestion) -> float:
+    counts = question.answerable and wrote
+    return token_f1(wrote, question.answers, question.language) if counts else 0.0
+
+
+def _holds_answer(passages: Sequence[Passage], question: LabelledQuestion) -> bool:
+    return any(
+        contains_answer(passage.chunk.text, question.answers, question.language)
+        for passage in passages
     )
 
 

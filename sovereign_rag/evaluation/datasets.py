@@ -8,13 +8,16 @@ A retrieval set is a folder, a question set a file:
     SET/qrels.tsv            a header, then query-id, corpus-id, score (0: judged irrelevant)
     QUESTIONS.jsonl          id, question, lang, answers, gold_doc_ids, answerable, and if they
                              apply: mini, docs, exclude_doc_ids, retrieval_set, history
+
+The queries of a retrieval set serve as questions too: which documents answer them is known, what
+an answer says is not.
 """
 
 import gzip
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +57,7 @@ class RetrievalSet:
 
 @dataclass(frozen=True, slots=True)
 class LabelledQuestion:
-    """A question with its right answers; `answers` is empty where nothing answers it."""
+    """A question with its right answers; `answers` is empty where none is labelled."""
 
     id: str
     text: str
@@ -148,6 +151,49 @@ def read_questions(path: Path, *, mini: bool = False) -> tuple[LabelledQuestion,
     if not questions:
         raise BadInput(f"{path} holds no questions{' marked mini' if mini else ''}.")
     return questions
+
+
+def as_questions(labelled: RetrievalSet) -> tuple[LabelledQuestion, ...]:
+    """The queries of a retrieval set as questions without labelled answers."""
+    return tuple(
+        LabelledQuestion(
+            id=query.id,
+            text=query.text,
+            language=query.language,
+            answers=(),
+            gold_documents=frozenset(labelled.relevant[query.id]),
+            answerable=True,
+            mini=False,
+            documents=(),
+            exclude_documents=frozenset(),
+            retrieval_set=labelled.name,
+            history=query.history,
+        )
+        for query in labelled.queries
+    )
+
+
+def with_gold_left_out(questions: Sequence[LabelledQuestion]) -> tuple[LabelledQuestion, ...]:
+    """The answerable questions, to be asked as if the documents that answer them were not there.
+
+    They keep their answers, so that another document that gives one can be told. Questions that
+    name no document are passed over.
+
+    Raises:
+        BadInput: None names one.
+    """
+    left_out = tuple(
+        replace(
+            question,
+            answerable=False,
+            exclude_documents=question.exclude_documents | question.gold_documents,
+        )
+        for question in questions
+        if question.answerable and question.gold_documents
+    )
+    if not left_out:
+        raise BadInput("No question names a document that answers it: there is none to leave out.")
+    return left_out
 
 
 def _question(row: Mapping[str, Any], path: Path) -> LabelledQuestion:

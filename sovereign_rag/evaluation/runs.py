@@ -108,9 +108,10 @@ def _of_retrieval(row: Mapping[str, Any]) -> Scored:
 def _of_answers(row: Mapping[str, Any]) -> Scored:
     refused = float(bool(row["abstained"]))
     if row["answerable"]:
-        contains = float(bool(row["contains"]))
-        values = {"right": contains, "containment": contains, "f1": _share(row["f1"])}
-        values["answered"] = 1 - refused
+        values = {"answered": 1 - refused}
+        if row["contains"] is not None:
+            contains = float(bool(row["contains"]))
+            values |= {"right": contains, "containment": contains, "f1": _share(row["f1"])}
     else:
         values = {"right": refused, "refused": refused}
     if row.get("found") is not None:

@@ -51,7 +51,7 @@ class AnswerSettings(Section):
 
     kind: Literal["auto", "extracts", "generated"] = Field(
         "auto",
-        description="auto: written by the language model if it is a capable one, else composed of verified extracts.",
+        description="auto: written by the language model where its exam says that this is at least as good (docs/models.md), else composed of verified extracts; extracts or generated: one of them, whatever the exam says.",
     )
     min_confidence: float = Field(
         0.64,
@@ -75,7 +75,7 @@ class AnswerSettings(Section):
     )
     follow_up: Literal["auto", "rules"] = Field(
         "auto",
-        description="How a question that leans on the conversation is made whole. auto: rewritten by the language model if it is a capable one, else by rules; rules: never by a model, which saves its time.",
+        description="How a question that leans on the conversation is made whole. auto: rewritten by the language model where it is trusted with answers too, else by rules; rules: never by a model, which saves its time.",
     )
     max_extracts: int = Field(3, ge=1, le=10, description="Most extracts in an answer.")
 
@@ -102,7 +102,7 @@ class EndpointSettings(Section):
     )
     trusted: bool = Field(
         True,
-        description="Its model is capable of writing answers by itself (answer.kind=auto).",
+        description="Its model is capable of writing answers by itself (answer.kind=auto); holds until it sat its exam (`sovereign-rag models exam`).",
     )
     context_tokens: int = Field(
         8_192, ge=512, description="Tokens of context that the server gives one request."
@@ -193,6 +193,10 @@ class GenerationSettings(Section):
         True,
         description="Measure the above once in the background, when nobody has asked for half a minute; kept in models_dir, for the next start. `sovereign-rag models tune` does it by hand.",
     )
+    exam: bool = Field(
+        True,
+        description="Examine the local model once in the background, when nobody has asked for two minutes: whether its own words are better than extracts. Kept in models_dir. `sovereign-rag models exam` does it by hand.",
+    )
     slots: int = Field(
         8,
         ge=1,
@@ -206,6 +210,6 @@ class GenerationSettings(Section):
     trusted_from_parameters: int = Field(
         1_000_000_000,
         ge=0,
-        description="A model with fewer parameters is not trusted to write answers by itself (answer.kind=auto).",
+        description="Until a local model has sat its exam: with fewer parameters it is not trusted to write answers by itself (answer.kind=auto).",
     )
     endpoint: EndpointSettings = EndpointSettings()

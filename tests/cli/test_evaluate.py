@@ -31,6 +31,37 @@ def test_an_evaluation_indexes_once_and_writes_every_result(
     assert not (tmp_path / "data").exists()  # the user's own folder is none of its business
 
 
+def test_questions_are_asked_without_the_documents_that_answer_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("SOVEREIGN_RAG_ANSWER__MIN_CONFIDENCE", "0")
+    folder, questions = _labelled_set(tmp_path)
+    sheet, out = tmp_path / "own.csv", tmp_path / "run.json"
+    sheet.write_text("question,answer\nHow long?,3 months\n", encoding="utf-8")
+    cli = CommandLine(tmp_path / "data", capsys)
+
+    there = cli("eval", "answers", str(folder), "--json")
+    gone = cli("eval", "answers", str(folder), "--leave-out-gold", "--json", "--out", str(out))
+    german = cli("eval", "answers", str(folder), "--language", "de", "--json")
+    nameless = cli("eval", "answers", str(questions), "--index", str(folder), "--leave-out-gold")
+    own = cli("eval", "answers", str(sheet), "--leave-out-gold")
+    foreign = cli("eval", "answers", str(folder), "--language", "it")
+
+    assert (there.json["table"]["all"]["found"], there.json["table"]["all"]["answerable"]) == (1, 2)
+    assert (gone.json["table"]["all"]["questions"], gone.json["table"]["all"]["answerable"]) == (
+        2,
+        0,
+    )
+    assert german.json["table"]["all"]["questions"] == 1
+    results = json.loads(out.read_text("utf-8"))["results"]
+    cited = {r["id"]: {quote["document"] for quote in r["citations"]} for r in results}
+    for query, document in (("q1", "leave"), ("q2", "notice")):
+        assert cited[query]
+        assert document not in cited[query]
+    assert (nameless.code, own.code, foreign.code) == (2, 2, 2)
+
+
 def _labelled_set(tmp_path: Path) -> tuple[Path, Path]:
     folder = tmp_path / "set"
     folder.mkdir()

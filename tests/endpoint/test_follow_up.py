@@ -15,6 +15,7 @@ from sovereign_rag.generation.endpoint import EndpointGenerator
 from sovereign_rag.prompt import FOLLOW_UP, system_prompts, wording
 from sovereign_rag.rewriting import Rewriter
 from sovereign_rag.settings import GenerationSettings, Settings
+from sovereign_rag.trust import Unexamined
 from sovereign_rag.wiring import open_service
 from tests.endpoint.upstream import Make, refuses, talks
 
@@ -24,7 +25,7 @@ WHOLE = "What does a passport cost for children?"
 
 
 def rewriter(generator: EndpointGenerator | None) -> Rewriter:
-    return Rewriter(lambda: generator, Bm25Encoder(), GenerationSettings())
+    return Rewriter(lambda: generator, Bm25Encoder(), Unexamined(GenerationSettings()))
 
 
 def test_a_question_that_leans_is_rewritten_by_the_model(upstream: Make, generator: Make) -> None:

@@ -133,10 +133,10 @@ def test_the_fit_is_printed_with_what_it_does_on_languages_left_out(tmp_path: Pa
         for kind, scores in ((True, (7.4, 7.2, 6.9)), (False, (6.4, 6.6, 7.0)))
         for score in scores
     ]
-    run = run_file(tmp_path / "laws.json", rows)
+    runs = [run_file(tmp_path / "laws.json", rows[:6]), run_file(tmp_path / "news.json", rows[6:])]
 
     done = subprocess.run(
-        [sys.executable, str(BENCHMARKS / "abstention.py"), str(run)],
+        [sys.executable, str(BENCHMARKS / "abstention.py"), *map(str, runs)],
         capture_output=True,
         text=True,
         check=True,
@@ -144,7 +144,34 @@ def test_the_fit_is_printed_with_what_it_does_on_languages_left_out(tmp_path: Pa
     )
 
     assert "fitted to 12 questions, 6 of them answerable" in done.stdout
-    assert "laws, de" in done.stdout
+    assert '"score": Weight(6.917, ' in done.stdout  # as confidence.py holds it
+    assert "laws, fr" in done.stdout
+    assert "without lead" in done.stdout
+
+
+def test_what_is_only_measured_and_what_was_not_found_are_not_fitted_to(tmp_path: Path) -> None:
+    kinds = ((7.4, True), (7.2, True), (6.6, False), (6.4, False))
+    rows = [
+        row(0.5, answerable=kind, language=language, signals={"score": score, "across": 0.0})
+        for language in ("fr", "de")
+        for score, kind in kinds
+    ]
+    missed = row(0.5, answerable=True, signals={"score": 1.0, "across": 0.0}, found=False)
+    laws = run_file(tmp_path / "laws.json", [*rows[:4], missed])
+    rules = run_file(tmp_path / "rules.json", rows[4:])
+    news = run_file(tmp_path / "news.json", rows[:4])
+    command = [sys.executable, str(BENCHMARKS / "abstention.py"), str(laws), str(rules)]
+
+    done = subprocess.run(
+        [*command, "--measured", str(news)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+
+    assert "fitted to 8 questions, 4 of them answerable" in done.stdout
+    assert "  news  " in done.stdout
 
 
 # The check of quotes that shares no code with the product

@@ -10,10 +10,14 @@ from sovereign_rag.access import DEFAULT_TENANT
 from sovereign_rag.domain import (
     Passage,
 )
+from sovereign_rag.errors import BadInput
 from sovereign_rag.evaluation.answers import evaluate_answers, stands_verbatim
 from sovereign_rag.evaluation.datasets import (
+    CorpusDocument,
     LabelledQuestion,
+    as_questions,
     read_retrieval_set,
+    with_gold_left_out,
 )
 from sovereign_rag.evaluation.retrieval import evaluate_retrieval, spread
 from sovereign_rag.followup import Turn
@@ -138,6 +142,47 @@ def test_answers_are_counted_apart_for_answerable_and_unanswerable_questions() -
     f1 = {result.id: result.f1 for result in report.results}
     assert f1["right"] == pytest.approx(2 * 2 / (7 + 2))
     assert f1["lost"] == 0.0
+
+
+def test_a_question_can_be_asked_as_if_what_answers_it_were_not_there() -> None:
+    index = WordIndex()
+    index.add([*DOCUMENTS, CorpusDocument("plan", "", "The budget of 2025 is open.", "en")])
+    questions = [_question("a", "the budget"), _question("b", "zzz", gold_documents=frozenset())]
+
+    there = evaluate_answers("set", questions, index, on_progress=_nothing)
+    gone = evaluate_answers("set", with_gold_left_out(questions), index, on_progress=_nothing)
+
+    assert there.table()["all"]["containment"] == 0.5
+    assert [(result.id, result.answerable) for result in gone.results] == [("a", False)]
+    assert gone.results[0].answer == "The budget of 2025 is open."
+    assert gone.table()["all"]["refused"] == 0.0
+    with pytest.raises(BadInput):
+        with_gold_left_out(questions[1:])
+
+
+def test_it_is_left_aside_where_another_document_gives_the_answer() -> None:
+    index = WordIndex()
+    index.add([*DOCUMENTS, CorpusDocument("copy", "", "A budget of 118 million.", "en")])
+
+    report = evaluate_answers(
+        "set", with_gold_left_out([_question("a", "the budget")]), index, on_progress=_nothing
+    )
+
+    assert (report.results, report.left_aside) == ((), 1)
+
+
+def test_the_queries_of_a_retrieval_set_are_asked_too_without_words_to_compare(
+    tmp_path: Path,
+) -> None:
+    index = WordIndex()
+    index.add(DOCUMENTS)
+    labelled = read_retrieval_set(_write_set(tmp_path / "set", "q1\tleave\t1\nq2\tbudget\t1\n"))
+
+    report = evaluate_answers("set", as_questions(labelled), index, on_progress=_nothing)
+
+    row = report.table()["all"]
+    assert (row["answerable"], row["answered"], row["found"]) == (2, 1.0, 0.5)
+    assert (row["containment"], row["f1"]) == (None, None)
 
 
 def test_a_question_with_its_own_texts_is_answered_from_those_alone() -> None:

@@ -86,7 +86,7 @@ def answer_values(language: str, report: AnswerReport) -> Values:
     for group, within in _GROUPS.items():
         asked = [r for r in report.results if r.answerable and within(r.language, language)]
         values[f"answered_{group}"] = mean(not result.abstained for result in asked) or 0.0
-        values[f"containment_{group}"] = mean(result.contains for result in asked) or 0.0
+        values[f"containment_{group}"] = mean(bool(result.contains) for result in asked) or 0.0
     values["refused"] = mean(r.abstained for r in report.results if not r.answerable) or 0.0
     quotes = _sum(report, lambda result: result.quotes)
     values["verified"] = _sum(report, lambda result: result.quotes_true) / max(quotes, 1)

@@ -1,0 +1,1 @@
+"""An exam for language models: whether their own words are better than the passages themselves."""
