@@ -166,11 +166,11 @@ class Retriever:
         found = _Found.of(dense, lexical)
         if mode == "hybrid":
             found = self._complete(found, legs, scope)
-        passages = self._passages(found, query, scope, mode)
-        if self._reranker is not None:
-            some = max(self._settings.rerank_candidates, limit)
-            passages = self._reranker.rerank(query.whole, passages[:some]) + passages[some:]
-        return passages[:limit]
+        if self._reranker is None:
+            return self._passages(found, query, scope, mode, limit)
+        some = max(self._settings.rerank_candidates, limit)
+        passages = self._passages(found, query, scope, mode, some)
+        return self._reranker.rerank(query.whole, passages)[:limit]
 
     def context(
         self,
@@ -271,40 +271,57 @@ class Retriever:
         return found
 
     def _passages(
-        self, found: "_Found", query: Query, scope: ReadScope, mode: Mode
+        self, found: "_Found", query: Query, scope: ReadScope, mode: Mode, limit: int
     ) -> list[Passage]:
+        """The best `limit` of what was found, in order; of them alone passages are made."""
         documents = sorted({hit.chunk.document_id for hit in found.hits.values()})
         live = self._live.live_versions(documents, scope)
-        passages: list[Passage] = []
+        released: dict[str, Hit] = {}
         for id_, hit in found.hits.items():
             document = live.get(hit.chunk.document_id)
             # A version that was replaced a moment ago, or rights that were: not released.
-            if document is None or document.version != hit.chunk.version:
-                continue
-            cosine, bm25 = found.dense.get(id_, 0.0), found.lexical.get(id_, 0.0)
+            if document is not None and document.version == hit.chunk.version:
+                released[id_] = hit
+        coverage = {id_: query.coverage(found.lexical.get(id_, 0.0)) for id_ in released}
+        counted = {
+            id_: coverage[id_]
+            if hit.chunk.language == query.language
+            else COVERAGE_ACROSS_LANGUAGES * coverage[id_]
+            for id_, hit in released.items()
+        }
+        lifts: Mapping[str, float] = {}
+        if mode == "hybrid":
+            weight = self._settings.dense_weight
+            scores = {id_: weight * found.dense.get(id_, 0.0) + counted[id_] for id_ in released}
+            lifts = _lifts(released, counted, query.language)
+        else:
+            leg = found.dense if mode == "dense" else found.lexical
+            scores = {id_: leg.get(id_, 0.0) for id_ in released}
+
+        def order(id_: str) -> tuple[float, str]:
+            chunk = released[id_].chunk
+            return -(scores[id_] + lifts.get(id_, 0.0)), f"{chunk.document_id}:{chunk.index}"
+
+        passages: list[Passage] = []
+        for id_ in sorted(released, key=order)[:limit]:
+            chunk = released[id_].chunk
+            document = live[chunk.document_id]
             parts = found.parts(id_)
-            if mode == "dense":
-                score = cosine
-            elif mode == "lexical":
-                score = bm25
-            else:
-                parts["coverage"] = coverage = query.coverage(bm25)
-                if hit.chunk.language != query.language:
-                    coverage *= COVERAGE_ACROSS_LANGUAGES
-                score = self._settings.dense_weight * cosine + coverage
+            if mode == "hybrid":
+                parts["coverage"] = coverage[id_]
+            if id_ in lifts:
+                parts["lift"] = lifts[id_]
             passages.append(
                 Passage(
-                    chunk=hit.chunk,
+                    chunk=chunk,
                     title=document.title,
                     uri=document.uri,
                     paged=document.paged,
-                    score=score,
+                    score=scores[id_],
                     score_parts=parts,
                 )
             )
-        if mode == "hybrid":
-            passages = _levelled(passages, query.language)
-        return sorted(passages, key=_order)
+        return passages
 
 
 def _place(id_: str) -> tuple[str, int] | None:
@@ -313,12 +330,10 @@ def _place(id_: str) -> tuple[str, int] | None:
     return (document, int(index)) if document and index.isascii() and index.isdigit() else None
 
 
-def _order(passage: Passage) -> tuple[float, str]:
-    return -(passage.score + passage.score_parts.get("lift", 0.0)), passage.id
-
-
-def _levelled(passages: Sequence[Passage], language: str) -> list[Passage]:
-    """The passages, with a lift for those in other languages than the question's.
+def _lifts(
+    hits: Mapping[str, Hit], counted: Mapping[str, float], language: str
+) -> dict[str, float]:
+    """What passages in other languages than the question's are put forward by, by id; none by 0.
 
     Where documents in several languages lie together, those in the question's language would come
     first for sharing its words, which the others can't. So the passages of each other language
@@ -326,27 +341,19 @@ def _levelled(passages: Sequence[Passage], language: str) -> list[Passage]:
     compete by meaning, the passages of one language by words too. In an index of one language
     nothing is lifted. The lift decides the order alone; the score keeps what evidence is held
     against.
+
+    Args:
+        counted: The coverage of each as it counts in its score.
     """
     best: dict[str | None, float] = {}
-    for passage in passages:
-        spoken = passage.chunk.language
-        best[spoken] = max(best.get(spoken, 0.0), _counted(passage, language))
+    for id_, hit in hits.items():
+        spoken = hit.chunk.language
+        best[spoken] = max(best.get(spoken, 0.0), counted[id_])
     own = best.get(language, 0.0)
-    levelled: list[Passage] = []
-    for passage in passages:
-        lift = own - best[passage.chunk.language]
-        if passage.chunk.language != language and lift > 0:
-            parts = {**passage.score_parts, "lift": lift}
-            levelled.append(replace(passage, score_parts=parts))
-        else:
-            levelled.append(passage)
-    return levelled
-
-
-def _counted(passage: Passage, language: str) -> float:
-    """The coverage as it counts in the score."""
-    share = 1.0 if passage.chunk.language == language else COVERAGE_ACROSS_LANGUAGES
-    return share * passage.score_parts["coverage"]
+    lifted = {spoken: own - most for spoken, most in best.items() if own > most}
+    return {
+        id_: lifted[hit.chunk.language] for id_, hit in hits.items() if hit.chunk.language in lifted
+    }
 
 
 def _with_terms(own: SparseVector, earlier: SparseVector) -> SparseVector:

@@ -287,3 +287,24 @@ def test_a_search_takes_two_round_trips_at_most_and_finds_what_a_weighed_questio
     assert store.trips == trips
     weighed = search.query(question, "en", ANA)
     assert found == search.retrieve(weighed, ANA, limit=1, mode=mode)
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
+def test_a_shorter_list_is_the_beginning_of_a_longer_one(mode: Mode) -> None:
+    texts = ("The river is long.", "Der Fluss ist lang.", "The river and the jury.", "A long jury.")
+    search = retriever(
+        *(
+            chunk(
+                f"{text} {number}", document=f"{number}", language="de" if "Der" in text else "en"
+            )
+            for number, text in enumerate(texts * 5)
+        )
+    )
+    query = search.query("How long is the river?", "en", ANA)
+
+    everything = search.retrieve(query, ANA, limit=20, mode=mode)
+
+    assert len(everything) > 5
+    assert any("lift" in passage.score_parts for passage in everything) == (mode == "hybrid")
+    for limit in (1, 5):
+        assert search.retrieve(query, ANA, limit=limit, mode=mode) == everything[:limit]

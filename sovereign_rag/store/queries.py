@@ -1,5 +1,7 @@
 """Our queries as Qdrant's requests."""
 
+from functools import lru_cache
+
 from qdrant_client import models
 
 from sovereign_rag.access import ReadScope
@@ -28,7 +30,7 @@ def request_of(query: DenseQuery | LexicalQuery, scope: ReadScope) -> models.Que
         query=asked,
         using=LEXICAL if isinstance(query, LexicalQuery) else DENSE,
         filter=filter_of(scope, query.narrowing),
-        params=_lexical_params(scope) if isinstance(query, LexicalQuery) else _DENSE_PARAMS,
+        params=_lexical_params(scope.tenant) if isinstance(query, LexicalQuery) else _DENSE_PARAMS,
         limit=query.limit,
         with_payload=True,
     )
@@ -50,8 +52,8 @@ def weighing(term: int, scope: ReadScope) -> models.QueryRequest:
     return models.QueryRequest(
         query=models.SparseVector(indices=[term], values=[1.0]),
         using=LEXICAL,
-        filter=of_tenant(scope.tenant),
-        params=_lexical_params(scope),
+        filter=_tenant(scope.tenant),
+        params=_lexical_params(scope.tenant),
         limit=1,
         with_payload=False,
         with_vector=[LEXICAL],
@@ -66,6 +68,10 @@ def stored_weight(point: models.ScoredPoint, term: int) -> float:
     return stored.values[stored.indices.index(term)]
 
 
-def _lexical_params(scope: ReadScope) -> models.SearchParams:
+_tenant = lru_cache(maxsize=1024)(of_tenant)
+
+
+@lru_cache(maxsize=1024)
+def _lexical_params(tenant: str) -> models.SearchParams:
     """Statistics of the tenant alone: exact, and silent about what other tenants write."""
-    return models.SearchParams(idf=models.IdfCorpusParams(corpus=of_tenant(scope.tenant)))
+    return models.SearchParams(idf=models.IdfCorpusParams(corpus=_tenant(tenant)))

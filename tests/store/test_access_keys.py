@@ -65,7 +65,7 @@ def collection(engine: Engine) -> Collection:
 
 @pytest.fixture
 def older(tmp_path: Path) -> Path:
-    """A collection as it was written before points had keys."""
+    """A collection as it was written before points had keys, and vectors copies."""
     folder = tmp_path / "chunks"
     wanted = create_request(2, None)
     (folder / "shard").mkdir(parents=True)
@@ -95,10 +95,19 @@ def readable(collection: Collection, scope: ReadScope, narrowing: Narrowing = NO
     return collection.count(filter_of(scope, narrowing))
 
 
+def few(condition: rest.FieldCondition) -> int:
+    """Of a tenant's hundred points a caller can read ten."""
+    return 100 if condition.key == "tenant" else 10
+
+
+def most(condition: rest.FieldCondition) -> int:
+    return 100 if condition.key == "tenant" else 90
+
+
 def test_the_three_conditions_of_a_scope_become_one() -> None:
     narrowed = filter_of(ANA, Narrowing(labels=frozenset({"group:hr"})))
 
-    found = access_keys.by_key(narrowed, {0, 1, 2})
+    found = access_keys.by_key(narrowed, {0, 1, 2}, few)
 
     assert found is not None
     assert isinstance(found.must, list)
@@ -111,6 +120,28 @@ def test_the_three_conditions_of_a_scope_become_one() -> None:
     assert labels.key == "readers"  # the narrowing's own condition stays
 
 
+def test_where_most_of_a_tenant_is_readable_the_rest_of_it_is_left_out() -> None:
+    excluded = Narrowing(exclude_documents=frozenset({HR}))
+
+    found = access_keys.by_key(filter_of(ANA, excluded), {0, 1, 2}, most)
+
+    assert found is not None
+    assert isinstance(found.must, list)
+    assert isinstance(found.must_not, list)
+    (tenant,) = found.must
+    document_, unreadable = found.must_not
+    assert isinstance(tenant, rest.FieldCondition)
+    assert tenant.key == "tenant"
+    assert isinstance(document_, rest.FieldCondition)
+    assert document_.key == "document_id"
+    assert isinstance(unreadable, rest.Filter)
+    assert unreadable.must is None
+    assert isinstance(unreadable.must_not, list)
+    (readable_,) = unreadable.must_not
+    assert isinstance(readable_, rest.FieldCondition)
+    assert readable_.key == access_keys.FIELD
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -120,7 +151,7 @@ def test_the_three_conditions_of_a_scope_become_one() -> None:
     ],
 )
 def test_another_filter_stays_as_it_is(given: rest.Filter | None) -> None:
-    assert access_keys.by_key(given, {0, 1}) is given
+    assert access_keys.by_key(given, {0, 1}, few) is given
 
 
 def test_a_filter_that_would_name_too_many_keys_stays_as_it_is() -> None:
@@ -129,8 +160,8 @@ def test_a_filter_that_would_name_too_many_keys_stays_as_it_is() -> None:
         NO_NARROWING,
     )
 
-    assert access_keys.by_key(given, set(range(10))) is not given
-    assert access_keys.by_key(given, set(range(100))) is given
+    assert access_keys.by_key(given, set(range(10)), few) is not given
+    assert access_keys.by_key(given, set(range(100)), few) is given
 
 
 def test_each_reader_finds_what_is_theirs(collection: Collection) -> None:

@@ -12,6 +12,7 @@ import httpx
 
 from sovereign_rag.errors import StoreError
 from sovereign_rag.store.embedded.folder import EngineFolder, locked
+from sovereign_rag.store.embedded.wire import UnixTransport
 from sovereign_rag.version import VERSION
 
 _START_TIMEOUT_S: Final = 120.0  # a log that wasn't flushed is replayed at 5,000 chunks a second
@@ -32,18 +33,18 @@ class EngineTransport(httpx.BaseTransport):
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
         self._folder: EngineFolder | None = None
-        self._http: httpx.HTTPTransport | None = None
+        self._http: UnixTransport | None = None
         self._presence: socket.socket | None = None
         self._joining = threading.Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         http, presence = self._join()
         try:
-            return _send(http, request)
-        except (httpx.NetworkError, httpx.RemoteProtocolError):
+            return http.handle_request(request)
+        except httpx.NetworkError:
             self._leave(presence)
             http, _ = self._join()
-            return _send(http, request)
+            return http.handle_request(request)
 
     def flush(self) -> None:
         """Have the engine write everything to the disk, synchronised."""
@@ -68,11 +69,11 @@ class EngineTransport(httpx.BaseTransport):
                 self._folder.close()
             self._presence, self._http, self._folder = None, None, None
 
-    def _join(self) -> tuple[httpx.HTTPTransport, socket.socket]:
+    def _join(self) -> tuple[UnixTransport, socket.socket]:
         with self._joining:
             if self._folder is None or self._http is None:
                 self._folder = EngineFolder(self._data_dir)
-                self._http = httpx.HTTPTransport(uds=self._folder.http_socket)
+                self._http = UnixTransport(self._folder.http_socket)
             if self._presence is None or not _is_alive(self._presence):
                 if self._presence is not None:
                     self._presence.close()
@@ -84,12 +85,6 @@ class EngineTransport(httpx.BaseTransport):
             if self._presence is presence:  # else another thread has joined anew already
                 presence.close()
                 self._presence = None
-
-
-def _send(http: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
-    response = http.handle_request(request)
-    response.read()  # here, where an engine that dies while it answers is noticed
-    return response
 
 
 def _meet_or_start(folder: EngineFolder) -> socket.socket:

@@ -5,14 +5,15 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import qdrant_edge as edge
 from qdrant_client.http import models as rest
 
-from sovereign_rag.store.embedded import access_keys, translate
+from sovereign_rag.store.embedded import access_keys, layout, translate
+from sovereign_rag.store.embedded.census import Census
 from sovereign_rag.store.embedded.rewrite import Rewrite, settle
 from sovereign_rag.store.embedded.translate import Refused
 
@@ -20,7 +21,6 @@ log = logging.getLogger(__name__)
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 _MOST_HITS: Final = 1_000
-_MOST_LEVELS: Final = 10_000
 _FLUSH_AFTER_S: Final = 5.0
 _ERASE_AFTER_S: Final = 1.0  # of quiet
 _STEP_S: Final = 0.05  # the longest that a request waits for the erasing
@@ -115,7 +115,7 @@ class Collection:
     collection.json     that request
     shard/              the engine's files
     shard.new/          the same without what was deleted, in the making (see `Rewrite`)
-    to-erase            there from before a deletion until its bytes are gone
+    to-erase            there from before a deletion or replacement until the old bytes are gone
     """
 
     def __init__(self, folder: Path) -> None:
@@ -124,26 +124,29 @@ class Collection:
         self._layout = rest.CreateCollection.model_validate_json(
             (folder / "collection.json").read_bytes()
         )
-        self._shard = edge.EdgeShard.load(str(settle(folder)))
-        self._levels: set[int] = set()  # of the points, and perhaps of some that are gone
+        shard = settle(folder)
+        self._shard = edge.EdgeShard.load(str(shard))
+        self._has_blank = layout.has_blank(shard)
+        self._census = Census()
         self._has_keys = False
         self._read_keys()
         self._rewrite: Rewrite | None = None
         self._rest_until = 0.0
-        self.to_erase = self._to_erase.exists() or access_keys.FIELD not in self._fields()
+        self.to_erase = self._to_erase.exists() or not layout.is_current(shard)
         self.unflushed_since = time.monotonic()  # 0: everything is on the disk
 
     @staticmethod
     def create(folder: Path, wanted: rest.CreateCollection) -> None:
         config = translate.shard_config(wanted)
         folder.mkdir(mode=0o700)
-        layout = wanted.model_dump_json(exclude_unset=True, exclude_none=True)
-        (folder / "collection.json").write_text(layout, encoding="utf-8")
+        request = wanted.model_dump_json(exclude_unset=True, exclude_none=True)
+        (folder / "collection.json").write_text(request, encoding="utf-8")
         (folder / "shard").mkdir()
         shard = edge.EdgeShard.create(str(folder / "shard"), config)
         shard.update(access_keys.create_index())
         shard.flush()
         shard.close()
+        layout.mark(folder / "shard")
 
     @property
     def erasing(self) -> bool:
@@ -182,20 +185,27 @@ class Collection:
 
     def upsert(self, points: Sequence[rest.PointStruct]) -> None:
         made = [translate.point_of(point) for point in points]
-        self._note_levels(point.payload for point in points)
+        if any(layout.is_blank(p.vector, self._layout.sparse_vectors or ()) for p in points):
+            self._has_blank = True
+            layout.mark_blank(self._folder / "shard")
+            if self._rewrite is not None:
+                self._rewrite.mark_blank()
+        self._census.note(point.payload for point in points)
+        replaced = edge.Filter(must=[edge.HasIdCondition({point.id for point in made})])
+        if self._shard.count(edge.CountRequest(exact=True, filter=replaced)):
+            self._leave_behind()  # the engine keeps the words of what it replaces
         self._update(edge.UpdateOperation.upsert_points(made))
 
     def delete(self, condition: rest.Filter) -> None:
         doomed = translate.filter_of(condition)
         if self._shard.count(edge.CountRequest(exact=True, filter=doomed)):
-            self._to_erase.touch()
-            self.to_erase = True
+            self._leave_behind()
             self._update(edge.UpdateOperation.delete_points_by_filter(doomed))
-            if self._rewrite is not None:
-                self._rewrite.stale = True
 
     def set_payload(self, payload: rest.Payload, condition: rest.Filter | None) -> None:
         chosen = translate.filter_of(condition)
+        if "tenant" in payload:
+            self._census.note([payload])
         if access_keys.SOURCES.isdisjoint(payload):
             self._update(edge.UpdateOperation.set_payload_by_filter(chosen, payload))
         else:
@@ -203,7 +213,12 @@ class Collection:
 
     def query(self, requests: Sequence[rest.QueryRequest]) -> list[list[edge.ScoredPoint]]:
         asked = [
-            translate.query_of(request, self._by_key(request.filter), most=_MOST_HITS)
+            translate.query_of(
+                request,
+                self._by_key(request.filter),
+                corpus=self._corpus(request.params),
+                most=_MOST_HITS,
+            )
             for request in requests
         ]
         return self._shard.query_batch(edge.QueryBatchRequest(asked))
@@ -243,17 +258,25 @@ class Collection:
             return False
         finished, self._rewrite = self._rewrite, None
         self._shard = finished.swap()
+        self._has_blank = layout.has_blank(self._folder / "shard")
         self._read_keys()
         self._rest_until = time.monotonic() + _REST * finished.seconds
         self.to_erase = finished.stale  # a deletion meanwhile was copied too, as a mark
         if not self.to_erase:
-            self._to_erase.unlink(missing_ok=True)  # a shard without keys has none
+            self._to_erase.unlink(missing_ok=True)  # a shard of an older layout has none
         return self.to_erase
 
     def close(self) -> None:
         if self._rewrite is not None:
             self._rewrite.discard()
         self._shard.close()
+
+    def _leave_behind(self) -> None:
+        """Note, before it happens, that something will be on the disk that isn't there any more."""
+        self._to_erase.touch()
+        self.to_erase = True
+        if self._rewrite is not None:
+            self._rewrite.stale = True
 
     def _set_access(self, payload: rest.Payload, chosen: edge.Filter) -> None:
         """Together with the keys that follow from it, in one update for all points alike."""
@@ -271,27 +294,42 @@ class Collection:
                 alike.setdefault(tuple(keys), (changed, set()))[1].add(point.id)
             if page is None:
                 break
-        self._note_levels([payload])
+        level = access_keys.level_of(payload)
+        if level is not None:
+            self._census.levels.add(level)
         for changed, ids in alike.values():
             these = edge.Filter(must=[edge.HasIdCondition(ids)])
             self._update(edge.UpdateOperation.set_payload_by_filter(these, changed))
 
     def _by_key(self, given: rest.Filter | None) -> rest.Filter | None:
-        return access_keys.by_key(given, self._levels) if self._has_keys else given
+        """The filter in the form that the engine is fastest with."""
+        if not self._has_keys:
+            return given
+        return access_keys.by_key(given, self._census.levels, self._estimate)
+
+    def _estimate(self, condition: rest.FieldCondition) -> int:
+        """About how many points pass; nothing is looked at for it but the index."""
+        chosen = translate.filter_of(rest.Filter(must=[condition]))
+        return self._shard.count(edge.CountRequest(exact=False, filter=chosen))
+
+    def _corpus(self, given: rest.SearchParams | None) -> rest.Filter | None:
+        """The points whose terms are counted; None: all, which the engine has counted already.
+
+        It has also counted those that were deleted and aren't erased yet, and none without a term.
+        """
+        if given is None or not isinstance(given.idf, rest.IdfCorpusParams):
+            return None
+        corpus, is_counted = given.idf.corpus, not self.to_erase and not self._has_blank
+        return None if is_counted and self._census.is_all_of(corpus) else corpus
 
     def _read_keys(self) -> None:
         """Find out about the shard's points; one from an older version has no keys yet."""
-        self._has_keys = {access_keys.FIELD, "level"} <= self._fields()
+        self._has_keys = {access_keys.FIELD, "level", "tenant"} <= self._fields()
         if self._has_keys:
-            found = self._shard.facet(edge.FacetRequest("level", limit=_MOST_LEVELS, exact=True))
-            self._levels.update(int(hit.value) for hit in found.hits)
+            self._census.read(self._shard)
 
     def _fields(self) -> set[str]:
         return set(self._shard.info().payload_schema)
-
-    def _note_levels(self, payloads: Iterable[rest.Payload | None]) -> None:
-        found = (access_keys.level_of(payload) for payload in payloads)
-        self._levels.update(level for level in found if level is not None)
 
     def _update(self, operation: edge.UpdateOperation) -> None:
         self._shard.update(operation)

@@ -21,6 +21,7 @@ from sovereign_rag.store.embedded.engine import (
     Engine,
     NoSuchCollection,
 )
+from sovereign_rag.store.embedded.reading import queries_of
 from sovereign_rag.store.embedded.translate import Refused
 
 log = logging.getLogger(__name__)
@@ -34,12 +35,19 @@ _DONE = {"operation_id": 0, "status": "completed"}
 def create_app(engine: Engine) -> Starlette:
     """Handlers call the engine in the loop's own thread: it holds the interpreter's lock anyway."""
 
-    def on(model: type[M], act: Callable[[Collection, M], object]) -> Handler:
+    def on(
+        model: type[M],
+        act: Callable[[Collection, M], object],
+        *,
+        read: Callable[[bytes], M] | None = None,
+    ) -> Handler:
+        read = read or model.model_validate_json
+
         async def handle(request: Request) -> Response:
             body = await request.body()
 
             def answer() -> object:
-                wanted = model.model_validate_json(body)
+                wanted = read(body)
                 return act(engine.collection(request.path_params["name"]), wanted)
 
             return _respond(answer)
@@ -78,6 +86,7 @@ def create_app(engine: Engine) -> Starlette:
         return _respond(answer)
 
     at = "/collections/{name}"
+    query = on(rest.QueryRequestBatch, _query, read=queries_of)
     return Starlette(
         routes=[
             Route(at, info, methods=["GET"]),
@@ -87,7 +96,7 @@ def create_app(engine: Engine) -> Starlette:
             Route(f"{at}/points", on(rest.PointsList, _upsert), methods=["PUT"]),
             Route(f"{at}/points/delete", on(rest.FilterSelector, _delete), methods=["POST"]),
             Route(f"{at}/points/payload", on(rest.SetPayload, _set_payload), methods=["POST"]),
-            Route(f"{at}/points/query/batch", on(rest.QueryRequestBatch, _query), methods=["POST"]),
+            Route(f"{at}/points/query/batch", query, methods=["POST"]),
             Route(f"{at}/points/count", on(rest.CountRequest, _count), methods=["POST"]),
             Route(f"{at}/facet", on(rest.FacetRequest, _facet), methods=["POST"]),
             Route("/admin/flush", flush, methods=["POST"]),

@@ -1,6 +1,6 @@
 """Write a shard anew without what was deleted from it, while it goes on being used.
 
-The same way a shard from before points carried keys for their rights is given them.
+The same way a shard of an older layout gets the one that new shards have.
 """
 
 import shutil
@@ -10,7 +10,7 @@ from typing import Final
 
 import qdrant_edge as edge
 
-from sovereign_rag.store.embedded import access_keys
+from sovereign_rag.store.embedded import access_keys, layout
 
 _PAGE: Final = 64  # points; 10 to 20 ms
 _FLUSH_AFTER: Final = 4_000  # points
@@ -38,11 +38,13 @@ class Rewrite:
         self._new = folder / "shard.new"
         shutil.rmtree(self._new, ignore_errors=True)  # of one that could not begin
         self._new.mkdir()
+        self._sparse = frozenset(config.sparse_vectors or ())
         self._to = edge.EdgeShard.create(str(self._new), config)
         for field, index in shard.info().payload_schema.items():
             if field != access_keys.FIELD:
                 self._to.update(edge.UpdateOperation.create_field_index(field, index.data_type))
         self._to.update(access_keys.create_index())
+        layout.mark(self._new)
         self._next: edge.PointId | None = None
         self._unflushed = 0  # points
 
@@ -63,6 +65,8 @@ class Rewrite:
             copies = [
                 edge.Point(p.id, p.vector or {}, access_keys.with_keys(p.payload)) for p in points
             ]
+            if any(layout.is_blank(p.vector, self._sparse) for p in points):
+                layout.mark_blank(self._new)
             self._to.update(edge.UpdateOperation.upsert_points(copies))
             self._unflushed += len(copies)
             if self._next is None or self._unflushed > _FLUSH_AFTER:
@@ -74,6 +78,10 @@ class Rewrite:
 
     def update(self, operation: edge.UpdateOperation) -> None:
         self._to.update(operation)
+
+    def mark_blank(self) -> None:
+        """The next update brings a point without a term."""
+        layout.mark_blank(self._new)
 
     def swap(self) -> edge.EdgeShard:
         """Put the copy, which is whole, in the shard's place."""
