@@ -2,6 +2,7 @@
 
     python benchmarks/search.py --chunks 20000                 the embedded engine, 12 tenants
     python benchmarks/search.py --chunks 100000 --tenants 1 --json
+    python benchmarks/search.py --restart                      ask the engine that was started anew
     python benchmarks/search.py --url http://qdrant:6333 --engine-pid 4711
 
 Builds an index (see `synthetic_index.py`) through the product's own store, in a folder that is
@@ -18,12 +19,16 @@ Time is told by the clock and by CPU time, that of this process and the engine's
 the share of the ten best passages that exact search gives: the same retriever over every readable
 vector and term weight in numpy, with `ReadScope.allows` as the judge of what is readable. With
 --url CPU and memory of the server count if --engine-pid names it and it runs on this machine; its
-collection is made anew and removed.
+collection is made anew and removed. The embedded engine filters what it has just written more
+slowly than what it finds on the disk when it starts; --restart starts it anew before it is asked.
 """
 
 import argparse
 import json
+import os
+import select
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -63,12 +68,17 @@ def main() -> int:
     parser.add_argument("--questions", type=int, default=100, help="for each share and mode (100)")
     parser.add_argument("--url", help="a Qdrant server; unset: the embedded engine")
     parser.add_argument("--engine-pid", type=int, help="the server's process, if it is here")
+    parser.add_argument(
+        "--restart", action="store_true", help="start the embedded engine anew after writing"
+    )
     parser.add_argument("--json", action="store_true", help="print figures, not a table")
     arguments = parser.parse_args()
     if arguments.chunks < FEWEST_CHUNKS or arguments.tenants < 1 or arguments.questions <= WARM_UP:
         parser.error(
             f"at least {FEWEST_CHUNKS} chunks, one tenant and {WARM_UP + 1} questions are needed"
         )
+    if arguments.restart and arguments.url:
+        parser.error("--restart is for the embedded engine; start the server anew yourself")
     folder = Path(tempfile.mkdtemp(prefix="search-"))
     try:
         measured = measure(
@@ -77,6 +87,7 @@ def main() -> int:
             questions=arguments.questions,
             url=arguments.url,
             engine_pid=arguments.engine_pid,
+            restart=arguments.restart,
         )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -141,6 +152,7 @@ def measure(
     questions: int,
     url: str | None,
     engine_pid: int | None,
+    restart: bool,
 ) -> Measured:
     # None too is said, so that no server of the environment is written to.
     settings = load_settings(
@@ -158,6 +170,8 @@ def measure(
             built = _build(index, store, lexical, exact, catalog, settings, engine_pid)
             if url:
                 built |= _wait_until_indexed(bare, store.collection)
+            if restart:
+                _restart(settings, store)
             pid = engine_pid if url else _embedded_pid(settings)
             sides = Sides(settings, lexical, store, exact, catalog, bare, asked)
             rows = [row for share in SHARES for row in _share(index, share, sides, asked, pid)]
@@ -274,6 +288,15 @@ def _wait_until_indexed(bare: QdrantClient, collection: str) -> dict[str, float]
     while bare.get_collection(collection).status is not models.CollectionStatus.GREEN:
         time.sleep(1)
     return {"indexed_after_s": round(time.perf_counter() - begin, 1)}
+
+
+def _restart(settings: Settings, store: ChunkStore) -> None:
+    """End the engine and have the store start another one."""
+    engine = os.pidfd_open(_embedded_pid(settings))
+    signal.pidfd_send_signal(engine, signal.SIGTERM)
+    select.select([engine], [], [])
+    os.close(engine)
+    store.flush()
 
 
 def _embedded_pid(settings: Settings) -> int:

@@ -178,7 +178,7 @@ def test_words_are_weighed_for_one_tenant_also_once_what_was_deleted_is_erased(
     engine.close()
 
 
-@pytest.mark.parametrize("scope", SCOPES, ids=str)
+@pytest.mark.parametrize("scope", SCOPES, ids=range(len(SCOPES)))
 def test_a_scope_finds_the_same_whether_it_may_read_little_or_most(
     tmp_path: Path, scope: ReadScope
 ) -> None:
