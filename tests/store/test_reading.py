@@ -37,7 +37,7 @@ def body(*searches: rest.QueryRequest) -> bytes:
     return batch.model_dump_json(exclude_unset=True, by_alias=True).encode()
 
 
-@pytest.mark.parametrize("narrowing", NARROWINGS, ids=repr)
+@pytest.mark.parametrize("narrowing", NARROWINGS, ids=["none", "some", "others"])
 def test_what_the_store_asks_is_read_as_the_models_read_it(narrowing: Narrowing) -> None:
     dense = request_of(DenseQuery(VECTOR, 50, narrowing), ANA)
     lexical = request_of(LexicalQuery(TERMS, 50, narrowing), ANA)
