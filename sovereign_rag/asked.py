@@ -93,7 +93,7 @@ _AMOUNTS: Final = {
     r"|cinquante\S*|soixante\S*|cents?|centaines?|mill\w*|treize|quatorze|quinze|seize"
     r"|plusieurs|tou(?:s|tes)|aucun\w*|majorité|plupart",
     "de": r"einmal|zweimal|hälfte|halb\w*|drittel|viertel|dutzend\w*|\w*hundert\w*|\w*tausend\w*"
-    r"|milli\w+|\w+zehn|\w+zig|mehrere\w*|alle\w*|kein\w*|meisten",
+    r"|milli\w+|\w+zehn|\w+zig|\w*drei(?:ß|ss)ig|mehrere\w*|alle\w*|kein\w*|meisten",
     "es": r"mitad|tercios?|tercera|cuart[oa]s?|docenas?|veint\w*|treinta|cuarenta|cincuenta"
     r"|sesenta|setenta|ochenta|noventa|cien\w*|\w*cient[oa]s|mil\w*|trece|catorce|quince"
     r"|dieci\w*|vari[oa]s|tod[oa]s|ningun\w*|mayoría",

@@ -33,6 +33,7 @@ def test_a_question_for_a_time_is_not_answered_by_a_sentence_without_one(
         ("en", "How many rooms are there?", "The rooms are large.", "There are twenty-two rooms."),
         ("fr", "Combien de salles y a-t-il ?", "Les salles sont vastes.", "Il y en a deux."),
         ("de", "Wie viele Räume gibt es?", "Die Räume sind groß.", "Es gibt dreizehn Räume."),
+        ("de", "Wie viele Tage gibt es?", "Es gibt freie Tage.", "Es gibt dreißig Tage."),
         ("es", "¿Cuántas salas hay?", "Las salas son grandes.", "Hay doce salas."),
         ("it", "Quante sale ci sono?", "Le sale sono grandi.", "Ci sono 22 sale."),
     ],

@@ -32,6 +32,7 @@ class Mutant:
 ACCESS, FILTERS = "sovereign_rag/access.py", "sovereign_rag/store/filters.py"
 QDRANT, MEMORY = "sovereign_rag/store/qdrant.py", "sovereign_rag/store/memory.py"
 CATALOG, JOBS = "sovereign_rag/catalog/documents.py", "sovereign_rag/jobs.py"
+KEYS = "sovereign_rag/store/embedded/access_keys.py"
 SEARCHING, DOCUMENTS = "sovereign_rag/searching.py", "sovereign_rag/documents.py"
 
 _ACCESS = '__import__("sovereign_rag.access").access'
@@ -79,6 +80,18 @@ MUTANTS = (
     ),
     Mutant("what is excluded is kept", FILTERS, "if excluded else None", "if False else None"),
     Mutant(
+        "who may read most of a tenant reads all of it",
+        KEYS,
+        "must_not=[*_listed(given.must_not), unreadable]",
+        "must_not=[*_listed(given.must_not)]",
+    ),
+    Mutant(
+        "the readable number by number are all of a tenant",
+        KEYS,
+        '{"must": [readable, *others]}',
+        '{"must": [whole, *others]}',
+    ),
+    Mutant(
         "the reference forgets the rule",
         MEMORY,
         "if scope.allows(tenant=c.tenant, readers=c.readers, level=c.level)",
@@ -87,14 +100,14 @@ MUTANTS = (
     Mutant(
         "the catalog forgets the tenant",
         CATALOG,
-        "documents.c.tenant == scope.tenant,\n        documents.c.level",
+        "documents.c.tenant == tenant,\n        documents.c.level",
         "documents.c.level",
     ),
-    Mutant("the catalog forgets the level", CATALOG, "documents.c.level <= scope.clearance,", ""),
+    Mutant("the catalog forgets the level", CATALOG, "documents.c.level <= clearance,", ""),
     Mutant(
         "the catalog forgets the readers",
         CATALOG,
-        "document_readers.c.label.in_(sorted(scope.labels)),",
+        "document_readers.c.label.in_(labels),",
         "",
     ),
     Mutant(
