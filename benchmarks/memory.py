@@ -39,7 +39,7 @@ def main() -> int:
     try:
         report = measure(folder, documents=arguments.documents, settled=arguments.settled)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)  # an engine may still be leaving
     print(json.dumps(report))
     return 0 if report["ratio"] <= MOST else 1
 

@@ -90,7 +90,7 @@ def main() -> int:
             restart=arguments.restart,
         )
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)  # an engine may still be leaving
     report: Report = {"chunks": arguments.chunks, "tenants": arguments.tenants, **measured}
     print(json.dumps(report) if arguments.json else _table(report))
     return 0

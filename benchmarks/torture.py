@@ -59,7 +59,7 @@ def main() -> int:
         )
     finally:
         if arguments.keep is None:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)  # an engine may still be leaving
     print(json.dumps(report))
     return 0 if report["equal"] else 1
 

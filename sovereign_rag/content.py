@@ -185,8 +185,8 @@ class ContentStore:
         leaving = self._incoming / f"leaving-{uuid.uuid4().hex}"
         with suppress(OSError):  # there is no such content, or no room to rename: remove in place
             folder.rename(leaving)
-        shutil.rmtree(leaving, ignore_errors=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(leaving, ignore_errors=True)  # what stays is for `sweep`
+        shutil.rmtree(folder, ignore_errors=True)  # most often it was moved just now
 
     def sweep(self, *, older_than_s: float) -> None:
         """Remove what a crash left of bytes that were coming in or going out."""
@@ -195,7 +195,7 @@ class ContentStore:
                 if time.time() - path.stat().st_mtime <= older_than_s:
                     continue
                 if path.is_dir():
-                    shutil.rmtree(path, ignore_errors=True)
+                    shutil.rmtree(path, ignore_errors=True)  # the next sweep takes the rest
                 else:
                     path.unlink()
 

@@ -9,10 +9,9 @@ from tests import egress_guard
 
 egress_guard.install()
 
-# E402: after the guard, so that nothing slips out while it is imported.
-from sovereign_rag.embedding.dense import DenseEmbedder  # noqa: E402
-from sovereign_rag.settings import Settings, load_settings  # noqa: E402
-from sovereign_rag.wiring import Application, open_service  # noqa: E402
+from sovereign_rag.embedding.dense import DenseEmbedder  # noqa: E402  - the guard sees its import
+from sovereign_rag.settings import Settings, load_settings  # noqa: E402  - likewise
+from sovereign_rag.wiring import Application, open_service  # noqa: E402  - likewise
 
 stay_on_this_machine = egress_guard.stay_on_this_machine
 

@@ -50,8 +50,6 @@ def small() -> Iterator[tuple[GgufHeader, NativeVocabulary]]:
 @pytest.fixture(scope="module")
 def mistral(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeVocabulary]:
     """Mistral's v3 vocabulary in a GGUF file without weights."""
-    pytest.importorskip("mistral_common", reason="it brings Mistral's vocabulary")
-    pytest.importorskip("sentencepiece")
     path = tmp_path_factory.mktemp("mistral") / "vocabulary.gguf"
     write_mistral_vocabulary(path)
     vocabulary, model = vocabulary_of(path)

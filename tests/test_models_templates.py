@@ -18,8 +18,6 @@ from sovereign_rag.generation.native import NativeVocabulary
 from sovereign_rag.generation.protocol import Message
 from tests.test_chat import CONVERSATION, MISTRAL_V3, vocabulary_of
 
-pytest.importorskip("mistral_common", reason="it brings Mistral's vocabularies")
-
 TEKKEN = "tekken_240911.json"
 # The shape of the templates in the files of Mistral Small 3.2 and Ministral 3: system text has
 # marks of its own, content may be text or blocks, roles have to take turns.

@@ -41,7 +41,7 @@ class ScratchRoot:
     def remove(self) -> None:
         with self._guard:
             if self._root is not None:
-                shutil.rmtree(self._root, ignore_errors=True)
+                shutil.rmtree(self._root, ignore_errors=True)  # the next start sweeps
             if self._lock is not None:
                 os.close(self._lock)
             self._root = self._lock = None
@@ -68,7 +68,7 @@ def _sweep(parent: Path) -> None:
             continue  # of another user, or just being made
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)  # another may sweep it, too
         except BlockingIOError:
             pass  # a living process holds it
         finally:

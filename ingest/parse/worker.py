@@ -223,7 +223,7 @@ class ParserPool:
                             "enough memory? `sovereign-rag doctor` tells more."
                         ) from error
                 finally:
-                    shutil.rmtree(scratch, ignore_errors=True)
+                    shutil.rmtree(scratch, ignore_errors=True)  # what stays goes with its parent
 
     def _tell_what_is_missing(self, layers: object) -> None:
         if isinstance(layers, list) and layers and not self._told:

@@ -24,11 +24,10 @@ from ingest.parse import nlp  # before anything of unstructured
 
 nlp.install()
 
-# E402: after that, for they import unstructured.
-from ingest.parse import child  # noqa: E402
-from ingest.parse.job import Job, Outcome  # noqa: E402
-from ingest.parse.sandbox import die_with_parent  # noqa: E402
-from sovereign_rag import language  # noqa: E402
+from ingest.parse import child  # noqa: E402  - after that: it imports unstructured
+from ingest.parse.job import Job, Outcome  # noqa: E402  - likewise
+from ingest.parse.sandbox import die_with_parent  # noqa: E402  - likewise
+from sovereign_rag import language  # noqa: E402  - likewise
 
 _BLOCK = 1 << 16
 _PRELOADED = (

@@ -263,7 +263,7 @@ def open_scratch(
     try:
         with FileLock(settings.data_dir.with_suffix(".lock"), timeout=0):
             if fresh:
-                shutil.rmtree(settings.data_dir, ignore_errors=True)
+                shutil.rmtree(settings.data_dir, ignore_errors=True)  # there may be none
             with open_service(settings) as application:
                 yield ScratchIndex(application)
     except Timeout as error:

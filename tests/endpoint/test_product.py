@@ -111,8 +111,6 @@ def test_an_answer_is_written_by_the_endpoint_and_names_its_model(
 @pytest.fixture(scope="module")
 def llama_server() -> Iterator[str]:
     """llama-cpp-python's own server with the small model, as a process."""
-    pytest.importorskip("sse_starlette")
-    pytest.importorskip("starlette_context")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

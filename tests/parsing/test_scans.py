@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pi_heif  # type: ignore[import-untyped]  # the package has no types
 import pypdfium2
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -95,7 +96,6 @@ def test_a_scan_is_read_in_its_own_language(pool: ParserPool, tmp_path: Path) ->
 
 
 def test_a_damaged_photograph_of_a_telephone_is_refused(pool: ParserPool, tmp_path: Path) -> None:
-    pi_heif = pytest.importorskip("pi_heif")
     assert "HEVC" in str(pi_heif.libheif_info()["decoders"])
     (tmp_path / "cut.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 200)
 
