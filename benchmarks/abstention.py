@@ -5,7 +5,7 @@
     python benchmarks/abstention.py RUN.json... [--measured RUN.json...]
 
 Reads the signals that each question of those runs gave, whatever was answered. Prints the weights
-of a logistic regression (ridge) as `sovereign_rag/confidence.py` holds them, fitted to RUN...
+of a logistic regression (ridge) as `answering/confidence.py` holds them, fitted to RUN...
 alone; then, each time fitted without the set, or without the language, that is looked at:
 
 - how well the questions of each set are told apart, by all signals and by one alone;
@@ -27,7 +27,7 @@ import numpy as np
 import product_first  # noqa: F401  - the product before the files beside this one
 from numpy.typing import NDArray
 
-from sovereign_rag.confidence import WEIGHTS
+from sovereign_rag.answering.confidence import WEIGHTS
 from sovereign_rag.evaluation.abstention import (
     Judged,
     curve,

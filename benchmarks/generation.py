@@ -33,14 +33,14 @@ from typing import Any
 import httpx
 from generation_load import Load, fairness, prefixes, run_callers, waits
 
-from sovereign_rag.cpu import physical_cores
-from sovereign_rag.generation.computing import pinned
+from sovereign_rag.answering.prompt import ANSWER, wording
+from sovereign_rag.generation.compute_options import pinned
 from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
 from sovereign_rag.generation.protocol import Message
 from sovereign_rag.generation.tuning import Tuning
 from sovereign_rag.models.inventory import verified_language_model
-from sovereign_rag.prompt import ANSWER, wording
 from sovereign_rag.settings import Settings, load_settings
+from sovereign_rag.system.cpu import physical_cores
 
 WORDS = "fox crow cheese river candle window tiger bread"
 FILLER = "The tenant gives notice in writing, and the deposit is paid back within a month. "

@@ -22,10 +22,10 @@ from pathlib import Path
 from generation_load import cpu_seconds
 from synthetic_gguf import SHAPES, write
 
-from sovereign_rag.cpu import physical_cores
 from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
 from sovereign_rag.generation.protocol import Message, Piece
 from sovereign_rag.settings import load_settings
+from sovereign_rag.system.cpu import physical_cores
 
 FILLER = "The tenant gives notice in writing, and the deposit is paid back within a month. "
 

@@ -112,7 +112,7 @@ def _run(part: str, work: Path, peer_path: Path | None) -> Measured:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     environment = {
         **kept,
-        **sovereign_rag.offline.for_child(),
+        **sovereign_rag.system.offline.for_child(),
         "PYTHONPATH": os.pathsep.join(paths),
     }
     print(f"{part} ...", file=sys.stderr, flush=True)
@@ -193,8 +193,8 @@ def _texts(files: Sequence[Path], work: Path) -> Measured:
     import zstandard
 
     from ingest.chunk import chunk
-    from sovereign_rag.content import decode_parsed
     from sovereign_rag.embedding.dense import DenseEmbedder
+    from sovereign_rag.storage.content import decode_parsed
 
     settings, texts = _settings(work / "data"), list[str]()
     count = DenseEmbedder.open(settings).count_tokens
@@ -208,7 +208,7 @@ def _texts(files: Sequence[Path], work: Path) -> Measured:
 
 
 def _parser(files: Sequence[Path], work: Path) -> Measured:
-    from ingest.parse.worker import ParserPool
+    from ingest.parse.process.pool import ParserPool
     from sovereign_rag.errors import DocumentError
 
     with ParserPool(_settings(work / "data").parse) as pool:
@@ -258,7 +258,7 @@ def _model(files: Sequence[Path], work: Path) -> Measured:
 
 
 def _peer(files: Sequence[Path], work: Path) -> Measured:
-    from ingest.parse import nlp
+    from ingest.parse.document import nlp
 
     nlp.install()  # instead of a language model that unstructured would download
     from llama_index.core import Document

@@ -27,7 +27,6 @@ from sovereign_rag.answer import Done, Quoted, Token
 from sovereign_rag.domain import Answer, AnswerKind
 from sovereign_rag.evaluation.datasets import CorpusDocument
 from sovereign_rag.evaluation.scratch import ScratchIndex, fill
-from sovereign_rag.sentences import sentences
 from sovereign_rag.settings import (
     AnswerSettings,
     EndpointSettings,
@@ -35,6 +34,7 @@ from sovereign_rag.settings import (
     Settings,
     load_settings,
 )
+from sovereign_rag.text.sentences import sentences
 from sovereign_rag.wiring import Application, open_service
 
 Row = dict[str, Any]  # a line of JSON

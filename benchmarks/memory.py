@@ -20,7 +20,7 @@ from pathlib import Path
 import product_first  # noqa: F401  - the product before the files beside this one
 from generated_files import corpus
 
-from ingest.jobs import IngestProgress
+from ingest.jobs.ingestion import IngestProgress
 from sovereign_rag.access import local_owner
 from sovereign_rag.settings import load_settings
 from sovereign_rag.wiring import open_service

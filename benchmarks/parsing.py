@@ -29,7 +29,7 @@ from pathlib import Path
 import product_first  # noqa: F401  - the product before the files beside this one
 
 import sovereign_rag  # noqa: F401  - sets the switches that keep libraries offline
-from ingest.parse.worker import ParserPool
+from ingest.parse.process.pool import ParserPool
 from sovereign_rag.domain import ElementKind, ParsedDocument
 from sovereign_rag.errors import DocumentError
 from sovereign_rag.settings import ParseSettings

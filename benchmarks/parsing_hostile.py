@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # the package has no types
 from parsing import Case, Result, read, run
 
-from ingest.parse.worker import ParserPool
+from ingest.parse.process.pool import ParserPool
 
 _TEXT = re.compile(r"text expected|must (?:still )?be read|text (?:should|is|read)|text$")
 _REFUSED = re.compile(r"report|refuse|clean error")

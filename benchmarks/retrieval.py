@@ -32,8 +32,8 @@ from sovereign_rag.evaluation.datasets import corpus_hash, read_corpus, read_ret
 from sovereign_rag.evaluation.retrieval import QueryResult, evaluate_retrieval
 from sovereign_rag.evaluation.scratch import Searchable, cache_folder, fill, open_scratch
 from sovereign_rag.evaluation.significance import randomisation_p
-from sovereign_rag.followup import Turn
-from sovereign_rag.retrieval import Mode
+from sovereign_rag.retrieval.conversation import Turn
+from sovereign_rag.retrieval.retriever import Mode
 from sovereign_rag.settings import load_settings
 from sovereign_rag.wiring import open_service
 

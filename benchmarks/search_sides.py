@@ -14,7 +14,7 @@ from sovereign_rag.access import ReadScope
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.domain import Vectors
 from sovereign_rag.embedding.lexical import Bm25Encoder
-from sovereign_rag.retrieval import Mode, Retriever
+from sovereign_rag.retrieval.retriever import Mode, Retriever
 from sovereign_rag.settings import Settings
 from sovereign_rag.store.embedded.client import EngineTransport
 from sovereign_rag.store.protocol import ChunkStore, DenseQuery, LexicalQuery

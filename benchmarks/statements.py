@@ -16,11 +16,11 @@ from typing import Any
 
 import product_first  # noqa: F401  - the product before the files beside this one
 
+from sovereign_rag.answering.verification import StatementChecker
 from sovereign_rag.domain import Chunk, PageSpan, PageText, Passage, Statement, Verdict
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.embedding.lexical import Bm25Encoder
 from sovereign_rag.settings import load_settings
-from sovereign_rag.statements import StatementChecker
 
 Row = dict[str, Any]  # a line of JSON
 _WORST_FIRST = (Verdict.UNSUPPORTED, Verdict.PARTLY, Verdict.SUPPORTED)

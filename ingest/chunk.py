@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from ingest.detect import PDF
 from sovereign_rag.domain import Chunk, Element, ElementKind, PageSpan, PageText, ParsedDocument
-from sovereign_rag.language import detect
-from sovereign_rag.sentences import sentences
 from sovereign_rag.settings import ChunkSettings
+from sovereign_rag.text.language import detect
+from sovereign_rag.text.sentences import sentences
 
 CHUNKER_VERSION = "2"
 _CELLS = " | "

@@ -14,26 +14,26 @@ from pathlib import Path, PurePath
 from typing import Protocol, TypeVar
 
 from ingest.chunk import chunk
-from ingest.effort import OneAtATime, Stage
-from ingest.hold import Hold
-from ingest.record import record_of, source_of, title_of, titled
-from ingest.vectorise import Parsed, Vectoriser
-from ingest.version import version_of
+from ingest.index.embed import Parsed, Vectoriser
+from ingest.index.record import record_of, source_of, title_of, titled
+from ingest.index.timing_guard import OneAtATime, Stage
+from ingest.index.version import version_of
+from ingest.leases.lease import Hold
 from sovereign_rag.access import stored_readers
 from sovereign_rag.catalog.holding import LeaseLost
+from sovereign_rag.catalog.index_spec import Recipe
 from sovereign_rag.catalog.records import (
     DocumentRecord,
     Lease,
     TaskState,
     document_id,
 )
-from sovereign_rag.content import ContentStore, Effort
-from sovereign_rag.documents import PROTECTED
 from sovereign_rag.domain import Chunk, ParsedDocument, SourceFile
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.errors import DocumentError, NoText
-from sovereign_rag.recipe import Recipe
+from sovereign_rag.services.documents import PROTECTED
 from sovereign_rag.settings import ChunkSettings
+from sovereign_rag.storage.content import ContentStore, Effort
 from sovereign_rag.store.protocol import ChunkStore, Everywhere
 
 _BATCH = 32  # chunks embedded and written at a time: memory stays flat however long a document is

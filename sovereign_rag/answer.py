@@ -9,29 +9,36 @@ from collections.abc import Generator as Steps
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from sovereign_rag import language as languages
 from sovereign_rag.access import Principal, ReadScope, read_scope
-from sovereign_rag.audit import AuditTrail, disclosed, entry
+from sovereign_rag.answering.citations import LivePages, StoredDocuments, StoredPages, quoted
+from sovereign_rag.answering.confidence import confidence, signals
+from sovereign_rag.answering.draft import (
+    Draft,
+    Kind,
+    distinct,
+    extracts_notice,
+    generated,
+    withheld,
+)
+from sovereign_rag.answering.energy import EnergyMeter
+from sovereign_rag.answering.extracts import EvidenceFinder, Extract
+from sovereign_rag.answering.messages import message
+from sovereign_rag.answering.prompt import build_prompt
+from sovereign_rag.answering.rewrite import Rewriter
+from sovereign_rag.answering.sanitize import PlainStream
+from sovereign_rag.answering.trust import Trusting
+from sovereign_rag.answering.verification import StatementChecker
 from sovereign_rag.catalog.records import LiveDocument
-from sovereign_rag.citations import LivePages, StoredDocuments, StoredPages, quoted
-from sovereign_rag.confidence import confidence, signals
 from sovereign_rag.domain import Answer, AnswerKind, FollowUp, Passage, Statement
-from sovereign_rag.drafting import Draft, Kind, distinct, extracts_notice, generated, withheld
-from sovereign_rag.energy import EnergyMeter
 from sovereign_rag.errors import BadInput, GenerationError
-from sovereign_rag.evidence import EvidenceFinder, Extract
-from sovereign_rag.followup import Turn, newest
 from sovereign_rag.generation.protocol import Generator, Piece
-from sovereign_rag.messages import message
-from sovereign_rag.plain_text import PlainStream
-from sovereign_rag.prompt import build_prompt
-from sovereign_rag.retrieval import Mode, Retriever
-from sovereign_rag.rewriting import Rewriter
+from sovereign_rag.retrieval.conversation import Turn, newest
+from sovereign_rag.retrieval.retriever import Mode, Retriever
 from sovereign_rag.settings import AnswerSettings, GenerationSettings
-from sovereign_rag.statements import StatementChecker
-from sovereign_rag.stopwatch import Stopwatch
+from sovereign_rag.storage.audit import AuditTrail, disclosed, entry
 from sovereign_rag.store.protocol import NO_NARROWING, Narrowing
-from sovereign_rag.trust import Trusting
+from sovereign_rag.system.stopwatch import Stopwatch
+from sovereign_rag.text import language as languages
 
 log = logging.getLogger(__name__)
 

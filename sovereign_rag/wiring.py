@@ -4,26 +4,26 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ingest.archives import Expander
-from ingest.jobs import Ingestion, IngestProgress, IngestReport
-from ingest.moving import Standing
-from ingest.parse.worker import ParserPool
+from ingest.index.lifecycle import Standing
+from ingest.jobs.archives import Expander
+from ingest.jobs.ingestion import Ingestion, IngestProgress, IngestReport
+from ingest.jobs.unpack import Unpacker
+from ingest.parse.process.pool import ParserPool
 from ingest.pipeline import Pipeline
-from ingest.reindex import BuildProgress, Built, Reindexing
-from ingest.reindex_plan import Estimate, estimate
+from ingest.reindex.build import BuildProgress, Built, Reindexing
+from ingest.reindex.plan import Estimate, estimate
 from ingest.sources.build import NamedSource
-from ingest.sync import Sync, SyncReport, SyncRequest
-from ingest.sync_plan import Step
-from ingest.unpacking import Unpacker
-from ingest.watch import Watcher
+from ingest.sync.plan import Step
+from ingest.sync.sync import Sync, SyncReport, SyncRequest
+from ingest.sync.watch import Watcher
 from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.catalog.index_spec import Recipe
 from sovereign_rag.catalog.indexes import IndexRecord
 from sovereign_rag.embedding.protocol import Embedder
-from sovereign_rag.indexes import OpenIndex
-from sovereign_rag.recipe import Recipe
-from sovereign_rag.sealing import Seal
-from sovereign_rag.service import Service
+from sovereign_rag.indexes.all_indexes import OpenIndex
+from sovereign_rag.services.container import Service
 from sovereign_rag.settings import Settings
+from sovereign_rag.storage.password_box import Seal
 from sovereign_rag.store.protocol import ChunkStore
 
 __all__ = [

@@ -31,9 +31,9 @@ class Mutant:
 
 ACCESS, FILTERS = "sovereign_rag/access.py", "sovereign_rag/store/filters.py"
 QDRANT, MEMORY = "sovereign_rag/store/qdrant.py", "sovereign_rag/store/memory.py"
-CATALOG, JOBS = "sovereign_rag/catalog/documents.py", "sovereign_rag/jobs.py"
+CATALOG, JOBS = "sovereign_rag/catalog/documents.py", "sovereign_rag/services/jobs.py"
 KEYS = "sovereign_rag/store/embedded/access_keys.py"
-SEARCHING, DOCUMENTS = "sovereign_rag/searching.py", "sovereign_rag/documents.py"
+SEARCHING, DOCUMENTS = "sovereign_rag/services/search.py", "sovereign_rag/services/documents.py"
 
 _ACCESS = '__import__("sovereign_rag.access").access'
 AS_OWNER = f"{_ACCESS}.read_scope({_ACCESS}.local_owner(principal.tenant))"

@@ -5,25 +5,25 @@ from types import MappingProxyType
 from typing import Final
 
 from ingest import detect
-from ingest.parse.convert import via_office
-from ingest.parse.docx import read_docx
-from ingest.parse.draft import Reader
-from ingest.parse.epub import read_epub
-from ingest.parse.images import read_image
-from ingest.parse.mail import read_eml, read_mbox
-from ingest.parse.markup import (
+from ingest.parse.document.blocks import Reader
+from ingest.parse.mail.message import read_eml, read_mbox
+from ingest.parse.mail.outlook import read_msg
+from ingest.parse.markup.epub import read_epub
+from ingest.parse.markup.html import (
     read_html,
     read_markdown,
     read_org,
     read_rst,
 )
-from ingest.parse.odf import read_odp, read_odt
-from ingest.parse.outlook import read_msg
-from ingest.parse.pdf import read_pdf
-from ingest.parse.plain import read_text, read_xml
-from ingest.parse.pptx import read_pptx
-from ingest.parse.rtf import read_rtf
-from ingest.parse.tables import read_csv, read_workbook
+from ingest.parse.markup.plain import read_text, read_xml
+from ingest.parse.ocr.images import read_image
+from ingest.parse.office.convert import via_office
+from ingest.parse.office.docx import read_docx
+from ingest.parse.office.odf import read_odp, read_odt
+from ingest.parse.office.pptx import read_pptx
+from ingest.parse.office.rtf import read_rtf
+from ingest.parse.office.tables import read_csv, read_workbook
+from ingest.parse.pdf.reader import read_pdf
 from sovereign_rag.errors import DocumentError
 
 READERS: Final[Mapping[str, Reader]] = MappingProxyType(

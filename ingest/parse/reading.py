@@ -4,10 +4,10 @@ from pathlib import Path
 
 from ingest import detect
 from ingest.parse import readers
-from ingest.parse.archive import check_zip, starts_like_zip
-from ingest.parse.decrypt import opened
-from ingest.parse.draft import Draft
-from ingest.parse.job import Job
+from ingest.parse.document.blocks import Draft
+from ingest.parse.document.decrypt import opened
+from ingest.parse.document.job import Job
+from ingest.parse.document.zip_bombs import check_zip, starts_like_zip
 
 
 def read_file(path: Path, job: Job) -> tuple[str, Draft]:

@@ -7,9 +7,9 @@ import pypdfium2
 from PIL import Image
 
 from ingest import detect
-from ingest.parse.images import frame, opened_image
-from ingest.parse.job import IMAGE_NAME, Job
-from ingest.parse.pdf_file import opened_pdf
+from ingest.parse.document.job import IMAGE_NAME, Job
+from ingest.parse.ocr.images import frame, opened_image
+from ingest.parse.pdf.file import opened_pdf
 from sovereign_rag.errors import DocumentError
 
 _MAX_PIXELS = 25_000_000

@@ -16,8 +16,8 @@ from llama_index.core.readers.base import BaseReader
 from llama_index.core.schema import Document
 
 from sovereign_rag.catalog.records import NewTask
-from sovereign_rag.content import ContentStore
 from sovereign_rag.errors import BadInput, EnvironmentFault
+from sovereign_rag.storage.content import ContentStore
 
 _SOURCE = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
 _TAKEN = frozenset({"file", "upload"})  # another source's documents would be replaced

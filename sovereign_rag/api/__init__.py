@@ -1,1 +1,1 @@
-"""The product over HTTP; `sovereign_rag.api.app.create_app(service)` serves API and page."""
+"""The product over HTTP; `sovereign_rag.app.create_app(service)` serves API and page."""

@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sovereign_rag.answer import AnswerEvent, Done, Found, Quoted, Token
-from sovereign_rag.api.identity import CurrentPrincipal, CurrentService
 from sovereign_rag.api.schemas import AnswerOut, QuestionBody, refusals, reply
-from sovereign_rag.api.streaming import Event, EventStream, at_once
 from sovereign_rag.domain import Answer
 from sovereign_rag.errors import BadInput
-from sovereign_rag.service import Service
-from sovereign_rag.wire import answer_to_dict, passage_to_dict, statement_to_dict
+from sovereign_rag.http.identity import CurrentPrincipal, CurrentService
+from sovereign_rag.http.streaming import Event, EventStream, at_once
+from sovereign_rag.services.container import Service
+from sovereign_rag.services.serialization import answer_to_dict, passage_to_dict, statement_to_dict
 
 router = APIRouter(tags=["Answers"])
 

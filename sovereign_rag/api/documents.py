@@ -6,12 +6,12 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from sovereign_rag.access import Principal
-from sovereign_rag.api.identity import CurrentPrincipal, CurrentService
 from sovereign_rag.api.schemas import DocumentOut, DocumentsOut, PageOut, refusals, reply
 from sovereign_rag.domain import Box
 from sovereign_rag.errors import BadInput
-from sovereign_rag.service import Service
-from sovereign_rag.wire import document_to_dict, page_to_dict
+from sovereign_rag.http.identity import CurrentPrincipal, CurrentService
+from sovereign_rag.services.container import Service
+from sovereign_rag.services.serialization import document_to_dict, page_to_dict
 
 router = APIRouter(tags=["Documents"])
 

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from sovereign_rag.api.identity import CurrentService
 from sovereign_rag.api.schemas import reply
+from sovereign_rag.http.identity import CurrentService
 from sovereign_rag.version import VERSION
 
 router = APIRouter(tags=["Health"])

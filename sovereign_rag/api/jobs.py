@@ -8,7 +8,6 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response, StreamingResponse
 
 from sovereign_rag.access import Principal
-from sovereign_rag.api.identity import CurrentPrincipal, CurrentService
 from sovereign_rag.api.schemas import (
     JobDocumentsOut,
     JobOut,
@@ -17,11 +16,12 @@ from sovereign_rag.api.schemas import (
     refusals,
     reply,
 )
-from sovereign_rag.api.streaming import HEARTBEAT_S, Event
 from sovereign_rag.catalog.records import JobProgress, TaskState
 from sovereign_rag.errors import SovereignError
-from sovereign_rag.service import Service
-from sovereign_rag.wire import job_to_dict, progress_to_dict, task_to_dict
+from sovereign_rag.http.identity import CurrentPrincipal, CurrentService
+from sovereign_rag.http.streaming import HEARTBEAT_S, Event
+from sovereign_rag.services.container import Service
+from sovereign_rag.services.serialization import job_to_dict, progress_to_dict, task_to_dict
 
 router = APIRouter(tags=["Jobs"])
 

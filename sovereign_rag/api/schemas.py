@@ -1,4 +1,4 @@
-"""What the API takes and gives; `sovereign_rag.wire` makes the bodies that go out."""
+"""What the API takes and gives; `services/serialization.py` makes the bodies that go out."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from sovereign_rag.answering.draft import Kind
 from sovereign_rag.domain import Verdict
-from sovereign_rag.drafting import Kind
-from sovereign_rag.followup import MOST_CHARACTERS, MOST_TURNS, Turn
-from sovereign_rag.retrieval import Mode
+from sovereign_rag.retrieval.conversation import MOST_CHARACTERS, MOST_TURNS, Turn
+from sovereign_rag.retrieval.retriever import Mode
 from sovereign_rag.store.protocol import Narrowing
 
 Language = Literal["fr", "de", "en", "es", "it"]

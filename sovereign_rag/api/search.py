@@ -4,7 +4,6 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from sovereign_rag.api.answers import check_length
-from sovereign_rag.api.identity import CurrentPrincipal, CurrentService
 from sovereign_rag.api.schemas import (
     FacetsBody,
     FacetsOut,
@@ -13,8 +12,9 @@ from sovereign_rag.api.schemas import (
     refusals,
     reply,
 )
-from sovereign_rag.followup import newest
-from sovereign_rag.wire import passage_to_dict
+from sovereign_rag.http.identity import CurrentPrincipal, CurrentService
+from sovereign_rag.retrieval.conversation import newest
+from sovereign_rag.services.serialization import passage_to_dict
 
 router = APIRouter(tags=["Answers"])
 

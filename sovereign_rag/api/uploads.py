@@ -12,15 +12,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from sovereign_rag.access import HIGHEST_LEVEL, parse_readers
-from sovereign_rag.api.identity import AdminPrincipal, CurrentService
-from sovereign_rag.api.multipart import MultipartReader
 from sovereign_rag.api.schemas import JobOut, refusals, reply
 from sovereign_rag.catalog.records import NewTask
-from sovereign_rag.content import Received
 from sovereign_rag.errors import BadInput, TooLarge
-from sovereign_rag.sealing import Seal
-from sovereign_rag.service import Service
-from sovereign_rag.wire import job_to_dict
+from sovereign_rag.http.identity import AdminPrincipal, CurrentService
+from sovereign_rag.http.multipart import MultipartReader
+from sovereign_rag.services.container import Service
+from sovereign_rag.services.serialization import job_to_dict
+from sovereign_rag.storage.content import Received
+from sovereign_rag.storage.password_box import Seal
 
 router = APIRouter(tags=["Documents"])
 

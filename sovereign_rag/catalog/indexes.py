@@ -15,10 +15,10 @@ from sqlalchemy.engine import RowMapping
 from sovereign_rag.catalog.database import Part, batches
 from sovereign_rag.catalog.document_rows import readers_of, record_of, select_whole
 from sovereign_rag.catalog.index_rows import LIVE, IndexState, in_index, outdated, put_row
+from sovereign_rag.catalog.index_spec import Recipe
 from sovereign_rag.catalog.records import DocumentRecord
 from sovereign_rag.catalog.tables import documents, holds, index_documents, indexes
 from sovereign_rag.errors import BadInput, Busy, NotFound
-from sovereign_rag.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)

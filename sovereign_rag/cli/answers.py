@@ -76,7 +76,7 @@ def print_answer(run: Run, answer: "Answer", *, one_line: bool = False) -> None:
     `one_line` puts the JSON on a single line, for a program that reads one answer after another.
     """
     if run.json:
-        from sovereign_rag.wire import answer_to_dict
+        from sovereign_rag.services.serialization import answer_to_dict
 
         print_json(answer_to_dict(answer), indent=None if one_line else 2)
     else:

@@ -27,7 +27,7 @@ from sovereign_rag.errors import BadInput
 if TYPE_CHECKING:
     from sovereign_rag.answer import AnswerEvent
     from sovereign_rag.domain import Answer
-    from sovereign_rag.followup import Turn
+    from sovereign_rag.retrieval.conversation import Turn
 
 
 class Mode(StrEnum):
@@ -158,7 +158,7 @@ def register(app: typer.Typer) -> None:
                 query, who, limit=limit, mode=mode.value if mode else None, narrowing=within
             )
         if run.json:
-            from sovereign_rag.wire import passage_to_dict
+            from sovereign_rag.services.serialization import passage_to_dict
 
             print_json({"query": query, "passages": [passage_to_dict(p) for p in passages]})
         elif not passages:

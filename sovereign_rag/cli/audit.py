@@ -12,7 +12,7 @@ from sovereign_rag.cli.output import print_json, table
 from sovereign_rag.errors import AuditError
 
 if TYPE_CHECKING:
-    from sovereign_rag.audit import AuditRecord
+    from sovereign_rag.storage.audit import AuditRecord
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
         Note the hash it prints in another place now and then: whoever can write the data folder
         could forge the whole record. Exit code 3: the record is broken.
         """
-        from sovereign_rag.audit import AuditLog
+        from sovereign_rag.storage.audit import AuditLog
 
         report = AuditLog(run.settings.data_dir).verify()
         if run.json:
@@ -61,7 +61,7 @@ def register(app: typer.Typer) -> None:
         after: Annotated[int, typer.Option(min=0, help="Only those above this number.")] = 0,
     ) -> None:
         """Show the latest entries, oldest first: who did what, and what they were shown."""
-        from sovereign_rag.audit import AuditLog
+        from sovereign_rag.storage.audit import AuditLog
 
         records = deque(AuditLog(run.settings.data_dir).read(after=after), maxlen=last)
         if run.json:

@@ -24,9 +24,9 @@ def register_catalogue(models: typer.Typer) -> None:
         expect on this machine's cores: reasoned from two models measured on another machine,
         unless marked as measured; half or double is no surprise.
         """
-        from sovereign_rag.cpu import memory_bytes, physical_cores
         from sovereign_rag.models.catalogue import catalogue
         from sovereign_rag.models.registry import Registry
+        from sovereign_rag.system.cpu import memory_bytes, physical_cores
 
         cores, memory = physical_cores(), memory_bytes()
         context = run.settings.generation.context_tokens

@@ -11,7 +11,7 @@ from sovereign_rag.errors import BadInput, Busy, GenerationError
 
 if TYPE_CHECKING:
     from sovereign_rag.domain import Answer
-    from sovereign_rag.followup import Turn
+    from sovereign_rag.retrieval.conversation import Turn
 
 _QUIT: Final = frozenset({"/quit", "/exit", "/q"})
 _NEW: Final = "/new"
@@ -29,7 +29,7 @@ def hold(
     Args:
         answered: Answers a question after the turns before it, oldest first, and shows it.
     """
-    from sovereign_rag.followup import Turn
+    from sovereign_rag.retrieval.conversation import Turn
 
     run.note(_HELP, style="dim")
     turns: tuple[Turn, ...] = ()

@@ -166,8 +166,8 @@ def _engine(settings: "Settings", *, needed: bool) -> Finding:
 def _exam(settings: "Settings", sha256: str) -> Finding:
     """Whose words answers are made of; "" for the hash of a server's model."""
     from sovereign_rag.cli.exam import in_words
-    from sovereign_rag.exam.kept import Exams, exam_key
-    from sovereign_rag.exam.paper import the_paper
+    from sovereign_rag.exam.question_set import the_paper
+    from sovereign_rag.exam.results_file import Exams, exam_key
 
     name = "answers"
     if settings.answer.kind != "auto":

@@ -15,7 +15,7 @@ from sovereign_rag.errors import BadInput
 if TYPE_CHECKING:
     from sovereign_rag.access import Principal
     from sovereign_rag.catalog.records import DocumentRecord
-    from sovereign_rag.documents import Documents
+    from sovereign_rag.services.documents import Documents
 
 _PAGE = 500  # records asked for at a time
 DocumentId = Annotated[str, typer.Argument(metavar="ID", help="As `documents list` prints it.")]
@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
         tenant: Tenant = DEFAULT_TENANT,
     ) -> None:
         """List the documents that may be read."""
-        from sovereign_rag.wire import document_to_dict
+        from sovereign_rag.services.serialization import document_to_dict
 
         who = principal(as_, groups, clearance, tenant)
         with run.open() as service:
@@ -73,7 +73,7 @@ def register(app: typer.Typer) -> None:
         A citation's start and end count in the text of its page; where the format has no pages,
         that is page 1.
         """
-        from sovereign_rag.wire import document_to_dict
+        from sovereign_rag.services.serialization import document_to_dict
 
         who = principal(as_, groups, clearance, tenant)
         with run.open() as service:

@@ -12,8 +12,8 @@ from sovereign_rag.cli.output import print_json, table
 from sovereign_rag.errors import SovereignError
 
 if TYPE_CHECKING:
+    from sovereign_rag.exam.exam import Progress as ExamProgress
     from sovereign_rag.exam.result import ExamResult, Score
-    from sovereign_rag.exam.sitting import Progress as ExamProgress
     from sovereign_rag.models.manifest import ModelEntry
     from sovereign_rag.settings import Settings
 
@@ -40,7 +40,7 @@ def register_exam(models: typer.Typer) -> None:
         answers. The model's answers and the best sentences are judged alike. With
         answer.kind = "auto" the better of the two answers from then on. The result is kept.
         """
-        from sovereign_rag.exam.by_hand import with_model
+        from sovereign_rag.exam.run import with_model
 
         settings = with_model(run.settings, name) if name else run.settings
         result = _examined(run, settings, again=again)
@@ -52,7 +52,7 @@ def register_exam(models: typer.Typer) -> None:
 
 def examine_imported(run: Run, name: str) -> "ExamResult | None":
     """Examine a model that has just come in; None: it could not be, which is told."""
-    from sovereign_rag.exam.by_hand import with_model
+    from sovereign_rag.exam.run import with_model
 
     try:
         return _examined(run, with_model(run.settings, name), again=False)
@@ -66,8 +66,8 @@ def examine_imported(run: Run, name: str) -> "ExamResult | None":
 
 def kept_result(settings: "Settings", entry: "ModelEntry") -> "ExamResult | None":
     """What the exam of a model on disk gave; None: it sat none."""
-    from sovereign_rag.exam.kept import Exams, exam_key
-    from sovereign_rag.exam.paper import the_paper
+    from sovereign_rag.exam.question_set import the_paper
+    from sovereign_rag.exam.results_file import Exams, exam_key
 
     if entry.role != "generation" or not entry.sha256:
         return None
@@ -146,7 +146,7 @@ def _row(language: str | None, result: "ExamResult") -> tuple[object, ...]:
 
 
 def _examined(run: Run, settings: "Settings", *, again: bool) -> "ExamResult":
-    from sovereign_rag.exam.by_hand import examine
+    from sovereign_rag.exam.run import examine
 
     with _progress(run) as progress:
         return examine(

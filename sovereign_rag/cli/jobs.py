@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
         tenant: Tenant = DEFAULT_TENANT,
     ) -> None:
         """List the latest jobs, newest first."""
-        from sovereign_rag.wire import job_to_dict
+        from sovereign_rag.services.serialization import job_to_dict
 
         with run.open() as service:
             found = service.jobs.list(local_owner(tenant), limit=limit)
@@ -89,7 +89,7 @@ def register(app: typer.Typer) -> None:
         tenant: Tenant = DEFAULT_TENANT,
     ) -> None:
         """Show a job, how far it is, and what became of each of its documents."""
-        from sovereign_rag.wire import progress_to_dict, task_to_dict
+        from sovereign_rag.services.serialization import progress_to_dict, task_to_dict
 
         with run.open() as service:
             if follow:
@@ -109,7 +109,7 @@ def register(app: typer.Typer) -> None:
     @command(jobs, "cancel", examples=("sovereign-rag jobs cancel 4b7e…",))
     def cancel(run: Run, job_id: JobId, tenant: Tenant = DEFAULT_TENANT) -> None:
         """Cancel a job: documents in work stop within seconds, what is in stays in."""
-        from sovereign_rag.wire import job_to_dict
+        from sovereign_rag.services.serialization import job_to_dict
 
         with run.open() as service:
             job = service.jobs.cancel(job_id, local_owner(tenant))
@@ -123,7 +123,7 @@ def register(app: typer.Typer) -> None:
     @command(jobs, "retry", examples=("sovereign-rag jobs retry 4b7e…",))
     def retry(run: Run, job_id: JobId, tenant: Tenant = DEFAULT_TENANT) -> None:
         """Put a job's failed and cancelled documents back in the queue, for the next worker."""
-        from sovereign_rag.wire import job_to_dict
+        from sovereign_rag.services.serialization import job_to_dict
 
         with run.open() as service:
             job = service.jobs.retry(job_id, local_owner(tenant))

@@ -188,7 +188,7 @@ def _import(
     source: str | None = None,
     move: bool = False,
 ) -> "ImportedModel":
-    from sovereign_rag.generation.trial import try_model
+    from sovereign_rag.generation.smoke_test import try_model
     from sovereign_rag.models.importing import import_model
     from sovereign_rag.models.registry import Registry
 
@@ -209,7 +209,7 @@ def _import(
 def _audited(run: Run, action: str, detail: Mapping[str, object]) -> Iterator[None]:
     """On record before it begins, and with its end: what can't be recorded isn't done."""
     from sovereign_rag.access import local_owner
-    from sovereign_rag.audit import AuditLog, entry
+    from sovereign_rag.storage.audit import AuditLog, entry
 
     audit, owner = AuditLog(run.settings.data_dir), local_owner()
     audit.append(entry(action, owner, detail))

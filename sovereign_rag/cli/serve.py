@@ -169,7 +169,7 @@ def _announce(run: Run, settings: "Settings", listener: socket.socket) -> None:
 def _serve(service: "Application", listener: socket.socket) -> None:
     import uvicorn
 
-    from sovereign_rag.api.app import create_app
+    from sovereign_rag.app import create_app
 
     with suppress(SovereignError):  # what is wrong is told by /readyz and by the first question
         service.embedder.warm_up()

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from sovereign_rag.cpu import physical_cores
 from sovereign_rag.domain import Vectors
 from sovereign_rag.embedding.folder import ModelFolder, read_folder
-from sovereign_rag.embedding.lanes import Lanes, Tokens
+from sovereign_rag.embedding.worker_threads import Lanes, Tokens
 from sovereign_rag.errors import ModelError
 from sovereign_rag.models import bundled
 from sovereign_rag.models.manifest import model_hash, require_hash
 from sovereign_rag.settings import EmbeddingSettings, Settings
+from sovereign_rag.system.cpu import physical_cores
 
 if TYPE_CHECKING:
     import torch

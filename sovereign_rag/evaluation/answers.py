@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from sovereign_rag.access import DEFAULT_TENANT
+from sovereign_rag.answering.draft import Kind
 from sovereign_rag.domain import Answer, Citation, Passage
-from sovereign_rag.drafting import Kind
 from sovereign_rag.evaluation.datasets import CorpusDocument, LabelledQuestion
 from sovereign_rag.evaluation.measures import contains_answer, mean, token_f1
 from sovereign_rag.evaluation.scratch import Index, Progress, corpus_id, fill
-from sovereign_rag.retrieval import Mode
+from sovereign_rag.retrieval.retriever import Mode
 
 
 @dataclass(frozen=True, slots=True)

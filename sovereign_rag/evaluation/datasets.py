@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from sovereign_rag.errors import BadInput
-from sovereign_rag.followup import Turn
+from sovereign_rag.retrieval.conversation import Turn
 
 _BLOCK = 1 << 20
 

@@ -10,7 +10,7 @@ from sovereign_rag.domain import Passage
 from sovereign_rag.evaluation.datasets import LabelledQuery, RetrievalSet
 from sovereign_rag.evaluation.measures import RANKING_MEASURES, judge_rankings, mean
 from sovereign_rag.evaluation.scratch import Progress, Searchable, corpus_id
-from sovereign_rag.retrieval import Mode
+from sovereign_rag.retrieval.retriever import Mode
 
 DEPTH = 10
 """Documents that are judged for each query."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from sovereign_rag.access import DEFAULT_TENANT, local_owner, read_scope
+from sovereign_rag.answering.draft import Kind
 from sovereign_rag.domain import (
     Answer,
     Element,
@@ -22,11 +23,10 @@ from sovereign_rag.domain import (
     ParsedDocument,
     Passage,
 )
-from sovereign_rag.drafting import Kind
 from sovereign_rag.errors import EnvironmentFault
 from sovereign_rag.evaluation.datasets import CorpusDocument
-from sovereign_rag.followup import Turn
-from sovereign_rag.retrieval import Mode
+from sovereign_rag.retrieval.conversation import Turn
+from sovereign_rag.retrieval.retriever import Mode
 from sovereign_rag.settings import CatalogSettings, Settings, StoreSettings
 from sovereign_rag.store.protocol import Narrowing
 

@@ -20,9 +20,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from sovereign_rag import language as languages
 from sovereign_rag.errors import BadInput
 from sovereign_rag.evaluation.datasets import LabelledQuestion
+from sovereign_rag.text import language as languages
 
 SUFFIXES: Final = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".tsv"})
 

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from sovereign_rag.answering.trust import Trust, Unexamined
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.errors import Busy, SovereignError
-from sovereign_rag.exam.kept import Exams, exam_key
-from sovereign_rag.exam.paper import Paper, the_paper
+from sovereign_rag.exam.exam import Exam
+from sovereign_rag.exam.question_set import Paper, the_paper
 from sovereign_rag.exam.result import ExamResult, Mark
-from sovereign_rag.exam.sitting import Exam
+from sovereign_rag.exam.results_file import Exams, exam_key
 from sovereign_rag.generation.protocol import Generator
 from sovereign_rag.settings import Settings
-from sovereign_rag.trust import Trust, Unexamined
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
 
-from sovereign_rag.trust import Trust
+from sovereign_rag.answering.trust import Trust
 
 SLACK: Final = 1
 """Questions by which a model may lie behind in one language and still be trusted in it, where it

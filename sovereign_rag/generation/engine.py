@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from sovereign_rag.errors import ModelError
 from sovereign_rag.generation.chat import ChatTemplate, PromptTokens, encode
-from sovereign_rag.generation.computing import Computing
+from sovereign_rag.generation.compute_options import Computing
 from sovereign_rag.generation.protocol import Message
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ class _Engine:
         self, configuration: Mapping[str, Any], send: Callable[[Mapping[str, Any]], None]
     ) -> None:
         # Here and not at the top: what these log when imported must not meet the pipe.
-        from sovereign_rag.generation.arranging import ARRANGED_INTO, arrange
         from sovereign_rag.generation.lanes import Lanes, sequences_of_lane
         from sovereign_rag.generation.native import NativeContext, NativeModel, quiet
+        from sovereign_rag.generation.requantize import ARRANGED_INTO, arrange
         from sovereign_rag.generation.scheduler import Request
 
         self._send, self._request = send, Request

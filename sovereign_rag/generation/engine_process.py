@@ -12,9 +12,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from sovereign_rag import offline
 from sovereign_rag.errors import GenerationError, ModelError
-from sovereign_rag.generation.computing import environment
+from sovereign_rag.generation.compute_options import environment
+from sovereign_rag.system import offline
 
 Reply = Mapping[str, Any]
 

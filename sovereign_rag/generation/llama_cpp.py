@@ -10,10 +10,10 @@ from queue import Empty, SimpleQueue
 from typing import Any, Self
 
 from sovereign_rag.errors import BadInput, Busy, GenerationError, ModelError, SovereignError
-from sovereign_rag.generation.arranging import arranged_copy
-from sovereign_rag.generation.computing import pinned
+from sovereign_rag.generation.compute_options import pinned
 from sovereign_rag.generation.engine_process import EngineProcess, Reply
 from sovereign_rag.generation.protocol import Message, ModelInfo, Piece
+from sovereign_rag.generation.requantize import arranged_copy
 from sovereign_rag.generation.tuning import Tuning
 from sovereign_rag.models.gguf_header import GgufHeader
 from sovereign_rag.models.inventory import verified_language_model

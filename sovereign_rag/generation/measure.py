@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sovereign_rag.errors import ModelError
-from sovereign_rag.generation.computing import Computing
+from sovereign_rag.generation.compute_options import Computing
 
 if TYPE_CHECKING:
     from sovereign_rag.generation.native import NativeContext, NativeModel

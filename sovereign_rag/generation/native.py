@@ -16,7 +16,7 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 
 from sovereign_rag.errors import ModelError
-from sovereign_rag.generation.computing import SMALL_BYTES, Computing
+from sovereign_rag.generation.compute_options import SMALL_BYTES, Computing
 
 _log: deque[str] = deque(maxlen=20)  # the last warnings and errors of the library
 _WARNING, _ERROR = 3, 4  # ggml_log_level; the comment in llama_cpp counts one too few

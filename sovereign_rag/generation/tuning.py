@@ -21,11 +21,8 @@ from typing import Any, Final, Self
 
 from filelock import FileLock, Timeout
 
-from sovereign_rag import offline
-from sovereign_rag.cpu import memory_bytes, physical_cores
 from sovereign_rag.errors import GenerationError
-from sovereign_rag.generation.arranging import arranged_copy
-from sovereign_rag.generation.computing import (
+from sovereign_rag.generation.compute_options import (
     Choice,
     Computing,
     Waiting,
@@ -33,8 +30,11 @@ from sovereign_rag.generation.computing import (
     environment,
     most_lanes,
 )
+from sovereign_rag.generation.requantize import arranged_copy
 from sovereign_rag.models.gguf_header import GgufHeader
 from sovereign_rag.settings import Settings
+from sovereign_rag.system import offline
+from sovereign_rag.system.cpu import memory_bytes, physical_cores
 
 BUDGET_S: Final = 20.0  # for all runs together, the loading not counted
 _RUNS: Final = 3

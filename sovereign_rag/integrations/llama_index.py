@@ -33,8 +33,8 @@ from sovereign_rag.domain import Passage
 from sovereign_rag.embedding.protocol import Embedder
 from sovereign_rag.generation.protocol import Generator, Message
 from sovereign_rag.integrations.llama_index_asking import narrowing_of, turns_of
-from sovereign_rag.retrieval import Mode
-from sovereign_rag.searching import Searching
+from sovereign_rag.retrieval.retriever import Mode
+from sovereign_rag.services.search import Searching
 
 
 class SovereignRetriever(BaseRetriever):

@@ -17,7 +17,7 @@ from llama_index.core.vector_stores.types import (
 )
 
 from sovereign_rag.errors import BadInput
-from sovereign_rag.followup import Turn
+from sovereign_rag.retrieval.conversation import Turn
 from sovereign_rag.store.protocol import Narrowing
 
 _OF_SETS: Final = {

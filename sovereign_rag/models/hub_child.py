@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
-from sovereign_rag import offline
+from sovereign_rag.system import offline
 from sovereign_rag.version import VERSION
 
 _BLOCK: Final = 8 << 20

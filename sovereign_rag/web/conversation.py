@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sovereign_rag.api.schemas import CitedBody, TurnBody
 from sovereign_rag.errors import BadInput
-from sovereign_rag.followup import MOST_CHARACTERS, Turn
+from sovereign_rag.retrieval.conversation import MOST_CHARACTERS, Turn
 
 MOST_HISTORY: Final = 4 * MOST_CHARACTERS
 """Most characters of it in a form: what is taken in, with ids and JSON's own marks."""

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from sovereign_rag.api.identity import CurrentPrincipal, CurrentService
 from sovereign_rag.api.jobs import JobId, event_stream, followed
-from sovereign_rag.api.streaming import Event
 from sovereign_rag.catalog.records import TaskState
+from sovereign_rag.http.identity import CurrentPrincipal, CurrentService
+from sovereign_rag.http.streaming import Event
 from sovereign_rag.web.rendering import fragment, page
 
 router = APIRouter(include_in_schema=False)

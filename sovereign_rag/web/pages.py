@@ -11,9 +11,12 @@ from starlette.responses import RedirectResponse, Response
 
 from sovereign_rag.access import Principal
 from sovereign_rag.answer import AnswerEvent, Done, Found, Quoted, Token
+from sovereign_rag.answering.citations import boxes as quote_boxes
 from sovereign_rag.api.answers import AnsweringPlaces, accepts_events, check_length, last
 from sovereign_rag.api.documents import DocumentId, PageNumber, SpanEnd, SpanStart
-from sovereign_rag.api.identity import (
+from sovereign_rag.catalog.keys import key_id_of
+from sovereign_rag.errors import BadInput, SovereignError, Unauthenticated
+from sovereign_rag.http.identity import (
     CurrentPrincipal,
     CurrentService,
     current_principal,
@@ -21,12 +24,9 @@ from sovereign_rag.api.identity import (
     session_cookie,
     the_service,
 )
-from sovereign_rag.api.streaming import Event, EventStream, at_once
-from sovereign_rag.catalog.keys import key_id_of
-from sovereign_rag.citations import boxes as quote_boxes
-from sovereign_rag.errors import BadInput, SovereignError, Unauthenticated
-from sovereign_rag.followup import Turn
-from sovereign_rag.service import Service
+from sovereign_rag.http.streaming import Event, EventStream, at_once
+from sovereign_rag.retrieval.conversation import Turn
+from sovereign_rag.services.container import Service
 from sovereign_rag.web.conversation import MOST_HISTORY, read_turns
 from sovereign_rag.web.locale import locale_of
 from sovereign_rag.web.rendering import fragment, page

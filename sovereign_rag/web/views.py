@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 from sovereign_rag.catalog.records import DocumentRecord
 from sovereign_rag.domain import Answer, Citation, PageText, Passage, Statement, Verdict
-from sovereign_rag.followup import Turn
+from sovereign_rag.retrieval.conversation import Turn
 from sovereign_rag.web.conversation import written_turns
 
 

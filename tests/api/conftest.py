@@ -12,7 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from sovereign_rag.access import local_owner
-from sovereign_rag.api.app import create_app
+from sovereign_rag.app import create_app
 from sovereign_rag.settings import (
     AnswerSettings,
     GenerationSettings,

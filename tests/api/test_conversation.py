@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from sovereign_rag.errors import BadInput
-from sovereign_rag.followup import MOST_TURNS, Turn
+from sovereign_rag.retrieval.conversation import MOST_TURNS, Turn
 from sovereign_rag.web.conversation import MOST_HISTORY, read_turns, written_turns
 from tests.api.conftest import Product
 

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from sovereign_rag.access import local_owner
-from sovereign_rag.api.app import create_app
+from sovereign_rag.app import create_app
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.settings import Settings
 from sovereign_rag.wiring import Application, open_service

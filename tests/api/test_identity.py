@@ -7,7 +7,7 @@ import httpx
 import pytest
 from starlette.requests import HTTPConnection
 
-from sovereign_rag.api.identity import may_be_anonymous
+from sovereign_rag.http.identity import may_be_anonymous
 from sovereign_rag.settings import ServerSettings
 from tests.api.conftest import Product
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from sovereign_rag.access import local_owner
-from sovereign_rag.api.app import create_app
+from sovereign_rag.app import create_app
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
 from sovereign_rag.generation.protocol import Message
@@ -20,7 +20,7 @@ from sovereign_rag.models import bundled
 from sovereign_rag.settings import Settings
 from sovereign_rag.wiring import Application, open_service
 from tests.api.conftest import serving
-from tests.endpoint.upstream import Line, Upstream, stalls, talks
+from tests.generation.endpoint.upstream import Line, Upstream, stalls, talks
 
 NOTICE = "# Notice\n\nThe notice period for employees is three months.\n"
 STORY = Message("user", "Tell a very long story about a fox, a crow and a piece of cheese.")

@@ -13,10 +13,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from sovereign_rag.api.errors import UNEXPECTED, error_response
-from sovereign_rag.api.middleware import UnexpectedErrors, host_name
-from sovereign_rag.api.streaming import Event, EventStream
 from sovereign_rag.errors import Busy, GenerationError
+from sovereign_rag.http.errors import UNEXPECTED, error_response
+from sovereign_rag.http.middleware import UnexpectedErrors, host_name
+from sovereign_rag.http.streaming import Event, EventStream
 from tests.api.conftest import Product, serving
 
 

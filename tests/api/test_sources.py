@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ingest.sync import SyncRequest
+from ingest.sync.sync import SyncRequest
 from sovereign_rag.access import local_owner
 from tests.api.conftest import Product
 

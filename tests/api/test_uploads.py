@@ -10,9 +10,9 @@ import httpx
 import pytest
 from msoffcrypto.format.ooxml import OOXMLFile  # type: ignore[import-untyped]  # the package has no types
 
-from sovereign_rag.api.multipart import MultipartReader
 from sovereign_rag.api.uploads import safe_name
 from sovereign_rag.errors import BadInput
+from sovereign_rag.http.multipart import MultipartReader
 from tests.api.conftest import Product
 
 PARKING = b"# Parking\n\nStaff park on level minus two; a badge costs nine euros a month.\n"

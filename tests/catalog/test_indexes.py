@@ -13,10 +13,10 @@ from sovereign_rag.catalog import migrate
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.database import Database
 from sovereign_rag.catalog.index_rows import IndexState
+from sovereign_rag.catalog.index_spec import Recipe
 from sovereign_rag.catalog.indexes import IndexRecord
 from sovereign_rag.catalog.records import DocumentRecord
 from sovereign_rag.errors import BadInput, Busy, IndexSwitched
-from sovereign_rag.recipe import Recipe
 from sovereign_rag.settings import Settings
 from tests.catalog.conftest import SetClock, stored
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sovereign_rag.access import DEFAULT_TENANT
+from sovereign_rag.answering.draft import Kind
 from sovereign_rag.domain import (
     Answer,
     AnswerKind,
@@ -16,12 +17,11 @@ from sovereign_rag.domain import (
     Statement,
     Verdict,
 )
-from sovereign_rag.drafting import Kind
 from sovereign_rag.evaluation.datasets import (
     CorpusDocument,
 )
-from sovereign_rag.followup import Turn
-from sovereign_rag.retrieval import Mode
+from sovereign_rag.retrieval.conversation import Turn
+from sovereign_rag.retrieval.retriever import Mode
 
 DOCUMENTS = (
     CorpusDocument("leave", "Urlaub", "Der Urlaub beträgt dreißig Tage im Jahr.", "de"),

@@ -20,8 +20,8 @@ from sovereign_rag.evaluation.datasets import (
     with_gold_left_out,
 )
 from sovereign_rag.evaluation.retrieval import evaluate_retrieval, spread
-from sovereign_rag.followup import Turn
-from sovereign_rag.retrieval import Mode
+from sovereign_rag.retrieval.conversation import Turn
+from sovereign_rag.retrieval.retriever import Mode
 from tests.evaluation.labelled import DOCUMENTS, WordIndex, _citation, _write_set
 
 

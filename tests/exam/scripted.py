@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sovereign_rag.domain import LANGUAGES
 from sovereign_rag.errors import GenerationError
-from sovereign_rag.exam.kept import Exams, exam_key
-from sovereign_rag.exam.paper import ExamQuestion, Paper, the_paper
+from sovereign_rag.exam.question_set import ExamQuestion, Paper, the_paper
 from sovereign_rag.exam.result import ExamResult, Mark
+from sovereign_rag.exam.results_file import Exams, exam_key
 from sovereign_rag.generation.protocol import Message, ModelInfo, Piece
 from sovereign_rag.settings import Settings
 

@@ -9,8 +9,8 @@ import pytest
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.embedding.lexical import Bm25Encoder
 from sovereign_rag.exam.examiner import Examiner
-from sovereign_rag.exam.kept import Exams, exam_key
-from sovereign_rag.exam.paper import Paper
+from sovereign_rag.exam.question_set import Paper
+from sovereign_rag.exam.results_file import Exams, exam_key
 from sovereign_rag.generation.protocol import ModelInfo
 from sovereign_rag.settings import GenerationSettings, Settings
 from tests.exam.scripted import INFO, ScriptedGenerator, copying, result_of, short

@@ -19,15 +19,15 @@ from sovereign_rag.domain import Answer
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.evaluation.datasets import CorpusDocument
 from sovereign_rag.evaluation.scratch import ScratchIndex
-from sovereign_rag.exam.by_hand import examine
-from sovereign_rag.exam.kept import Exams
-from sovereign_rag.exam.paper import the_paper
+from sovereign_rag.exam.question_set import the_paper
 from sovereign_rag.exam.result import ExamResult
+from sovereign_rag.exam.results_file import Exams
+from sovereign_rag.exam.run import examine
 from sovereign_rag.models import bundled
 from sovereign_rag.settings import Settings, load_settings
 from sovereign_rag.wiring import open_service
-from tests.endpoint.upstream import Upstream, stalls, talks
 from tests.exam.scripted import asked, examined, result_of
+from tests.generation.endpoint.upstream import Upstream, stalls, talks
 
 NOTICE = CorpusDocument(
     "notice", "Notice", "The notice period for employees is three months.", "en"

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
+from sovereign_rag.answering.draft import extracts_notice, generated
+from sovereign_rag.answering.prompt import Prompt
+from sovereign_rag.answering.trust import Trust
 from sovereign_rag.domain import LANGUAGES, Statement, Verdict
-from sovereign_rag.drafting import extracts_notice, generated
 from sovereign_rag.exam.result import ExamResult
 from sovereign_rag.generation.protocol import Piece
-from sovereign_rag.prompt import Prompt
-from sovereign_rag.trust import Trust
 from tests.exam.scripted import ScriptedGenerator, result_of
 
 

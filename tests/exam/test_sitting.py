@@ -7,10 +7,10 @@ import pytest
 from sovereign_rag.domain import LANGUAGES
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.embedding.lexical import Bm25Encoder
-from sovereign_rag.exam.kept import exam_key
-from sovereign_rag.exam.paper import Paper, the_paper
+from sovereign_rag.exam.exam import Exam
+from sovereign_rag.exam.question_set import Paper, the_paper
 from sovereign_rag.exam.result import ExamResult
-from sovereign_rag.exam.sitting import Exam
+from sovereign_rag.exam.results_file import exam_key
 from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
 from sovereign_rag.settings import EndpointSettings, GenerationSettings, load_settings
 from tests.exam.scripted import ScriptedGenerator, copying, short

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from sovereign_rag.errors import ModelError
-from sovereign_rag.generation.arranging import arrange, arranged_copy
-from sovereign_rag.generation.computing import Choice, Computing, defaults, pinned
+from sovereign_rag.generation.compute_options import Choice, Computing, defaults, pinned
 from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
 from sovereign_rag.generation.protocol import Message
+from sovereign_rag.generation.requantize import arrange, arranged_copy
 from sovereign_rag.generation.tuning import Tuning
 from sovereign_rag.models import bundled
 from sovereign_rag.models.gguf_header import GgufHeader, read_header

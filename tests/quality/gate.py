@@ -19,7 +19,7 @@ from sovereign_rag.evaluation.datasets import read_corpus, read_questions, read_
 from sovereign_rag.evaluation.measures import mean
 from sovereign_rag.evaluation.retrieval import RetrievalReport, evaluate_retrieval
 from sovereign_rag.evaluation.scratch import ScratchIndex, fill
-from sovereign_rag.retrieval import Mode
+from sovereign_rag.retrieval.retriever import Mode
 from sovereign_rag.settings import Settings, load_settings
 from sovereign_rag.wiring import open_service
 

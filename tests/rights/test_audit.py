@@ -5,7 +5,7 @@ import pytest
 from sovereign_rag.access import Principal, local_owner
 from sovereign_rag.catalog.records import AuditEntry
 from sovereign_rag.errors import AuditError
-from sovereign_rag.searching import Searching
+from sovereign_rag.services.search import Searching
 from sovereign_rag.store.protocol import Narrowing
 from sovereign_rag.wiring import Application
 from tests.rights.oracle import Paper

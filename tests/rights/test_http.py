@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from sovereign_rag.access import Principal
-from sovereign_rag.api.app import create_app
+from sovereign_rag.app import create_app
 from sovereign_rag.wiring import Application
 from tests.api.conftest import serving
 from tests.rights.oracle import EXAMPLES, Paper, may_read, often, principals

@@ -12,12 +12,12 @@ from typing import Any, cast
 import pytest
 
 from sovereign_rag.access import Principal, local_owner, read_scope
-from sovereign_rag.documents import Documents
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.errors import NotFound
-from sovereign_rag.followup import Turn
-from sovereign_rag.retrieval import Retriever
-from sovereign_rag.searching import Searching
+from sovereign_rag.retrieval.conversation import Turn
+from sovereign_rag.retrieval.retriever import Retriever
+from sovereign_rag.services.documents import Documents
+from sovereign_rag.services.search import Searching
 from sovereign_rag.settings import Settings
 from sovereign_rag.store.protocol import Narrowing
 from sovereign_rag.wiring import Application, open_service

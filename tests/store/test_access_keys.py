@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from sovereign_rag.access import Principal, ReadScope, read_scope
 from sovereign_rag.store.embedded import access_keys, translate
 from sovereign_rag.store.embedded.engine import Collection, Engine
-from sovereign_rag.store.embedded.facade import create_app
+from sovereign_rag.store.embedded.rest_server import create_app
 from sovereign_rag.store.filters import document, filter_of
 from sovereign_rag.store.protocol import NO_NARROWING, Narrowing
 from sovereign_rag.store.schema import PAYLOAD_INDEXES, create_request

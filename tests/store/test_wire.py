@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sovereign_rag.store.embedded.wire import UnixTransport
+from sovereign_rag.store.embedded.unix_transport import UnixTransport
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -12,7 +12,7 @@ import httpx
 
 from sovereign_rag.errors import StoreError
 from sovereign_rag.store.embedded.folder import EngineFolder, locked
-from sovereign_rag.store.embedded.wire import UnixTransport
+from sovereign_rag.store.embedded.unix_transport import UnixTransport
 from sovereign_rag.version import VERSION
 
 _START_TIMEOUT_S: Final = 120.0  # a log that wasn't flushed is replayed at 5,000 chunks a second

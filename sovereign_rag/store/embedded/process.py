@@ -15,8 +15,8 @@ import uvicorn
 
 from sovereign_rag.errors import StoreError
 from sovereign_rag.store.embedded.engine import Engine
-from sovereign_rag.store.embedded.facade import create_app
 from sovereign_rag.store.embedded.folder import EngineFolder, locked
+from sovereign_rag.store.embedded.rest_server import create_app
 from sovereign_rag.version import VERSION
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,128 @@
+"""An archive's task: what comes out of it becomes tasks of the same job, with the same readers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from ingest.index.lifecycle import Standing
+from ingest.jobs.archives import Expander, Member
+from sovereign_rag.catalog.archives import NewMember
+from sovereign_rag.catalog.records import DocumentRecord, Lease, NewTask, TaskRecord, document_id
+from sovereign_rag.storage.content import ContentStore
+
+
+class ArchiveCatalog(Protocol):
+    """What is asked of the catalog here."""
+
+    def find(self, tenant: str, uri: str) -> DocumentRecord | None: ...
+
+    def add_members(
+        self,
+        archive: TaskRecord,
+        members: Sequence[NewMember],
+        lease: Lease | None,
+        *,
+        bring: Callable[[], None],
+    ) -> None: ...
+
+    def members(self, tenant: str, container: str) -> Mapping[str, str]: ...
+
+    def drop_members(self, tenant: str, ids: Sequence[str]) -> None: ...
+
+    def record_failure(self, task: TaskRecord, reason: str, lease: Lease | None = None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """What came of an archive."""
+
+    documents: int
+    failed: int
+    left_out: int
+
+    @property
+    def summary(self) -> str:
+        parts = [f"An archive: {self.documents} documents were taken out of it"]
+        if self.failed:
+            parts.append(f"{self.failed} could not be")
+        if self.left_out:
+            parts.append(f"{self.left_out} hidden files and links were left out")
+        return ", ".join(parts) + "."
+
+
+class Unpacker:
+    """Takes archives apart for the workers."""
+
+    def __init__(
+        self,
+        *,
+        catalog: ArchiveCatalog,
+        content: ContentStore,
+        standing: Standing,
+        expander: Expander,
+    ) -> None:
+        self._catalog, self._content = catalog, content
+        self._standing, self._expander = standing, expander
+
+    def unpack(
+        self, task: TaskRecord, path: Path, lease: Lease, *, check: Callable[[], None]
+    ) -> Unpacked | None:
+        """Hand over what is in an archive; None: the file is none.
+
+        What an earlier version of it held and this one doesn't is removed.
+
+        Args:
+            check: Called for each file; it raises where the work is to end.
+
+        Raises:
+            DocumentError: The archive can't be taken apart, or it is too much.
+            LeaseLost: The task is another worker's.
+        """
+        tenant, container = task.tenant, document_id(task.tenant, task.uri)
+        expansion = self._expander.expand(path, task.name, check=check)
+        former = self._catalog.members(tenant, container)
+        if expansion is None:
+            self._remove(tenant, former)
+            return None
+        members = [_member(task, member) for member in expansion.members]
+
+        def bring() -> None:
+            for received in expansion.received:
+                self._content.keep(received)
+
+        try:
+            self._catalog.add_members(task, members, lease, bring=bring)
+        except BaseException:  # a lost lease or an interrupt: no bytes without their task
+            for received in expansion.received:
+                self._content.drop(received)
+            raise
+        for new in members:
+            if new.failure is not None:
+                failed = replace(task, uri=new.task.uri, name=new.task.name, content_hash=None)
+                self._catalog.record_failure(failed, new.failure, lease)
+        there = {document_id(tenant, new.task.uri) for new in members}
+        self._remove(tenant, {id_: h for id_, h in former.items() if id_ not in there})
+        itself = self._catalog.find(tenant, task.uri)
+        if itself is not None:  # an earlier version of it was a document, or could not be read
+            self._standing.forget(tenant, itself.id, itself.content_hash)
+        failed_count = sum(new.failure is not None for new in members)
+        return Unpacked(len(members) - failed_count, failed_count, expansion.left_out)
+
+    def _remove(self, tenant: str, documents: Mapping[str, str]) -> None:
+        for id_, content_hash in documents.items():
+            self._standing.remove(tenant, id_, content_hash)
+        if documents:
+            self._catalog.drop_members(tenant, list(documents))
+
+
+def _member(archive: TaskRecord, member: Member) -> NewMember:
+    task = NewTask(
+        uri=f"{archive.uri}/{member.path}",
+        name=member.name,
+        readers=archive.readers,
+        level=archive.level,
+        content_hash=member.content_hash,
+        modified=member.modified or archive.modified,
+    )
+    return NewMember(task, member.failure)

@@ -1,0 +1,348 @@
+"""Workers: they take documents off jobs, one lease at a time, until there is nothing left to do.
+
+Any number of workers, in this process or others, may share a catalog. Who dies loses its lease,
+and the document is taken over.
+"""
+
+import logging
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from ingest.jobs.unpack import Unpacker
+from ingest.leases.lease import TaskHold
+from ingest.pipeline import Pipeline
+from sovereign_rag.catalog.holding import LeaseLost
+from sovereign_rag.catalog.records import (
+    DocumentStatus,
+    Lease,
+    LeaseState,
+    TaskRecord,
+    TaskState,
+    document_id,
+)
+from sovereign_rag.domain import SourceFile
+from sovereign_rag.errors import DocumentError, EnvironmentFault, NotFound, SovereignError
+from sovereign_rag.settings import IngestSettings
+from sovereign_rag.storage.content import ContentStore
+from sovereign_rag.storage.password_box import Seal
+
+log = logging.getLogger(__name__)
+
+_IDLE_S = 0.5  # between looks for work when there was none
+_PAUSE_S = 2.0  # before the next try when the machine was at fault; doubled with each in a row
+_BLOCK = 1 << 20
+
+
+class TaskCatalog(Protocol):
+    """What is asked of the catalog here."""
+
+    def lease_task(
+        self, worker: str, *, lease_s: float, job_id: str | None = None
+    ) -> TaskRecord | None: ...
+
+    def renew_lease(self, task_id: int, worker: str, lease_s: float) -> bool: ...
+
+    def lease_state(self, lease: Lease) -> LeaseState: ...
+
+    def advance(self, task_id: int, worker: str, state: TaskState, *, pages: int = 0) -> bool: ...
+
+    def bring_content(self, lease: Lease, content_hash: str) -> bool: ...
+
+    def finish_task(
+        self,
+        task_id: int,
+        worker: str,
+        state: TaskState,
+        *,
+        reason: str | None = None,
+        document_id: str | None = None,
+        pages: int = 0,
+        chunks: int = 0,
+    ) -> bool: ...
+
+    def release_task(self, task_id: int, worker: str, *, reason: str, pause_s: float) -> bool: ...
+
+    def lease_leftover(self, worker: str, *, lease_s: float) -> TaskRecord | None: ...
+
+    def end_leftover(self, task_id: int, worker: str, *, removed: bool) -> None: ...
+
+    def note_leftover(self, task_id: int) -> None: ...
+
+    def record_failure(self, task: TaskRecord, reason: str, lease: Lease | None = None) -> None: ...
+
+
+class Worker:
+    """One thread's worth of ingestion."""
+
+    def __init__(
+        self,
+        *,
+        catalog: TaskCatalog,
+        content: ContentStore,
+        seal: Seal,
+        pipeline: Callable[[], Pipeline],
+        unpacker: Unpacker,
+        settings: IngestSettings,
+        max_bytes: int,
+    ) -> None:
+        """`pipeline` gives the pipeline, loading its models when the first document comes."""
+        self._unpacker = unpacker
+        self.name = holder_name()
+        self._catalog, self._content, self._seal = catalog, content, seal
+        self._pipeline, self._settings, self._max_bytes = pipeline, settings, max_bytes
+
+    def run(
+        self,
+        stop: threading.Event,
+        *,
+        more: Callable[[], bool] = lambda: True,
+        faults: int | None = None,
+    ) -> None:
+        """Work until `stop` is set, or nothing is to be had and `more` says that nothing will be.
+
+        Args:
+            faults: Give up after the machine was at fault so many times in a row; None: never.
+
+        Raises:
+            EnvironmentFault: The last of those faults; the documents wait for another worker.
+        """
+        in_a_row = 0
+        while not stop.is_set():
+            try:
+                task = self._catalog.lease_task(self.name, lease_s=self._settings.lease_s)
+                if task is not None:
+                    self.work_off(task, stop)
+                elif self._tidy_up():
+                    continue
+                elif not more():
+                    return
+                else:
+                    stop.wait(_IDLE_S)
+                    continue
+                in_a_row = 0
+            except EnvironmentFault as fault:
+                in_a_row += 1
+                if in_a_row == faults:
+                    raise
+                log.warning("Waiting to try again: %s", fault)
+                stop.wait(_IDLE_S)  # its job pauses for longer, others may go on
+            except Exception:  # a defect of ours in the keeping of the books
+                log.exception("The worker goes on after an unexpected error")
+                stop.wait(_PAUSE_S)
+
+    def work_off(self, task: TaskRecord, stop: threading.Event) -> None:
+        """Take one document in and record how it ended; raises nothing that is the document's.
+
+        Raises:
+            EnvironmentFault: The machine is at fault, and the document waits.
+        """
+        lease = Lease(task.id, self.name)
+        with TaskHold(self._catalog, lease, self._settings.lease_s) as hold:
+            try:
+                self._end_well_or_badly(task, hold)
+            except EnvironmentFault as fault:
+                self._give_back(task, fault, stop)
+                raise
+
+    def _end_well_or_badly(self, task: TaskRecord, hold: TaskHold) -> None:
+        try:
+            task = self._brought_in(task, hold)
+            if not self._unpacked(task, hold):
+                self._take_in(task, hold)
+        except LeaseLost:
+            self._let_go(task, hold)
+        except EnvironmentFault:
+            raise
+        except SovereignError as error:
+            self._fail(task, str(error), hold)
+        except Exception as error:  # a defect of ours costs one document, not the queue
+            log.exception("%s could not be ingested", task.name)
+            reason = f"internal error ({type(error).__name__}); the log has the details"
+            self._fail(task, reason, hold)
+
+    def _take_in(self, task: TaskRecord, hold: TaskHold) -> None:
+        source = self._source(task)
+        password = None
+        if task.password is not None:
+            password = self._seal.open(task.password, tenant=task.tenant, uri=task.uri)
+        done = self._pipeline().take_in(source, task.tenant, hold=hold, password=password)
+        if not done.changed:
+            state = TaskState.UNCHANGED
+        elif done.record.status is DocumentStatus.PARTIAL:
+            state = TaskState.PARTIAL
+        else:
+            state = TaskState.INDEXED
+        self._catalog.finish_task(
+            task.id,
+            self.name,
+            state,
+            reason=done.record.reason,
+            document_id=done.record.id,
+            pages=done.record.pages,
+            chunks=done.record.chunks,
+        )
+        log.info("%s: %s, %d pages", task.name, state.value, done.record.pages)
+
+    def _unpacked(self, task: TaskRecord, hold: TaskHold) -> bool:
+        """Take an archive apart; False: the file is none."""
+
+        def check() -> None:
+            if hold.ended.is_set():
+                raise LeaseLost(f"Task {task.id} is not {self.name}'s any more.")
+
+        assert task.content_hash is not None
+        try:
+            path = self._content.original(task.content_hash)
+        except NotFound as error:
+            raise DocumentError("missing", str(error)) from error
+        done = self._unpacker.unpack(task, path, hold.lease, check=check)
+        if done is None:
+            return False
+        state = TaskState.PARTIAL if done.failed else TaskState.INDEXED
+        self._catalog.finish_task(task.id, self.name, state, reason=done.summary)
+        log.info("%s: %s", task.name, done.summary)
+        self._forget(task)  # the documents that came out of it have their bytes
+        return True
+
+    def _brought_in(self, task: TaskRecord, hold: TaskHold) -> TaskRecord:
+        """The task with its bytes in the content store, and their hash."""
+        if task.path is not None:
+            return replace(task, content_hash=self._read(task, Path(task.path), hold))
+        if task.content_hash is not None:
+            return task
+        raise DocumentError(
+            "missing", f"The bytes of {task.name} are not kept any more; hand it in again."
+        )
+
+    def _source(self, task: TaskRecord) -> SourceFile:
+        assert task.content_hash is not None
+        try:
+            size = self._content.original(task.content_hash).stat().st_size
+        except NotFound as error:
+            raise DocumentError("missing", str(error)) from error
+        return SourceFile(
+            uri=task.uri,
+            name=task.name,
+            content_hash=task.content_hash,
+            size=size,
+            modified=task.modified,
+            readers=task.readers,
+            level=task.level,
+        )
+
+    def _read(self, task: TaskRecord, path: Path, hold: TaskHold) -> str:
+        """The hash of a file, whose bytes are in the content store then.
+
+        The catalog knows of it before the bytes are in their place: nobody removes them there.
+        """
+        try:
+            if path.is_symlink():  # put there since it was listed: it could lead anywhere
+                raise DocumentError("link", f"{path} has become a symbolic link; name its target.")
+            size = path.stat().st_size
+            if size > self._max_bytes:
+                raise DocumentError(
+                    "too_large",
+                    f"{task.name} has {size >> 20} MiB, the limit is {self._max_bytes >> 20} MiB. "
+                    "Split it, or raise parse.max_file_mib.",
+                )
+            content_hash = ContentStore.hash_of(path)
+            hold.brought(content_hash)
+            if self._content.holds(content_hash):
+                return content_hash
+            with path.open("rb") as file:
+                received = self._content.receive(iter(lambda: file.read(_BLOCK), b""))
+            hold.brought(received.content_hash)  # another, if it was written to meanwhile
+            self._content.keep(received)
+            return received.content_hash
+        except FileNotFoundError as error:
+            raise DocumentError("missing", f"{path} is not there any more.") from error
+        except PermissionError as error:
+            raise DocumentError(
+                "unreadable", f"{path} may not be read by this user; give it read permission."
+            ) from error
+        except OSError as error:
+            raise EnvironmentFault(f"{path} could not be copied in: {error.strerror}.") from error
+
+    def _fail(self, task: TaskRecord, reason: str, hold: TaskHold) -> None:
+        if hold.ended.is_set():  # what went wrong then is no word on the document
+            self._let_go(task, hold)
+            return
+        try:
+            self._catalog.record_failure(task, reason, hold.lease)
+        except LeaseLost:
+            self._let_go(task, hold)
+            return
+        self._catalog.finish_task(task.id, self.name, TaskState.FAILED, reason=reason)
+        log.warning("%s: failed: %s", task.name, reason)
+        self._forget(task)
+
+    def _let_go(self, task: TaskRecord, hold: TaskHold) -> None:
+        """End a task that was cancelled; of one that was lost nothing more is written."""
+        state = self._catalog.lease_state(hold.lease)
+        if state is LeaseState.LOST:
+            log.warning("%s: another worker has taken it over", task.name)
+            if hold.has_written:
+                self._catalog.note_leftover(task.id)
+            return
+        if state is LeaseState.HELD:
+            raise EnvironmentFault(
+                f"The lease on {task.name} could not be renewed in time: the catalog did not "
+                "answer, or this process stood still. It is tried again."
+            )
+        self._catalog.finish_task(task.id, self.name, TaskState.CANCELLED)
+        log.info("%s: cancelled", task.name)
+        self._forget(task)
+
+    def _forget(self, task: TaskRecord) -> None:
+        if task.content_hash is not None:
+            self._pipeline().forget(task.content_hash)
+
+    def _give_back(self, task: TaskRecord, fault: EnvironmentFault, stop: threading.Event) -> None:
+        """Let the task wait, and its job with it; a full disk may keep even that from the books."""
+        while True:
+            try:
+                self._catalog.release_task(task.id, self.name, reason=str(fault), pause_s=_PAUSE_S)
+                return
+            except EnvironmentFault as also:
+                log.warning("%s could not be given back: %s", task.name, also)
+                if stop.wait(_PAUSE_S):
+                    return
+
+    def _tidy_up(self) -> bool:
+        """Remove what an ended task left in the store; False: there was none."""
+        task = self._catalog.lease_leftover(self.name, lease_s=self._settings.lease_s)
+        if task is None:
+            return False
+        removed = False
+        try:
+            self._pipeline().tidy(task.tenant, document_id(task.tenant, task.uri))
+            removed = True
+        finally:
+            self._catalog.end_leftover(task.id, self.name, removed=removed)
+        return True
+
+
+def holder_name() -> str:
+    """A name for whoever holds something in the catalog: it says which process, and is unique."""
+    return f"{_machine()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+def local_pid(worker: str) -> int | None:
+    """The process id of a worker of this machine, None for one of another."""
+    machine, _, rest = worker.rpartition(":")[0].rpartition(":")
+    return int(rest) if machine == _machine() and rest.isdecimal() else None
+
+
+def _machine() -> str:
+    """This machine, or the container on it: what a process id counts in."""
+    try:
+        space = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        space = 0
+    return f"{socket.gethostname()}/{space}"

@@ -1,0 +1,1 @@
+"""What every reader uses: the job, blocks, text, attachments, the composed document."""

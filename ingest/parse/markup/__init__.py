@@ -1,0 +1,1 @@
+"""HTML, EPUB, XML, Markdown and plain text."""

@@ -1,0 +1,181 @@
+"""Text, places and confidence of a page that is only an image, by Tesseract."""
+
+import math
+import subprocess
+import time
+from dataclasses import dataclass, replace
+
+from PIL import Image
+
+from ingest.parse.document.blocks import Block
+from ingest.parse.document.job import Job
+from ingest.parse.document.text import one_line
+from ingest.parse.ocr.image import Prepared, prepared, without
+from ingest.parse.ocr.layout import Token, blocks_of, inserted
+from ingest.parse.ocr.tesseract import (
+    Sighted,
+    Tesseract,
+    installed_tesseract,
+    quarters_to_upright,
+    sighted,
+)
+from sovereign_rag.domain import Box
+from sovereign_rag.text.language import detect
+
+_LEAST_CONFIDENCE = 0.3  # below it, Tesseract reads specks and lines as letters
+_LEAST_OF_THE_REST = 0.6  # for words outside the blocks of text, most of which are no words
+_POOR = 0.8  # mean confidence of a page that may lie on its side or its head
+_FEW_WORDS = 6
+_ENOUGH_LETTERS = 60  # to tell a language
+_MUCH_INK = 8  # words that could still stand on the page, judged by its ink
+_MOST_INK = 4_000  # a photograph
+_TIME_SHARE = 0.8  # of the document's time that recognition may take
+_PAGE_TIMEOUT_S = 120
+_BLOCKS, _SCATTERED = 3, 11  # Tesseract's page segmentation modes
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A page as it was read; no blocks where nothing legible stands on it."""
+
+    blocks: tuple[Block, ...]
+    confidence: float | None  # 0..1, the mean over the words
+
+
+class _NoTime(Exception):
+    pass
+
+
+class Recogniser:
+    """Recognises pages of one document until its share of the time is used up.
+
+    A page is read in one language, that of the pages before it; where its text turns out to be in
+    another, it is read again. Several at once make Tesseract slower and put one language's
+    accents on another's words, so that is for languages that are not installed.
+
+    Args:
+        job: Limits, and the languages to choose from.
+        language: ISO 639-1 code of the document's language where its other pages tell it.
+    """
+
+    def __init__(self, job: Job, language: str | None = None) -> None:
+        self._tesseract: Tesseract | None = None
+        if job.ocr:
+            self._tesseract = installed_tesseract(job.ocr_languages)
+        self._deadline = time.monotonic() + _TIME_SHARE * job.timeout_s
+        self._skipped: list[int] = []
+        self._asked = False
+        self._language = self._tesseract.code(language) if self._tesseract else None
+        self.dpi = job.ocr_dpi
+
+    def page(self, image: Image.Image, number: int) -> Recognised | None:
+        """Read an image of page `number`; None where that is impossible, which is noted."""
+        self._asked = True
+        if self._tesseract is None or not self._tesseract.usable:
+            self._skipped.append(number)
+            return None
+        try:
+            return self._page(image, number, self._tesseract)
+        except (OSError, subprocess.SubprocessError, _NoTime):
+            self._skipped.append(number)
+            return None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was not recognised and how to have it; empty where no page needed recognition."""
+        if not self._asked:
+            return ()
+        found = []
+        if self._skipped:
+            found.append(f"{_pages(self._skipped)} not read: {self._reason()}")
+        if self._tesseract and self._tesseract.usable and self._tesseract.missing:
+            missing = ", ".join(self._tesseract.missing)
+            found.append(f"Recognised without {missing}. {self._tesseract.way_out()}")
+        return tuple(found)
+
+    def _page(self, image: Image.Image, number: int, engine: Tesseract) -> Recognised:
+        picture = prepared(image)
+        tokens, languages = self._read(picture, number, engine)
+        if _is_poor(tokens):
+            quarters = quarters_to_upright(picture.image, self._time_left())
+            if quarters:
+                turned = prepared(image, quarters)
+                again, spoken = self._read(turned, number, engine)
+                if _trust(again) > _trust(tokens):
+                    picture, tokens, languages = turned, again, spoken
+        rest, ink = without(picture.image, [token.pixels for token in tokens])
+        scattered: list[Token] = []
+        if _MUCH_INK <= ink <= _MOST_INK:
+            left = replace(picture, image=rest)
+            seen = self._tokens(left, number, languages, _SCATTERED, _LEAST_OF_THE_REST)
+            scattered = [token for token in seen if sum(map(str.isalnum, token.text)) > 1]
+        every = [*tokens, *scattered]
+        if not every:
+            return Recognised((), None)
+        blocks = inserted(list(blocks_of(tokens)), list(blocks_of(scattered)))
+        mean = math.fsum(token.confidence for token in every) / len(every)
+        return Recognised(tuple(blocks), round(mean, 4))
+
+    def _read(self, picture: Prepared, number: int, engine: Tesseract) -> tuple[list[Token], str]:
+        """(words, Tesseract's codes of the languages that they were read in)."""
+        languages = self._language or engine.first
+        tokens = self._tokens(picture, number, languages)
+        text = " ".join(token.text for token in tokens)
+        if sum(map(str.isalpha, text)) < _ENOUGH_LETTERS:
+            return tokens, languages
+        spoken = engine.code(detect(text))
+        if spoken == languages or (spoken is None and languages == engine.languages):
+            self._language = spoken
+            return tokens, languages
+        again = self._tokens(picture, number, spoken or engine.languages)
+        if _trust(again) < _trust(tokens):
+            return tokens, languages
+        self._language = spoken
+        return again, spoken or engine.languages
+
+    def _tokens(
+        self,
+        picture: Prepared,
+        number: int,
+        languages: str,
+        mode: int = _BLOCKS,
+        least: float = _LEAST_CONFIDENCE,
+    ) -> list[Token]:
+        left = self._time_left()
+        seen = sighted(picture.image, languages, dpi=self.dpi, mode=mode, timeout_s=left)
+        return [
+            _token(item, text, picture, number)
+            for item in seen
+            if item.confidence >= least and (text := one_line(item.text))
+        ]
+
+    def _time_left(self) -> float:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise _NoTime
+        return min(_PAGE_TIMEOUT_S, left)
+
+    def _reason(self) -> str:
+        if self._tesseract is None:
+            return "recognition is off. Set SOVEREIGN_RAG_PARSE__OCR to true."
+        if not self._tesseract.usable:
+            return f"there is no text on the image. {self._tesseract.way_out()}"
+        return "recognition took too long. Raise SOVEREIGN_RAG_PARSE__TIMEOUT_S."
+
+
+def _token(item: Sighted, text: str, picture: Prepared, number: int) -> Token:
+    box = Box(number, *picture.on_page(*item.pixels))
+    return Token((item.block, item.paragraph), item.line, text, item.confidence, box, item.pixels)
+
+
+def _is_poor(tokens: list[Token]) -> bool:
+    return len(tokens) < _FEW_WORDS or _trust(tokens) < _POOR * len(tokens)
+
+
+def _trust(tokens: list[Token]) -> float:
+    return math.fsum(token.confidence for token in tokens)
+
+
+def _pages(numbers: list[int]) -> str:
+    shown = ", ".join(map(str, numbers[:10])) + (", ..." if len(numbers) > 10 else "")
+    return f"Page {shown}" if len(numbers) == 1 else f"{len(numbers)} pages ({shown})"

@@ -1,0 +1,159 @@
+"""Spreadsheets and delimited text: rows as lines, cells joined by " | "."""
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+)
+
+from ingest.parse.document.attachments import EMBEDDED, with_inner
+from ingest.parse.document.blocks import Block, Draft, Page, block, unpaged
+from ingest.parse.document.job import Job
+from ingest.parse.document.text import decode, one_line
+from ingest.parse.office.workbook import beside_cells
+from ingest.parse.office.workbook_parts import SheetParts
+from sovereign_rag.domain import ElementKind
+from sovereign_rag.errors import DocumentError
+
+_SNIFFED_CHARACTERS = 64_000
+_DELIMITERS = ",;\t|"
+_LONGEST_FIELD = 10_000_000
+
+Cell = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
+
+
+def read_workbook(path: Path, job: Job) -> Draft:
+    """The `Reader` of XLSX, XLSB, XLS and ODS: a sheet is a page.
+
+    Cells show their saved values; formulas are not computed. Hidden sheets, rows and columns are
+    kept apart. Headers, footers, text boxes, charts and comments follow the cells.
+
+    Raises:
+        DocumentError: "encrypted" or "broken".
+    """
+    try:
+        workbook = CalamineWorkbook.from_path(str(path))
+    except PasswordError as error:
+        raise DocumentError(
+            "encrypted",
+            "The workbook is protected by a password. Save it without one and ingest it again.",
+        ) from error
+    except CalamineError as error:
+        raise DocumentError(
+            "broken", f"The workbook is damaged ({error}). Save it anew in the spreadsheet program."
+        ) from error
+    beside = beside_cells(path)
+    pages, warnings = [], []
+    for number, sheet in enumerate(workbook.sheets_metadata, start=1):
+        parts = beside.of(number - 1)
+        blocks: list[Block] = []
+        if sheet.typ == SheetTypeEnum.WorkSheet and beside.is_sparse(number - 1):
+            rows = beside.sparse_rows(number - 1)
+            blocks = [b for row in rows if (b := block(ElementKind.PARAGRAPH, _line(row)))]
+            warnings.append(
+                f"The cells of the sheet {sheet.name!r} lie too far apart for a table: they were "
+                "read row by row, dates as numbers."
+            )
+        elif sheet.typ == SheetTypeEnum.WorkSheet:
+            try:
+                blocks = _sheet(workbook.get_sheet_by_name(sheet.name), parts)
+            except CalamineError as error:
+                warnings.append(f"The sheet {sheet.name!r} was not read: {error}.")
+        blocks += parts.blocks
+        if sheet.visible != SheetVisibleEnum.Visible:
+            blocks = [Block(ElementKind.HIDDEN, item.text) for item in blocks]
+        pages.append(Page(number, tuple(blocks), sheet.name))
+    draft = Draft(
+        tuple(pages),
+        paged=True,
+        properties=beside.properties,
+        warnings=tuple(warnings),
+    )
+    return with_inner(draft, beside.inner, job, path.parent, label=EMBEDDED)
+
+
+def _sheet(sheet: CalamineSheet, parts: SheetParts) -> list[Block]:
+    first = sheet.start[1] if sheet.start else 0
+    shown: list[list[str]] = []
+    hidden: list[str] = []
+    for number, row in enumerate(sheet.iter_rows()):
+        cells = [_text(cell) for cell in row]
+        if number in parts.hidden_rows:
+            hidden.append(_line([cell for cell in cells if cell]))
+            cells = []
+        elif parts.hidden_columns:
+            unseen = [c for k, c in enumerate(cells, first) if k in parts.hidden_columns and c]
+            hidden.append(_line(unseen))
+            cells = [c for k, c in enumerate(cells, first) if k not in parts.hidden_columns]
+        shown.append(cells)
+    blocks = list(_regions(shown))
+    apart = block(ElementKind.HIDDEN, "\n".join(line for line in hidden if line))
+    return [*blocks, apart] if apart is not None else blocks
+
+
+def read_csv(path: Path, job: Job) -> Draft:
+    """The `Reader` of CSV and TSV, of whatever delimiter and encoding; rows may be ragged."""
+    del job
+    text = decode(path.read_bytes()).replace("\0", "")
+    first, _, rest = text.partition("\n")
+    delimiter = _delimiter(text[:_SNIFFED_CHARACTERS])
+    if first.lower().startswith("sep=") and len(first.strip()) == 5:
+        delimiter, text = first[4], rest
+    csv.field_size_limit(_LONGEST_FIELD)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    lines = [_line([one_line(cell) for cell in row]) for row in rows]
+    return unpaged([block(ElementKind.TABLE, "\n".join(line for line in lines if line))])
+
+
+def _delimiter(sample: str) -> str:
+    """The delimiter that cuts most lines into the same number of cells, more than one."""
+    best, chosen = (0.0, 0), ","
+    for candidate in _DELIMITERS:
+        rows = csv.reader(io.StringIO(sample, newline=""), delimiter=candidate)
+        counts = [len(row) for row in rows if row][:200]
+        if not counts:
+            continue
+        usual = max(set(counts), key=counts.count)
+        if usual > 1 and (counts.count(usual) / len(counts), usual) > best:
+            best, chosen = (counts.count(usual) / len(counts), usual), candidate
+    return chosen
+
+
+def _regions(rows: Iterable[Sequence[str]]) -> Iterator[Block]:
+    """Tables between empty rows; a single column is no table but lines of text."""
+    for filled, group in groupby(rows, key=any):
+        if not filled:
+            continue
+        found = list(group)
+        columns = [k for k in range(max(map(len, found))) if any(row[k : k + 1] for row in found)]
+        used = [k for k in columns if any(k < len(row) and row[k] for row in found)]
+        lines = [_line([row[k] if k < len(row) else "" for k in used]) for row in found]
+        kind = ElementKind.TABLE if len(used) > 1 and len(lines) > 1 else ElementKind.PARAGRAPH
+        made = block(kind, "\n".join(lines))
+        if made is not None:
+            yield made
+
+
+def _line(cells: Sequence[str]) -> str:
+    return " | ".join(cells) if any(cells) else ""
+
+
+def _text(cell: Cell) -> str:
+    """A cell as a person sees it, as far as the file tells without its number formats."""
+    if isinstance(cell, bool):
+        return "TRUE" if cell else "FALSE"
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else f"{cell:.15g}"
+    if isinstance(cell, dt.datetime):
+        return cell.date().isoformat() if cell.time() == dt.time() else cell.isoformat(" ")
+    return one_line(str(cell))

@@ -1,0 +1,191 @@
+"""PDF: layout, checked against all the text there is; images of text are recognised."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+from PIL import Image
+
+from ingest.parse.document.attachments import EMBEDDED, with_inner
+from ingest.parse.document.blocks import Block, Draft, Page, block
+from ingest.parse.document.job import Job
+from ingest.parse.document.text import canonical, squashed
+from ingest.parse.ocr.recognise import Recogniser
+from ingest.parse.pdf.characters import PageCharacters
+from ingest.parse.pdf.file import opened_pdf, prepared_password
+from ingest.parse.pdf.headings import ranked
+from ingest.parse.pdf.layout import PageLayout, Region, page_layouts
+from ingest.parse.pdf.notes import attached_files, note_blocks
+from ingest.parse.pdf.order import in_order
+from ingest.parse.pdf.words import placed
+from sovereign_rag.domain import ElementKind
+from sovereign_rag.errors import DocumentError
+from sovereign_rag.text.language import detect
+
+_WORD = re.compile(r"\w+")
+_LOST_WORDS = 5  # more than this many, and than this share, are missing: the lines are added
+_LOST_SHARE = 0.02
+_LOST_SHARE_OF_FEW = 0.1  # more than this share of a page of few words
+_LANGUAGE_SAMPLE = 4_000  # characters
+_FEW_CHARACTERS = 20  # a page with fewer letters is looked at as an image
+_UNREADABLE_SHARE = 0.3  # of characters that a font without an encoding gives
+_MAX_OCR_PIXELS = 40_000_000
+_MOST_OBJECTS = 3_000
+_DRAWN = (
+    pdfium.FPDF_PAGEOBJ_IMAGE,
+    pdfium.FPDF_PAGEOBJ_PATH,
+    pdfium.FPDF_PAGEOBJ_SHADING,
+    pdfium.FPDF_PAGEOBJ_FORM,
+)
+_PROPERTIES = {
+    "Title": "title",
+    "Author": "author",
+    "Subject": "subject",
+    "Keywords": "keywords",
+    "CreationDate": "created",
+    "ModDate": "modified",
+}
+_DATE = re.compile(r"D:(\d{4})(\d{2})?(\d{2})?")
+
+
+def read_pdf(path: Path, job: Job) -> Draft:
+    """The `Reader` of PDF.
+
+    Raises:
+        DocumentError: "encrypted", "broken" or "too_large".
+    """
+    named = path.with_name("document.pdf")
+    named.symlink_to(path)
+    with opened_pdf(named, job.password) as document:
+        if len(document) > job.max_pages:
+            raise DocumentError(
+                "too_large",
+                f"The PDF has {len(document)} pages, the limit is {job.max_pages}. Split it, or "
+                "raise SOVEREIGN_RAG_PARSE__MAX_PAGES.",
+            )
+        layouts, warnings = _layouts(named, job.password)
+        recogniser = Recogniser(job, _language(layouts))
+        pages: list[Page] = []
+        notes = list(warnings)
+        for number in range(1, len(document) + 1):
+            try:
+                page = document[number - 1]
+            except pypdfium2.PdfiumError:
+                notes.append(f"Page {number} is damaged and was not read.")
+                pages.append(Page(number, ()))
+                continue
+            pages.append(_page(page, number, layouts.get(number), recogniser))
+        draft = Draft(
+            tuple(pages),
+            paged=True,
+            properties=_properties(document),
+            warnings=(*notes, *recogniser.warnings),
+        )
+        draft = with_inner(draft, attached_files(document), job, path.parent, label=EMBEDDED)
+        return replace(draft, warnings=(*draft.warnings, *_nothing_seen(draft)))
+
+
+def _nothing_seen(draft: Draft) -> tuple[str, ...]:
+    if any(page.blocks for page in draft.pages):
+        return ()
+    return ("Its pages are empty, damaged, or pictures without words that could be recognised.",)
+
+
+def _layouts(path: Path, password: str | None) -> tuple[dict[int, PageLayout], tuple[str, ...]]:
+    layouts, warnings = page_layouts(path, password)
+    if not layouts and password:
+        layouts, warnings = page_layouts(path, prepared_password(password))
+    return {number: in_order(layout) for number, layout in ranked(layouts).items()}, warnings
+
+
+def _language(layouts: Mapping[int, PageLayout]) -> str | None:
+    """The language of the pages that have text, for recognising those that have none."""
+    regions = (region.text for layout in layouts.values() for region in layout.regions)
+    sample = ""
+    for text in regions:
+        sample += f"{text}\n"
+        if len(sample) > _LANGUAGE_SAMPLE:
+            break
+    return detect(sample) if len(squashed(sample)) > _LANGUAGE_SAMPLE // 20 else None
+
+
+def _page(
+    page: pypdfium2.PdfPage, number: int, layout: PageLayout | None, recogniser: Recogniser
+) -> Page:
+    characters = PageCharacters(page, number)
+    width, height = page.get_size()
+    blocks = list(_blocks(layout.regions if layout else (), characters))
+    blocks += _blocks(_missing(characters.text, blocks), characters)
+    label = layout.label if layout else None
+    shown = Page(number, (), label, width, height)
+    if _needs_recognition(page, characters.text):
+        found = recogniser.page(_picture(page, recogniser.dpi), number)
+        if found and _letters(found.blocks) > _letters(blocks):
+            blocks = list(found.blocks)
+            shown = replace(shown, ocr_confidence=found.confidence)
+    blocks += note_blocks(page, " ".join(item.text for item in blocks))
+    hidden = block(ElementKind.HIDDEN, characters.hidden)
+    return replace(shown, blocks=(*blocks, hidden) if hidden else tuple(blocks))
+
+
+def _blocks(regions: Iterable[Region], characters: PageCharacters) -> Iterator[Block]:
+    for region in regions:
+        text, words = placed(region.text, region.box, characters)
+        if text.strip(" |\n"):
+            yield Block(region.kind, text, region.level, words, region.box)
+
+
+def _missing(text: str, blocks: Sequence[Block]) -> Iterator[Region]:
+    """Lines of the page that the layout left out; the layout engine drops cells now and then.
+
+    Compared by words, and by bare letters where the layout joined what was broken.
+    """
+    there = " ".join(item.text for item in blocks)
+    wanted = Counter(_WORD.findall(text.lower()))
+    bare = squashed(there)
+    missing = wanted - Counter(_WORD.findall(there.lower()))
+    lost = sum(
+        count for word, count in missing.items() if len(word) > 1 and squashed(word) not in bare
+    )
+    total = wanted.total()
+    many = lost > _LOST_WORDS and lost > _LOST_SHARE * total
+    if not many and lost <= _LOST_SHARE_OF_FEW * total and (blocks or not total):
+        return
+    lines = [line for line in text.splitlines() if (key := squashed(line)) and key not in bare]
+    found = canonical("\n".join(lines))
+    if found:
+        yield Region(ElementKind.PARAGRAPH, found, 0, None)
+
+
+def _needs_recognition(page: pypdfium2.PdfPage, text: str) -> bool:
+    visible = [c for c in text if not c.isspace()]
+    strange = sum(c == "\ufffd" or "\ue000" <= c <= "\uf8ff" or c < " " for c in visible)
+    if len(visible) - strange >= _FEW_CHARACTERS:
+        return strange > _UNREADABLE_SHARE * len(visible)
+    objects = page.get_objects(filter=_DRAWN, max_depth=1)
+    return any(True for _, _ in zip(objects, range(_MOST_OBJECTS), strict=False))
+
+
+def _letters(blocks: Sequence[Block]) -> int:
+    return sum(len(squashed(item.text)) for item in blocks)
+
+
+def _picture(page: pypdfium2.PdfPage, dpi: int) -> Image.Image:
+    width, height = page.get_size()
+    largest = math.sqrt(_MAX_OCR_PIXELS / max(1.0, width * height))
+    picture: Image.Image = page.render(scale=min(dpi / 72, largest), grayscale=True).to_pil()
+    return picture
+
+
+def _properties(document: pypdfium2.PdfDocument) -> dict[str, str]:
+    found = document.get_metadata_dict(skip_empty=True)
+    named = {_PROPERTIES[key]: value for key, value in found.items() if key in _PROPERTIES}
+    for key in ("created", "modified"):
+        if match := _DATE.match(named.get(key, "")):
+            named[key] = "-".join(part for part in match.groups() if part)
+    return named

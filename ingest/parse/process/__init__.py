@@ -1,0 +1,1 @@
+"""The sandboxed processes in which documents are read."""

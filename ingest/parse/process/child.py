@@ -1,0 +1,124 @@
+"""The life of a child: confine itself, read one document, write one result, leave."""
+
+import gc
+import os
+import resource
+import socket
+import sys
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import NoReturn
+
+import magic
+import orjson
+
+from ingest import detect
+from ingest.parse import render
+from ingest.parse.document.compose import finish
+from ingest.parse.document.job import INPUT_NAME, RESULT_NAME, STDERR_NAME, Job
+from ingest.parse.markup.html import markdown_blocks
+from ingest.parse.process.sandbox import Protections, lock_down
+from ingest.parse.reading import read_file
+from sovereign_rag.errors import DocumentError
+from sovereign_rag.storage.content import encode_parsed
+
+_RECURSION_LIMIT = 3_000
+
+
+def run(job: Job, readable: Sequence[str]) -> NoReturn:
+    """Do one job in a process that was forked for it; never returns."""
+    status = 1
+    try:
+        os.setsid()  # a group of its own, so that whatever it starts can be killed with it
+        scratch = Path(job.scratch)
+        _settle(scratch)
+        protections = lock_down(
+            scratch,
+            memory_mib=job.memory_mib,
+            cpu_s=int(job.timeout_s) + 5,
+            readable=readable,
+            office=_may_need_office(scratch / INPUT_NAME),
+        )
+        sys.setrecursionlimit(_RECURSION_LIMIT)
+        result = _answer(job, scratch, protections)
+        (scratch / RESULT_NAME).write_bytes(result)
+        status = 0
+    except BaseException as error:  # the end of this process, said where the pool reads it
+        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+    finally:
+        os._exit(status)  # no clean-up of the parent's that was copied by the fork
+
+
+def _settle(scratch: Path) -> None:
+    os.chdir(scratch)
+    tempfile.tempdir = str(scratch)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    errors = os.open(scratch / STDERR_NAME, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    for target, source in ((0, nothing), (1, nothing), (2, errors)):
+        os.dup2(source, target)
+    # Nothing of the zygote's (its pipes) stays open, whatever was passed by mistake.
+    os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    gc.enable()
+    warnings.simplefilter("ignore")
+
+
+def _may_need_office(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return detect.may_need_office(file.read(256))
+    except FileNotFoundError:
+        return False
+
+
+def _answer(job: Job, scratch: Path, protections: Protections) -> bytes:
+    if job.task == "probe":
+        return orjson.dumps(
+            {
+                "protections": asdict(protections),
+                "network": _can_open_a_socket(),
+            }
+        )
+    if job.sandbox_required and protections.missing:
+        return orjson.dumps({"missing": list(protections.missing)})
+    try:
+        if job.task == "render":
+            render.render_page(scratch / INPUT_NAME, job)
+            return orjson.dumps({"rendered": True})
+        parsed = _parse(scratch / INPUT_NAME, job)
+        return orjson.dumps({"parsed": parsed, "without": list(protections.missing)})
+    except DocumentError as error:
+        refusal = {"kind": type(error).__name__, "reason": error.reason, "message": str(error)}
+    except MemoryError:
+        refusal = _refusal("memory", "")
+    except RecursionError:
+        refusal = _refusal("broken", "it is nested too deeply")
+    except Exception as error:  # libraries raise what they like on damaged input
+        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        refusal = _refusal("broken", type(error).__name__)
+    return orjson.dumps({"refusal": refusal})
+
+
+def _refusal(reason: str, detail: str) -> dict[str, str]:
+    return {"kind": "DocumentError", "reason": reason, "message": detail}
+
+
+def _can_open_a_socket() -> bool:
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM).close()
+    except OSError:
+        return False
+    return True
+
+
+def _parse(path: Path, job: Job) -> dict[str, object]:
+    kind, draft = read_file(path, job)
+    return encode_parsed(finish(draft, media_type=kind, name=job.name))
+
+
+def warm_up() -> None:
+    """Load what the first document would load, before there are children to share it."""
+    magic.from_buffer(b"%PDF-1.4", mime=True)
+    markdown_blocks("# A title\n\nThis is a paragraph with some words in it.")

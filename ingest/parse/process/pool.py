@@ -1,0 +1,382 @@
+"""The pool of parsing processes: a hostile document costs one failed document."""
+
+import hashlib
+import logging
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from ingest.parse.document.job import IMAGE_NAME, INPUT_NAME, RESULT_NAME, STDERR_NAME, Job, Outcome
+from ingest.parse.ocr.tesseract import installed_tesseract
+from ingest.parse.process.fork_server_client import ZygoteDied, ZygoteProcess
+from ingest.parse.process.sandbox import Protections
+from ingest.parse.process.scratch import ScratchRoot
+from ingest.parse.process.validate import validated
+from sovereign_rag.domain import ParsedDocument
+from sovereign_rag.errors import DocumentError, NoText, ParserUnavailable
+from sovereign_rag.settings import ParseSettings
+from sovereign_rag.storage.content import decode_parsed
+
+PARSER_VERSION = 2
+"""Raised whenever our own reading of a format changes what text comes out."""
+
+_log = logging.getLogger(__name__)
+_ENGINES = (
+    "unstructured",
+    "liteparse",
+    "pypdfium2",
+    "python-calamine",
+    "lxml",
+    "pypandoc_binary",
+    "pi-heif",
+)
+_MAX_RESULT_BYTES = 256 << 20
+_MAX_IMAGE_BYTES = 64 << 20
+_MAX_MESSAGE = 500
+_TRIES = 2  # a zygote that dies is replaced, and the document gets one more chance
+
+
+class ParserPool:
+    """Reads documents, each in a process of its own without network, files or secrets.
+
+    Thread-safe; `settings.workers` documents at once, further callers wait. Nothing is started
+    before the first document. `close` ends the process; a pool that is not closed ends with the
+    program, also when that is killed.
+
+    Args:
+        settings: Limits of one document.
+        scratch_dir: Where documents are unpacked; unset: the system's folder for temporary
+            files. Everything in it is removed after use, and at the next start after a crash.
+    """
+
+    def __init__(self, settings: ParseSettings, *, scratch_dir: Path | None = None) -> None:
+        self._settings = settings
+        self._scratch = ScratchRoot(scratch_dir)
+        self._places = threading.BoundedSemaphore(settings.workers or os.cpu_count() or 1)
+        self._lock = threading.Lock()
+        self._zygote: ZygoteProcess | None = None
+        self._told = False
+        self._ids = iter(range(1, 1 << 62))
+
+    def parse(
+        self,
+        path: Path,
+        *,
+        name: str,
+        media_type: str | None = None,
+        password: str | None = None,
+        cancel: threading.Event | None = None,
+    ) -> ParsedDocument:
+        """Read a file.
+
+        Args:
+            path: The file; it is copied before it is opened by a parser.
+            name: The file name as a person knows it; a hint to the format.
+            media_type: What it is; unset: found from its bytes.
+            password: Opens an encrypted PDF or Office file.
+            cancel: Once it is set, the process that reads the file is killed.
+
+        Raises:
+            DocumentError: This document can't be read. Its `reason` is one of bomb, broken,
+                cancelled, crashed, empty, encrypted, memory, timeout, too_large, unreadable,
+                unsupported; its message is for an admin.
+            NoText: Pages were read and no text was on them.
+            ParserUnavailable: The parsing process can't be started, or a protection is missing
+                while `settings.sandbox` is "required".
+        """
+        job = self._job("parse", name=name, media_type=media_type, password=password)
+        with self._done(job, path, cancel) as (_, result):
+            try:
+                return validated(decode_parsed(_mapping(result["parsed"])))
+            except (ValueError, KeyError, TypeError) as error:
+                raise DocumentError(
+                    "crashed",
+                    f"Reading {name!r} gave a result that makes no sense, which a hostile file may "
+                    "cause. Save it as PDF, or leave it out.",
+                ) from error
+
+    def render_page(
+        self,
+        path: Path,
+        page: int,
+        *,
+        dpi: int = 110,
+        media_type: str,
+        password: str | None = None,
+    ) -> bytes:
+        """A PNG of a page of a PDF, or of a frame of an image; pages count from 1.
+
+        Raises:
+            DocumentError: As `parse`; "unsupported" for formats without page images and
+                "no_page" for a page that isn't there.
+            ParserUnavailable: As `parse`.
+        """
+        job = self._job("render", name=path.name, media_type=media_type, password=password)
+        with self._done(replace(job, page=page, dpi=dpi), path) as (scratch, _):
+            image = _read(scratch / IMAGE_NAME, _MAX_IMAGE_BYTES)
+        if not image.startswith(b"\x89PNG\r\n\x1a\n"):
+            raise DocumentError(
+                "crashed", f"Page {page} could not be drawn. Read it as text instead."
+            )
+        return image
+
+    @cached_property
+    def key(self) -> str:
+        """The version of this parser, for the name of a stored text: letters, digits, hyphens.
+
+        Another engine, another OCR setting or another version of our code is another key.
+        """
+        tesseract = installed_tesseract(self._settings.ocr_languages)
+        facts = [f"{name}={_version(name)}" for name in _ENGINES]
+        facts.append(f"ocr={self._settings.ocr}")
+        if self._settings.ocr:
+            facts += [f"tesseract={tesseract.version}", f"languages={tesseract.languages}"]
+            facts.append(f"dpi={self._settings.ocr_dpi}")
+        digest = hashlib.sha256("\n".join(facts).encode()).hexdigest()
+        return f"p{PARSER_VERSION}-{digest[:12]}"
+
+    def protections(self) -> Protections:
+        """The layers that a child really has on this machine, tried out in one.
+
+        Raises:
+            ParserUnavailable: The process can't be started.
+        """
+        with self._done(self._job("probe"), None) as (_, result):
+            found = Protections(**_mapping(result["protections"]))
+            return replace(found, network_denied=found.network_denied and not result["network"])
+
+    def close(self) -> None:
+        """End the process and remove what it wrote. Documents in work fail."""
+        with self._lock:
+            if self._zygote is not None:
+                self._zygote.close()
+                self._zygote = None
+            self._scratch.remove()
+
+    def __enter__(self) -> "ParserPool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _job(
+        self,
+        task: Literal["parse", "render", "probe"],
+        *,
+        name: str = "",
+        media_type: str | None = None,
+        password: str | None = None,
+    ) -> Job:
+        limits = self._settings
+        return Job(
+            id=0,
+            task=task,
+            scratch="",
+            name=name,
+            media_type=media_type,
+            password=password,
+            timeout_s=limits.timeout_s,
+            memory_mib=limits.memory_mib,
+            max_pages=limits.max_pages,
+            ocr=limits.ocr,
+            ocr_languages=limits.ocr_languages,
+            ocr_dpi=limits.ocr_dpi,
+            sandbox_required=limits.sandbox == "required",
+        )
+
+    @contextmanager
+    def _done(
+        self, job: Job, path: Path | None, cancel: threading.Event | None = None
+    ) -> Iterator[tuple[Path, dict[str, object]]]:
+        """Run a job; yields its scratch folder and its result, and removes the folder."""
+        with self._places:
+            for attempt in range(1, _TRIES + 1):
+                scratch = self._scratch.make()
+                try:
+                    if path is not None:
+                        self._copy_in(path, scratch / INPUT_NAME, job.name)
+                    numbered = replace(job, id=self._next_id(), scratch=str(scratch))
+                    outcome = self._running().run(numbered, cancel)
+                    if cancel is not None and cancel.is_set():
+                        raise DocumentError(
+                            "cancelled",
+                            f"Reading {job.name!r} was cancelled; `sovereign-rag jobs retry` "
+                            "takes it up again.",
+                        )
+                    result = _result(numbered, outcome, scratch)
+                    self._tell_what_is_missing(result.get("without"))
+                    yield scratch, result
+                    return
+                except ZygoteDied as error:
+                    if attempt == _TRIES:
+                        raise ParserUnavailable(
+                            f"The parsing process ended by itself, twice: {error}. Is there "
+                            "enough memory? `sovereign-rag doctor` tells more."
+                        ) from error
+                finally:
+                    shutil.rmtree(scratch, ignore_errors=True)  # what stays goes with its parent
+
+    def _tell_what_is_missing(self, layers: object) -> None:
+        if isinstance(layers, list) and layers and not self._told:
+            self._told = True
+            _log.warning(
+                "This machine gives the parser no %s: a hostile document is confined by the other "
+                "layers alone. Set SOVEREIGN_RAG_PARSE__SANDBOX to required to refuse documents "
+                "here; `sovereign-rag doctor` tells more.",
+                ", ".join(map(str, layers)),
+            )
+
+    def _next_id(self) -> int:
+        with self._lock:
+            return next(self._ids)
+
+    def _running(self) -> ZygoteProcess:
+        with self._lock:
+            if self._zygote is None or not self._zygote.alive:
+                self._zygote = ZygoteProcess()
+            return self._zygote
+
+    def _copy_in(self, path: Path, target: Path, name: str) -> None:
+        """Copy, so that the child needs no right to read the original and can't change it."""
+        try:
+            source = path.open("rb")
+        except OSError as error:
+            raise DocumentError(
+                "unreadable",
+                f"{name!r} can't be opened: {error.strerror}. Check that it is there and that this "
+                "program's user may read it.",
+            ) from error
+        with source:
+            size = os.fstat(source.fileno()).st_size
+            if size > self._settings.max_file_mib << 20:
+                raise DocumentError(
+                    "too_large",
+                    f"{name!r} has {size >> 20} MiB, the limit is {self._settings.max_file_mib}. "
+                    "Split it, or raise SOVEREIGN_RAG_PARSE__MAX_FILE_MIB.",
+                )
+            try:
+                with target.open("wb") as copy:
+                    shutil.copyfileobj(source, copy, 1 << 20)
+            except OSError as error:
+                raise ParserUnavailable(
+                    f"Could not copy {name!r} into {target.parent.parent}: {error.strerror}. Is "
+                    "the disk full?"
+                ) from error
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    """A child's answer is whatever it wrote; what is in it is checked by whoever reads it."""
+    if not isinstance(value, dict):
+        raise TypeError("no mapping")
+    return value
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    """What a child wrote. It may have been taken over, so no link is followed out of its folder."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return b""
+    with os.fdopen(handle, "rb") as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise DocumentError(
+            "too_large",
+            f"What was read from the document takes more than {max_bytes >> 20} MiB. Split it "
+            "into several files.",
+        )
+    return data
+
+
+def _result(job: Job, outcome: Outcome, scratch: Path) -> dict[str, object]:
+    """What the child answered, or its end as an error."""
+    if outcome.timed_out:
+        raise DocumentError(
+            "timeout",
+            f"Reading {job.name!r} took longer than {job.timeout_s:g} s. Split it, or raise "
+            "SOVEREIGN_RAG_PARSE__TIMEOUT_S.",
+        )
+    answer: object = None
+    if outcome.exit_code == 0:
+        try:
+            answer = orjson.loads(_read(scratch / RESULT_NAME, _MAX_RESULT_BYTES))
+        except orjson.JSONDecodeError:
+            answer = None
+    if not isinstance(answer, dict):
+        raise _ended(job, outcome, scratch)
+    if missing := answer.get("missing"):
+        raise ParserUnavailable(
+            f"This kernel lacks {', '.join(map(str, missing))}, and SOVEREIGN_RAG_PARSE__SANDBOX "
+            'is "required". Use a kernel of 5.13 or later with Landlock, or set it to "available".'
+        )
+    if refusal := answer.get("refusal"):
+        raise _refused(job, refusal)
+    return answer
+
+
+def _refused(job: Job, refusal: dict[str, str]) -> Exception:
+    reason = str(refusal.get("reason", "broken"))[:40]
+    message = str(refusal.get("message", ""))[:_MAX_MESSAGE]
+    if refusal.get("kind") == NoText.__name__:
+        return NoText(message)
+    if reason == "memory":
+        return _memory(job)
+    if reason == "broken" and " " not in message.strip():
+        return DocumentError(
+            "broken",
+            f"{job.name!r} is damaged or not what it says it is ({message}). Open it in its "
+            "program, save it anew, and ingest it again.",
+        )
+    return DocumentError(reason, message)
+
+
+def _ended(job: Job, outcome: Outcome, scratch: Path) -> DocumentError:
+    said = _last_words(scratch / STDERR_NAME)
+    memory_signs = (b"memory allocation", b"bad_alloc", b"out of memory", b"memoryerror")
+    if outcome.exit_code == -9 or any(sign in said for sign in memory_signs):
+        return _memory(job)
+    if outcome.exit_code == -24:  # SIGXCPU
+        return DocumentError(
+            "timeout",
+            f"Reading {job.name!r} took more CPU time than {job.timeout_s:g} s. Split it, or "
+            "raise SOVEREIGN_RAG_PARSE__TIMEOUT_S.",
+        )
+    return DocumentError(
+        "crashed",
+        f"The parser broke down over {job.name!r} (exit code {outcome.exit_code}). Save it anew, "
+        "or as PDF, and ingest it again.",
+    )
+
+
+def _last_words(path: Path) -> bytes:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return b""
+    with os.fdopen(handle, "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 2_000))
+        return file.read().lower()
+
+
+def _memory(job: Job) -> DocumentError:
+    return DocumentError(
+        "memory",
+        f"Reading {job.name!r} needs more than {job.memory_mib} MiB of memory. Split it, or raise "
+        "SOVEREIGN_RAG_PARSE__MEMORY_MIB.",
+    )

@@ -1,0 +1,377 @@
+"""Another index beside the live one: built from what is stored, switched to, gone back from.
+
+    wanted -> an index of its own -> every document, until none is missing -> switch -> the old one
+
+Every step may run twice, and a crash between any two loses nothing: what an index holds is in the
+catalog, document by document, and the same call goes on from there. Documents that are taken in,
+changed, given other readers or deleted meanwhile are told by their stamps, and caught up with.
+The switch is one transaction, which only an index that holds everything passes.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Protocol
+
+from ingest.jobs.ingestion import is_alive
+from ingest.jobs.worker import holder_name, local_pid
+from ingest.leases.lease import Hold, Unbound
+from sovereign_rag.access import Principal
+from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.catalog.index_rows import IndexState
+from sovereign_rag.catalog.index_spec import Recipe
+from sovereign_rag.catalog.indexes import Coverage, IndexRecord, Outdated
+from sovereign_rag.catalog.records import DocumentRecord
+from sovereign_rag.domain import ParsedDocument
+from sovereign_rag.errors import DocumentError, EnvironmentFault, NotFound, StoreError
+from sovereign_rag.indexes.all_indexes import OpenIndex, OpenIndexes
+from sovereign_rag.settings import Settings
+from sovereign_rag.storage.audit import AuditTrail, entry
+from sovereign_rag.storage.content import ContentStore
+from sovereign_rag.store.connect import alias, first_collection
+
+log = logging.getLogger(__name__)
+
+_PAGE = 500  # documents looked up at a time
+_GROUP, _GROUP_CHUNKS = 16, 128  # written at a time: a crash costs no more than that
+_LEAST_FREE = 512 << 20  # bytes of disk that are left to the live index
+_IN_VAIN = 10  # passes in a row in which every document had changed before it was recorded
+_HOLD = "reindex"
+_LEASE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class BuildProgress:
+    """How far a build is."""
+
+    done: int  # documents that the index holds, up to date
+    total: int
+    chunks: int  # written by this call
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What became of a build; it is whole where it was neither stopped nor lacks a document."""
+
+    index: IndexRecord
+    coverage: Coverage
+    written: int  # documents, by this call
+    seconds: float
+    stopped: bool
+    lacking: Mapping[str, str] = field(default_factory=dict)  # URI -> why it could not be written
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.stopped and not self.lacking
+
+
+class Copier(Protocol):
+    """Writes documents into one index; the pipeline."""
+
+    def copy(
+        self, documents: Sequence[DocumentRecord], texts: Sequence[ParsedDocument], hold: Hold
+    ) -> list[tuple[str, int]]: ...
+
+
+class Reindexing:
+    """Builds, switches and drops indexes; one process at a time, see `hold`."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        content: ContentStore,
+        audit: AuditTrail,
+        indexes: OpenIndexes,
+        pipeline: Callable[[OpenIndex], Copier],
+        free: Callable[[], int],
+        settings: Settings,
+    ) -> None:
+        """`pipeline` gives the pipeline into an index, `free` the bytes that the disk has left."""
+        self._catalog, self._content, self._audit = catalog, content, audit
+        self._indexes, self._pipeline, self._settings = indexes, pipeline, settings
+        self._free = free
+
+    def hold(self, stop: threading.Event) -> "ReindexHold":
+        """The right to do what follows, within its `with`; `stop` is set should it be lost.
+
+        Raises:
+            Busy: Another process has it.
+        """
+        return ReindexHold(self._catalog, stop)
+
+    def unfinished(self) -> IndexRecord | None:
+        """The index that a build was begun of and not brought to its end."""
+        building = [r for r in self._catalog.indexes() if r.state is IndexState.BUILDING]
+        return building[-1] if building else None
+
+    def previous(self) -> IndexRecord:
+        """The index that was live before this one. Raises NotFound."""
+        kept = [r for r in self._catalog.indexes() if r.state is IndexState.PREVIOUS]
+        if not kept:
+            raise NotFound("No earlier index is kept: there is nothing to go back to.")
+        return max(kept, key=lambda record: record.switched or record.created)
+
+    def begin(self, wanted: Recipe) -> IndexRecord:
+        """The index to build: the unfinished one where it is made so, else a new one.
+
+        An unfinished one that is made otherwise is removed.
+        """
+        known = self.unfinished()
+        if known is not None and known.recipe is not None and not known.recipe.differences(wanted):
+            return known
+        if known is not None:
+            self.drop(known)
+        name = first_collection(self._settings, wanted.model_id)
+        return self._catalog.begin_index(wanted, lambda number: f"{name}-{number}")
+
+    def build(
+        self,
+        index: IndexRecord,
+        *,
+        on_progress: Callable[[BuildProgress], None] = lambda progress: None,
+        stop: threading.Event | None = None,
+    ) -> Built:
+        """Write into an index what it lacks, until it holds every live document as it is now.
+
+        Args:
+            index: That is being built, or to be gone back to.
+            on_progress: Called after each group of documents.
+            stop: Set it to stop after the documents at hand; the same call goes on from there.
+
+        Raises:
+            EnvironmentFault: This machine is at fault, its disk perhaps; the live index is as it
+                was, and the same call goes on.
+        """
+        stop, begin = stop or threading.Event(), time.monotonic()
+        work = _Work(self._catalog, self._content, self._indexes.open(index), self._free)
+        pipeline = self._pipeline(work.index)
+        more, in_vain = True, 0
+        while more and not stop.is_set():
+            work.remove_what_is_gone()
+            found, had = self._catalog.coverage(index.id), work.written
+            more, before = False, found.current - had
+            for group in work.missing():
+                more = True
+                work.write(group, pipeline)
+                done, elapsed = before + work.written, time.monotonic() - begin
+                on_progress(BuildProgress(done, found.documents, work.chunks, elapsed))
+                if stop.is_set():
+                    break
+            in_vain = in_vain + 1 if work.written == had else 0
+            if more and in_vain == _IN_VAIN:
+                raise EnvironmentFault(
+                    "The vector store does not keep what is written, or the same documents change "
+                    "all the time; see the logs of both, and run the same command again."
+                )
+        return Built(
+            index=index,
+            coverage=self._catalog.coverage(index.id),
+            written=work.written,
+            seconds=round(time.monotonic() - begin, 2),
+            stopped=stop.is_set(),
+            lacking=work.lacking,
+        )
+
+    def switch(
+        self,
+        index: IndexRecord,
+        principal: Principal,
+        *,
+        on_progress: Callable[[BuildProgress], None] = lambda progress: None,
+        stop: threading.Event | None = None,
+    ) -> Built:
+        """Make an index the live one, in one moment, once it holds every document as it is now.
+
+        The one that was live is kept for a way back; one that was kept before it is removed. Where
+        the result is not whole, nothing was switched.
+
+        Raises:
+            EnvironmentFault: As `build`.
+        """
+        live = self._catalog.live_index()
+        while True:
+            built = self.build(index, on_progress=on_progress, stop=stop)
+            if not built.is_whole:
+                return built
+            if self._catalog.switch_index(index.id):
+                break  # else something has changed since
+        self._audit.append(
+            entry("reindex.switch", principal, {"index": index.id, "before": live.id})
+        )
+        try:
+            self.settle()
+        except StoreError as error:  # what is left to do is done by the next call
+            log.warning("Index %d is live; an older one could not be removed: %s", index.id, error)
+        return built
+
+    def drop(self, index: IndexRecord) -> None:
+        """Remove an index that is not live, with its collection and the vectors kept for it.
+
+        Raises:
+            BadInput: It is the live one.
+        """
+        self._catalog.drop_index(index.id)
+        self._indexes.collections.drop(index.collection)
+        left = [r.recipe for r in self._catalog.indexes() if r.id != index.id]
+        models = {recipe.model_id for recipe in left if recipe is not None}
+        if index.recipe is not None and index.recipe.model_id not in models:
+            self._content.drop_vectors(index.recipe.model_id)
+        self._catalog.forget_index(index.id)
+
+    def settle(self) -> None:
+        """Do what follows from a switch: an alias, and the end of what is not kept any more."""
+        known = self._catalog.indexes()
+        kept = [record for record in known if record.state is IndexState.PREVIOUS]
+        for record in known:
+            if record.state is IndexState.LIVE and len(known) > 1:
+                self._indexes.collections.call(record.collection, alias(self._settings))
+            elif record.state is IndexState.DROPPING or (
+                record in kept and record != self.previous()
+            ):
+                self.drop(record)
+
+
+class _Work:
+    """One call's work on one index."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        content: ContentStore,
+        index: OpenIndex,
+        free: Callable[[], int],
+    ) -> None:
+        self.index = index
+        self.written, self.chunks = 0, 0
+        self.lacking: dict[str, str] = {}  # URI -> why
+        self._left_out: set[str] = set()  # their ids
+        self._catalog, self._content, self._free = catalog, content, free
+        self._number = index.record.id
+
+    def remove_what_is_gone(self) -> None:
+        """Remove the chunks of documents that were deleted while theirs were being written."""
+        gone = self._catalog.removable(self._number)
+        for tenant, id_ in gone:
+            self.index.store.prune(tenant, id_, keep=None)
+        if gone:
+            self.index.store.flush()
+            self._catalog.removed_from_index(self._number, [id_ for _, id_ in gone])
+
+    def missing(self) -> Iterator[list[Outdated]]:
+        """Documents to write, a few of one tenant at a time; those that can't be are left out."""
+        after: str | None = None
+        while page := self._catalog.outdated_documents(self._number, limit=_PAGE, after=after):
+            after = page[-1].record.id
+            known = [found for found in page if found.record.id not in self._left_out]
+            yield from _groups(known)
+
+    def write(self, group: Sequence[Outdated], pipeline: Copier) -> None:
+        """Write documents and record them as written, unless they have changed meanwhile."""
+        self._require_room()
+        tenant = group[0].record.tenant
+        texts = self._texts(group)
+        group = [found for found in group if found.record.id in texts]
+        if not group:
+            return
+        self._catalog.begin_writing(self._number, tenant, [found.record.id for found in group])
+        records = [found.record for found in group]
+        try:
+            written = pipeline.copy(records, [texts[r.id] for r in records], Unbound())
+        except (DocumentError, ValueError) as error:  # of one of them: the others are written
+            if len(group) > 1:
+                for found in group:
+                    self.write([found], pipeline)
+            else:
+                self._leave_out(records[0], str(error))
+            return
+        for found, (version, chunks) in zip(group, written, strict=True):
+            store, id_ = self.index.store, found.record.id
+            store.prune(tenant, id_, keep=version)
+            # Fewer where it was deleted, or replaced, since: what is missing shows by its stamp.
+            if store.versions(tenant, id_) == {version: chunks} and self._catalog.end_writing(
+                self._number, tenant, id_, version=version, chunks=chunks, stamp=found.stamp
+            ):
+                self.written += 1
+                self.chunks += chunks
+
+    def _texts(self, group: Iterable[Outdated]) -> dict[str, ParsedDocument]:
+        texts: dict[str, ParsedDocument] = {}
+        for found in group:
+            record = found.record
+            text = self._content.parsed(record.content_hash, record.parse_key)
+            if text is None:
+                reason = (
+                    "its text is not in the data folder any more; ingest it again, or delete it"
+                )
+                self._leave_out(record, reason)
+            else:
+                texts[record.id] = text
+        return texts
+
+    def _leave_out(self, record: DocumentRecord, reason: str) -> None:
+        self.lacking[record.uri] = reason
+        self._left_out.add(record.id)
+
+    def _require_room(self) -> None:
+        free = self._free()
+        if free < _LEAST_FREE:
+            raise EnvironmentFault(
+                f"Only {free >> 20} MiB of disk are free, and {_LEAST_FREE >> 20} are left to the "
+                "live index, which is as it was. Make room and run the same command: it goes on "
+                "from here. `sovereign-rag reindex drop` removes what was built."
+            )
+
+
+class ReindexHold:
+    """The right to build and switch; within its `with` a thread keeps it."""
+
+    def __init__(self, catalog: Catalog, stop: threading.Event) -> None:
+        self._catalog, self._holder = catalog, holder_name()
+        self._done, self._stop = threading.Event(), stop
+        self._thread = threading.Thread(target=self._beat, name="reindex", daemon=True)
+
+    def __enter__(self) -> "ReindexHold":
+        held_by = self._catalog.holder(_HOLD)
+        pid = None if held_by is None else local_pid(held_by)
+        if held_by is not None and pid is not None and not is_alive(pid):
+            self._catalog.end_hold(_HOLD, held_by)
+        self._catalog.begin_hold(
+            _HOLD, self._holder, lease_s=_LEASE_S, doing="building or switching an index"
+        )
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._done.set()
+        self._thread.join()
+        self._catalog.end_hold(_HOLD, self._holder)
+
+    def _beat(self) -> None:
+        while not self._done.wait(_LEASE_S / 4):
+            try:
+                if not self._catalog.renew_hold(_HOLD, self._holder, lease_s=_LEASE_S):
+                    log.error("Another process builds or switches indexes by now; stopping")
+                    self._stop.set()
+                    return
+            except EnvironmentFault as fault:
+                log.warning("The hold on the indexes was not renewed: %s", fault)
+
+
+def _groups(found: Sequence[Outdated]) -> Iterator[list[Outdated]]:
+    in_order = sorted(found, key=lambda one: one.record.tenant)
+    for _, of_tenant in groupby(in_order, key=lambda one: one.record.tenant):
+        group: list[Outdated] = []
+        chunks = 0
+        for one in of_tenant:
+            if group and (len(group) == _GROUP or chunks + one.record.chunks > _GROUP_CHUNKS):
+                yield group
+                group, chunks = [], 0
+            group.append(one)
+            chunks += one.record.chunks
+        if group:
+            yield group

@@ -1,0 +1,245 @@
+"""A plan, carried out: rights, moves, deletions, and a job for what has to be read."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ingest.index.lifecycle import Standing
+from ingest.jobs.ingestion import Ingestion
+from ingest.sources.source import Entry, Source
+from ingest.sync.plan import Change, Plan, Step, is_movable, match, moved_step
+from sovereign_rag.access import Principal
+from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.catalog.records import JobRecord, NewTask, document_id
+from sovereign_rag.catalog.sources import SourceItem
+from sovereign_rag.errors import DocumentError, TooLarge
+from sovereign_rag.storage.content import ContentStore, Received
+
+log = logging.getLogger(__name__)
+
+_ITEMS = 500  # recorded at a time
+_TOLD = 1_000  # URIs in the audit record
+
+
+@dataclass
+class Carrier:
+    """Carries one plan out; whoever holds the source makes one."""
+
+    catalog: Catalog
+    content: ContentStore
+    standing: Standing
+    ingestion: Ingestion
+    source: Source
+    source_id: str
+    tenant: str
+    principal: Principal
+    max_bytes: int
+    check: Callable[[], None]  # raises once the source is not ours any more
+    _found: Counter[str] = field(default_factory=Counter)  # what a fetch told better than the plan
+    _gone: dict[str, Step] = field(default_factory=dict)
+    _items: list[SourceItem] = field(default_factory=list)
+    _received: list[Received] = field(default_factory=list)
+    _unreadable: list[str] = field(default_factory=list)
+    _late: list[Step] = field(default_factory=list)  # what was to be moved, and is read instead
+    _reading: list[Step] = field(default_factory=list)  # what the job reads
+    trail: dict[str, object] = field(default_factory=dict)  # for the audit record
+
+    def carry_out(self, plan: Plan) -> JobRecord | None:
+        """Do everything but reading; returns the job that reads, None where there is nothing."""
+        self._gone = {step.target: step for step in plan.of(Change.DELETED)}
+        self._rights(plan)
+        for step in plan.of(Change.MOVED):
+            self.check()
+            self._move(step)
+        self._remember(plan.of(Change.UNCHANGED, Change.RIGHTS))
+        job = self._submit(plan)
+        for step in self._gone.values():
+            self.check()
+            self._delete(step)
+        self._flush_items()
+        self.trail = {
+            "rights": [s.uri for s in plan.of(Change.RIGHTS)][:_TOLD],
+            "deleted": [s.uri for s in self._gone.values()][:_TOLD],
+            "job": None if job is None else job.id,
+        }
+        return job
+
+    def corrections(self, plan: Plan) -> dict[str, int]:
+        """The counts that turned out otherwise than planned, once things had been fetched."""
+        counts = plan.counts
+        for change, number in self._found.items():
+            counts[change] += number
+        return counts | {"unreadable": len(self._unreadable)}
+
+    def _rights(self, plan: Plan) -> None:
+        for step in plan.steps:
+            if step.access is None or step.change is Change.UNCHANGED:
+                continue
+            # Also of what will be read again: its old text must not be seen until then.
+            wanted = (step.access.readers, step.access.level)
+            for document in step.documents if step.change is not Change.MOVED else ():
+                if (document.readers, document.level) != wanted:
+                    self.standing.set_access(self.tenant, document.id, *wanted)
+        waiting = plan.of(Change.WAITING)
+        self.catalog.set_waiting_rights(
+            self.tenant,
+            {s.target: (s.access.readers, s.access.level) for s in waiting if s.access is not None},
+        )
+
+    def _move(self, step: Step) -> bool:
+        """Move a document, or all that came out of an archive; False: read it anew instead."""
+        assert step.moved_from is not None
+        assert step.access is not None
+        assert step.entry is not None
+        origin, moved = step.moved_from, []
+        for document in step.documents:
+            uri = step.uri + document.uri.removeprefix(origin.uri)
+            whole = self.standing.move(
+                self.tenant,
+                document.uri,
+                uri,
+                name=document.name if step.is_archive else step.name,
+                readers=step.access.readers,
+                level=step.access.level,
+                modified=step.entry.modified,
+            )
+            if not whole:
+                self._read_instead(step, origin)
+                return False
+            moved.append(document_id(self.tenant, uri))
+        if step.is_archive:
+            self.catalog.put_members(self.tenant, origin.target, [])
+            self.catalog.put_members(self.tenant, step.target, moved)
+        self.catalog.drop_items(self.source_id, [origin.target])
+        self._item(step)
+        return True
+
+    def _read_instead(self, step: Step, origin: Step) -> None:
+        """The store has lost what was to be moved: forget it, the next look finds it new."""
+        log.warning("%s could not be moved as it is and will be read anew", origin.uri)
+        self._gone[origin.target] = origin
+        self._late.append(step)
+
+    def _submit(self, plan: Plan) -> JobRecord | None:
+        """Fetch what has to be fetched, and hand everything that is to be read to the workers."""
+        steps = [*plan.of(Change.NEW, Change.CHANGED), *self._late]
+        tasks = self._tasks(steps)
+        first = next(tasks, None)
+        if first is None:
+            return None
+
+        def all_tasks() -> Iterator[NewTask]:
+            yield first
+            yield from tasks
+
+        job = self.ingestion.submit(
+            all_tasks(), self.principal, origin=[self.source.name], bring=self._bring
+        )
+        for step in self._reading:
+            self._item(step, job_id=job.id)
+        return job
+
+    def _tasks(self, steps: list[Step]) -> Iterator[NewTask]:
+        for step in steps:
+            self.check()
+            task = self._task(step)
+            if task is not None:
+                self._reading.append(step)
+                yield task
+
+    def _task(self, step: Step) -> NewTask | None:
+        """The task that reads an entry; None: what was fetched is known, or can't be had."""
+        entry, access = step.entry, step.access
+        assert entry is not None
+        assert access is not None
+        content_hash: str | None = None
+        if entry.path is None:
+            received = self._fetch(entry)
+            if received is None:
+                return None
+            if self._is_known(step, received.content_hash):
+                self.content.drop(received)
+                return None
+            self._received.append(received)
+            content_hash = received.content_hash
+        return NewTask(
+            uri=entry.uri,
+            name=entry.name,
+            readers=access.readers,
+            level=access.level,
+            content_hash=content_hash,
+            path=None if entry.path is None else str(entry.path),
+            modified=entry.modified,
+        )
+
+    def _fetch(self, entry: Entry) -> Received | None:
+        try:
+            return self.content.receive(self.source.blocks(entry), max_bytes=self.max_bytes)
+        except (DocumentError, TooLarge) as error:
+            log.warning("%s could not be fetched: %s", entry.uri, error)
+            self._unreadable.append(entry.uri)
+            return None
+
+    def _is_known(self, step: Step, content_hash: str) -> bool:
+        """Whether what was fetched is what the index has already, here or where it vanished."""
+        if step.change is Change.CHANGED:
+            if any(document.content_hash != content_hash for document in step.documents):
+                return False
+            self._count(Change.CHANGED, Change.UNCHANGED)
+            self._item(step, content_hash=content_hash)
+            return True
+        origin = match(step, content_hash, filter(is_movable, self._gone.values()), set())
+        if origin is None or not self._move(moved_step(step, origin)):
+            return False
+        del self._gone[origin.target]
+        self._count(Change.NEW, Change.MOVED)
+        self._count(Change.DELETED, None)
+        return True
+
+    def _count(self, planned: Change, found: Change | None) -> None:
+        self._found[planned.value] -= 1
+        if found is not None:
+            self._found[found.value] += 1
+
+    def _bring(self) -> None:
+        for received in self._received:
+            self.content.keep(received)
+        self._received.clear()
+
+    def _delete(self, step: Step) -> None:
+        for document in step.documents:
+            self.standing.remove(self.tenant, document.id, document.content_hash)
+        self.catalog.drop_members(self.tenant, [document.id for document in step.documents])
+        self.catalog.drop_items(self.source_id, [step.target])
+
+    def _remember(self, steps: list[Step]) -> None:
+        known: Mapping[str, SourceItem] = self.catalog.source_items(self.source_id)
+        for step in steps:
+            item = known.get(step.target)
+            entry = step.entry
+            assert entry is not None
+            if item is None or (item.stamp, item.facts) != (entry.stamp, step.facts):
+                self._item(step)
+
+    def _item(
+        self, step: Step, *, content_hash: str | None = None, job_id: str | None = None
+    ) -> None:
+        assert step.entry is not None
+        self._items.append(
+            SourceItem(
+                target=step.target,
+                uri=step.uri,
+                stamp=step.entry.stamp,
+                size=step.entry.size,
+                content_hash=content_hash or step.content_hash,
+                facts=step.facts,
+                job_id=job_id,
+            )
+        )
+        if len(self._items) >= _ITEMS:
+            self._flush_items()
+
+    def _flush_items(self) -> None:
+        self.catalog.put_items(self.source_id, self._items)
+        self._items.clear()

@@ -1,0 +1,315 @@
+"""A sync makes the index equal to its source: it looks, plans, and carries the plan out.
+
+In this order, so that nobody reads for longer than need be what they should not: rights first,
+then moves, then what is gone, and what is new or changed becomes a job. A sync that is cut off is
+carried on by the next one.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+from ingest.index.lifecycle import Standing
+from ingest.jobs.ingestion import Ingestion, IngestProgress, IngestReport, is_alive
+from ingest.jobs.worker import holder_name, local_pid
+from ingest.pipeline import Pipeline
+from ingest.sources.access import Resolver
+from ingest.sources.build import (
+    NamedSource,
+    chosen,
+    open_source,
+    policy_of,
+    refuse_overlap,
+)
+from ingest.sources.source import Entry, Source
+from ingest.sync.carry_out import Carrier
+from ingest.sync.plan import Change, Known, Plan, Questions, plan
+from sovereign_rag.access import DEFAULT_TENANT, Principal
+from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.catalog.records import JobRecord, TaskRecord
+from sovereign_rag.catalog.sources import KnownDocument, SourceRecord
+from sovereign_rag.errors import DocumentError, EnvironmentFault, SyncRefused
+from sovereign_rag.settings import Settings
+from sovereign_rag.settings.sources import parse_max_delete
+from sovereign_rag.storage.audit import AuditTrail, entry
+from sovereign_rag.storage.content import ContentStore
+
+log = logging.getLogger(__name__)
+
+_LEASE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRequest:
+    """What somebody asks of one sync; None: as the settings say, or as it was the last time."""
+
+    dry_run: bool = False
+    verify: bool = False  # read everything, whatever time and size say
+    max_delete: str | None = None
+    readers: str | None = None  # of a folder that the settings don't name
+    level: int | None = None
+    access: str | None = None
+    work: bool = True  # take in here what is new; False: leave it to the workers
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What a sync did, or would do."""
+
+    source: str
+    plan: Plan
+    dry_run: bool
+    job: JobRecord | None = None
+    ingested: IngestReport | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+class Sync:
+    """Syncs sources with the index, one at a time each."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        content: ContentStore,
+        audit: AuditTrail,
+        standing: Standing,
+        pipeline: Callable[[], Pipeline],
+        ingestion: Ingestion,
+        settings: Settings,
+    ) -> None:
+        self._catalog, self._content, self._audit = catalog, content, audit
+        self._pipeline, self._ingestion, self._settings = pipeline, ingestion, settings
+        self._standing = standing
+
+    def find(self, wanted: str, tenant: str = DEFAULT_TENANT) -> NamedSource:
+        """The source that somebody means. Raises NotFound, BadInput."""
+        return chosen(wanted, self._settings, self._catalog.known_sources(), tenant)
+
+    def sync(
+        self,
+        source: NamedSource,
+        principal: Principal,
+        request: SyncRequest | None = None,
+        *,
+        on_progress: Callable[[IngestProgress], None] = lambda progress: None,
+        on_task: Callable[[TaskRecord], None] = lambda task: None,
+        stop: threading.Event | None = None,
+    ) -> SyncReport:
+        """Make the index equal to `source`, or say what that would take.
+
+        Raises:
+            SyncRefused: More would be deleted than is allowed; nothing was changed.
+            Busy: Another process syncs it.
+            BadInput: Its files are another source's, too.
+            EnvironmentFault: The source can't be reached; nothing was changed.
+        """
+        request = request or SyncRequest()
+        source = _with_options(source, request)
+        refuse_overlap(source, self._settings, self._catalog.known_sources())
+        if request.dry_run:
+            record = self._catalog.known_source(source.section.tenant, source.name)
+            with open_source(source, self._settings) as opened:
+                made = self._plan(source, opened, record, request)
+            return SyncReport(source.name, made, dry_run=True, counts=made.counts)
+        with self._holding(source) as held, open_source(source, self._settings) as opened:
+            made = self._plan(source, opened, held.record, request)
+            self._refuse_mass_deletion(made, source, request)
+            held.check()
+            carrier = self._carrier(source, opened, held, principal)
+            job = carrier.carry_out(made)
+            ingested = None
+            if job is not None and request.work:
+                ingested = self._ingestion.work_off(
+                    job, on_progress=on_progress, on_task=on_task, stop=stop
+                )
+            self._catalog.settle_items(held.record.id)
+            counts = {**made.counts, **carrier.corrections(made)}
+            held.result, held.checkpoint = counts, {"facts_key": opened.facts_key}
+        self._audit.append(
+            entry("sync", principal, {"source": source.name, "counts": counts, **carrier.trail})
+        )
+        return SyncReport(source.name, made, False, job, ingested, counts)
+
+    def _plan(
+        self,
+        source: NamedSource,
+        opened: Source,
+        record: SourceRecord | None,
+        request: SyncRequest,
+    ) -> Plan:
+        tenant, listing = source.section.tenant, opened.list()
+        waiting = self._catalog.settle_items(record.id) if record is not None else frozenset()
+        # After settling, which forgets what was cancelled.
+        items = self._catalog.source_items(record.id) if record is not None else {}
+        if record is not None and record.checkpoint.get("facts_key") != opened.facts_key:
+            items = {target: replace(item, facts=None) for target, item in items.items()}
+        known = Known(
+            documents=self._catalog.documents_below(tenant, opened.prefix),
+            memberships=self._catalog.memberships(tenant),
+            waiting=waiting,
+            items=items,
+        )
+        made = plan(
+            listing,
+            Resolver.of(policy_of(source.section), listing.sidecars),
+            known,
+            self._questions(opened, record),
+            prefix=opened.prefix,
+            tenant=tenant,
+            verify=request.verify,
+        )
+        for wrong in made.invalid:
+            log.warning("%s in %s: %s; nobody reads below", wrong.key, source.name, wrong.problem)
+        return made
+
+    def _questions(self, opened: Source, record: SourceRecord | None) -> Questions:
+        pipeline = cache(self._pipeline)  # of the index that is live as the plan is made
+
+        def is_current(document: KnownDocument) -> bool:
+            if not document.version:
+                return True
+            return pipeline().version_of(document.content_hash) == document.version
+
+        def facts(entry: Entry) -> tuple[str, ...] | None:
+            return None if opened.facts_key is None else opened.facts(entry)
+
+        return Questions(hash_of=_hash_of, facts=facts, is_current=is_current)
+
+    def _carrier(
+        self, source: NamedSource, opened: Source, held: "_Held", principal: Principal
+    ) -> Carrier:
+        return Carrier(
+            catalog=self._catalog,
+            content=self._content,
+            standing=self._standing,
+            ingestion=self._ingestion,
+            source=opened,
+            source_id=held.record.id,
+            tenant=source.section.tenant,
+            principal=replace(principal, tenant=source.section.tenant),
+            max_bytes=self._settings.parse.max_file_mib << 20,
+            check=held.check,
+        )
+
+    def _refuse_mass_deletion(self, made: Plan, source: NamedSource, request: SyncRequest) -> None:
+        limit = request.max_delete or source.section.max_delete
+        number, is_share = parse_max_delete(limit)
+        gone = len(made.of(Change.DELETED))
+        had = gone + len([s for s in made.steps if s.change is not Change.DELETED and s.documents])
+        allowed = number if not is_share else had * number // 100
+        if is_share and number > 0 and had != gone:
+            allowed = max(allowed, 1)  # one of five is no sign of an unmounted disk
+        if gone > allowed:
+            raise SyncRefused(
+                f"{gone} of {had} documents of {source.name} are not there any more, and "
+                f"max_delete is {limit}. Nothing was changed. Is the source mounted and whole? If "
+                "they are meant to go: `--dry-run` lists them, `--max-delete 100%` deletes them."
+            )
+
+    @contextmanager
+    def _holding(self, source: NamedSource) -> Iterator["_Held"]:
+        """Hold a source, and let go of it with what came of it."""
+        self._free_syncs_of_the_dead()
+        holder = holder_name()
+        record = self._catalog.begin_sync(
+            source.section.tenant,
+            source.name,
+            source.section.kind,
+            holder=holder,
+            lease_s=_LEASE_S,
+        )
+        held = _Held(self._catalog, record, holder)
+        error: str | None = None
+        try:
+            with held:
+                yield held
+        except BaseException as fault:  # an interrupt is told as the reason, too
+            error = str(fault) or type(fault).__name__
+            raise
+        finally:
+            options = None if source.in_settings else _options(source)
+            self._catalog.end_sync(
+                record.id,
+                holder,
+                counts=held.result,
+                checkpoint=held.checkpoint,
+                options=options,
+                error=error,
+            )
+
+    def _free_syncs_of_the_dead(self) -> None:
+        holders = self._catalog.sync_holders()
+        pids = {holder: local_pid(holder) for holder in holders}
+        dead = [holder for holder, pid in pids.items() if pid is not None and not is_alive(pid)]
+        if dead:
+            self._catalog.free_syncs(dead)
+
+
+class _Held:
+    """The hold on a source; within its `with` a thread keeps it."""
+
+    def __init__(self, catalog: Catalog, record: SourceRecord, holder: str) -> None:
+        self.record = record
+        self.result: Mapping[str, int] | None = None  # set once the sync has come to its end
+        self.checkpoint: Mapping[str, object] | None = None
+        self._catalog, self._holder = catalog, holder
+        self._done, self._lost = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="sync", daemon=True)
+
+    def __enter__(self) -> "_Held":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def check(self) -> None:
+        """Raises EnvironmentFault: the hold was lost, and another may sync by now."""
+        if self._lost.is_set():
+            raise EnvironmentFault(
+                "The sync lost its hold on the source: this process stood still, or the catalog "
+                "did not answer. Sync again; it goes on from there."
+            )
+
+    def _beat(self) -> None:
+        while not self._done.wait(_LEASE_S / 4):
+            try:
+                if not self._catalog.renew_sync(self.record.id, self._holder, _LEASE_S):
+                    self._lost.set()
+                    return
+            except EnvironmentFault as fault:
+                log.warning("The hold on %s was not renewed: %s", self.record.name, fault)
+
+
+def _hash_of(entry: Entry) -> str | None:
+    if entry.path is None:
+        return None
+    try:
+        return ContentStore.hash_of(entry.path)
+    except OSError as error:
+        raise DocumentError("unreadable", f"{entry.path}: {error.strerror}.") from error
+
+
+def _with_options(source: NamedSource, request: SyncRequest) -> NamedSource:
+    """The source with what the command said of it."""
+    said: dict[str, Any] = {
+        name: value
+        for name in ("readers", "level", "access")
+        if (value := getattr(request, name)) is not None
+    }
+    if not said:
+        return source
+    if said.get("access") is not None and source.section.kind != "folder":
+        said.pop("access")
+    section = type(source.section).model_validate({**source.section.model_dump(), **said})
+    return replace(source, section=section)
+
+
+def _options(source: NamedSource) -> dict[str, Any]:
+    return source.section.model_dump(include={"readers", "level", "access"})

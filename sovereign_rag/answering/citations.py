@@ -1,0 +1,113 @@
+"""Quotes are looked up in the stored text.
+
+A citation is verified when its quote stands, character for character, at its span in the stored
+text of its page.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from sovereign_rag.answering.extracts import Extract
+from sovereign_rag.domain import (
+    Box,
+    Citation,
+    PageText,
+    ParsedDocument,
+    Passage,
+    Statement,
+    Verdict,
+    Word,
+)
+
+
+class StoredPages(Protocol):
+    """Gives the stored page that a passage points into."""
+
+    def page(self, passage: Passage, number: int) -> PageText | None: ...
+
+
+class StoredDocuments(Protocol):
+    """Gives a document as it was parsed; the content store."""
+
+    def parsed(self, content_hash: str, key: str) -> ParsedDocument | None: ...
+
+
+class LivePages:
+    """The stored text behind passages, read once per document."""
+
+    def __init__(self, content: StoredDocuments, live: Mapping[str, tuple[str, str]]) -> None:
+        """`live` gives (content hash, parse key) by document id."""
+        self._content, self._live = content, live
+        self._read: dict[str, dict[int, PageText]] = {}
+
+    def page(self, passage: Passage, number: int) -> PageText | None:
+        id_ = passage.chunk.document_id
+        if id_ not in self._read:
+            parsed = self._content.parsed(*self._live[id_]) if id_ in self._live else None
+            self._read[id_] = {page.number: page for page in parsed.pages} if parsed else {}
+        return self._read[id_].get(number)
+
+
+def cite(passage: Passage, start: int, end: int, pages: StoredPages) -> Citation:
+    """The citation of `passage.chunk.text[start:end]`, checked against the stored page."""
+    quote = passage.chunk.text[start:end]
+    number, page_start = _place(passage, start)
+    page = pages.page(passage, number)
+    page_end = page_start + len(quote)
+    verified = page is not None and page.text[page_start:page_end] == quote
+    return Citation(
+        quote=quote,
+        document_id=passage.chunk.document_id,
+        title=passage.title,
+        uri=passage.uri,
+        page=number if passage.paged else None,
+        start=page_start,
+        end=page_end,
+        boxes=boxes(page, page_start, page_end) if page is not None and verified else (),
+        verified=verified,
+        ocr_confidence=page.ocr_confidence if page is not None else None,
+        passage_id=passage.id,
+    )
+
+
+def boxes(page: PageText, start: int, end: int) -> tuple[Box, ...]:
+    """Where `page.text[start:end]` stands on the page: one box a line, in reading order."""
+    lines: list[Box] = []
+    for word in page.words:
+        if word.end <= start or word.start >= end:
+            continue
+        if lines and _same_line(lines[-1], word):
+            lines[-1] = replace(
+                lines[-1],
+                left=min(lines[-1].left, word.box.left),
+                top=min(lines[-1].top, word.box.top),
+                right=max(lines[-1].right, word.box.right),
+                bottom=max(lines[-1].bottom, word.box.bottom),
+            )
+        else:
+            lines.append(word.box)
+    return tuple(lines)
+
+
+def _same_line(line: Box, word: Word) -> bool:
+    middle = (word.box.top + word.box.bottom) / 2
+    return line.top <= middle <= line.bottom and word.box.left >= line.left
+
+
+def _place(passage: Passage, offset: int) -> tuple[int, int]:
+    """Which page an offset of the chunk's text is on, and where in that page's text."""
+    position = 0
+    for span in passage.chunk.spans:
+        length = span.end - span.start
+        if offset < position + length:
+            return span.page, span.start + offset - position
+        position += length + len("\n\n")  # spans are joined by a blank line
+    raise ValueError(f"offset {offset} lies outside the chunk")
+
+
+def quoted(extract: Extract, pages: StoredPages) -> Statement:
+    """An extract as a statement that quotes itself."""
+    citation = cite(extract.passage, extract.start, extract.end, pages)
+    verdict = Verdict.QUOTED if citation.verified else Verdict.UNSUPPORTED
+    return Statement(text=extract.text, verdict=verdict, citations=(citation,))

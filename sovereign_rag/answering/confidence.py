@@ -1,0 +1,107 @@
+"""How likely it is that the passages found hold an answer, before anything is written.
+
+A logistic regression over five signals that the search and the evidence give anyway. The weights
+are what benchmarks/abstention.py prints for the runs that docs/quality.md lists, answerable and
+unanswerable questions weighing the same: so 0.8 means that of such questions 8 in 10 had an
+answer, in a mix of halves.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from sovereign_rag.answering.expected_answer import lacks
+from sovereign_rag.answering.extracts import Extract
+from sovereign_rag.domain import Passage
+from sovereign_rag.retrieval.retriever import Query
+from sovereign_rag.text.sentences import sentences
+
+
+class Weight(NamedTuple):
+    usual: float  # mean over the development questions; a signal that is missing counts as usual
+    per_unit: float  # what one more of it adds to the logit
+
+
+WEIGHTS: Final[Mapping[str, Weight]] = {
+    "score": Weight(6.744, 1.983),
+    "across": Weight(0.322, 1.983),
+    "lead": Weight(0.350, 3.527),
+    "agreement": Weight(0.588, 0.295),
+    "lacking": Weight(0.119, -1.501),
+}
+BIAS: Final = -0.142
+"""The logit of a question with the usual signals."""
+
+
+def signals(
+    query: Query, passages: Sequence[Passage], extracts: Sequence[Extract]
+) -> dict[str, float]:
+    """What tells an answerable question from another; empty where there is no evidence at all.
+
+    - score: of the best sentence, see `EvidenceFinder.find`.
+    - across: 1 where that sentence is in another language than the question, else 0.
+    - lead: the square root of what the best passage scores above the next one of another document.
+      A paragraph that answers stands out; those that are merely about the subject stand together.
+      Where all are of one document, others score less than the last of them. Missing where there
+      is one passage alone.
+    - agreement: of the two legs on the passage of that sentence, 1 / (rank by meaning * rank by
+      words); 1 where both found it first, 0 where one did not find it. Missing across languages,
+      where words can't meet.
+    - lacking: 1 where that sentence lacks what an answer would hold (a time or an amount asked
+      for, a number or the "not" of the question), else 0; see `asked.lacks`.
+    """
+    if not extracts:
+        return {}
+    best = extracts[0].passage
+    across = best.chunk.language != query.language
+    found = {"score": extracts[0].score, "across": float(across)}
+    found["lacking"] = float(_lacking(query, extracts[0]))
+    if not across:
+        found["agreement"] = _agreement(best)
+    ranked = sorted(passages, key=lambda passage: -passage.score)
+    first = ranked[0]
+    others = (p for p in ranked if p.chunk.document_id != first.chunk.document_id)
+    if len(ranked) > 1:
+        found["lead"] = math.sqrt(first.score - next(others, ranked[-1]).score)
+    return found
+
+
+def confidence(found: Mapping[str, float]) -> float:
+    """The probability, in [0, 1], that questions with these signals have an answer; 0 of none."""
+    if not found:
+        return 0.0
+    logit = BIAS + sum(
+        weight.per_unit * (found[name] - weight.usual)
+        for name, weight in WEIGHTS.items()
+        if name in found
+    )
+    return 1 / (1 + math.exp(-logit))
+
+
+def _lacking(query: Query, best: Extract) -> bool:
+    chunk = best.passage.chunk
+    around = " ".join((*chunk.heading_path, best.passage.title, _with_neighbours(best)))
+    return lacks(
+        query.text,
+        query.language,
+        best.text,
+        around,
+        chunk.language or query.language,
+        given=" ".join(query.subject),
+    )
+
+
+def _with_neighbours(extract: Extract) -> str:
+    """The sentence with the one before it and the one behind it, of the same passage."""
+    text, language = extract.passage.chunk.text, extract.passage.chunk.language
+    spans = sentences(text, language)
+    before = [start for start, end in spans if end <= extract.start]
+    after = [end for start, end in spans if start >= extract.end]
+    return text[before[-1] if before else extract.start : after[0] if after else extract.end]
+
+
+def _agreement(passage: Passage) -> float:
+    parts = passage.score_parts
+    if "dense_rank" not in parts or "lexical_rank" not in parts:
+        return 0.0
+    return 1 / (parts["dense_rank"] * parts["lexical_rank"])

@@ -1,0 +1,90 @@
+"""An exam at once, because somebody says so: for the commands."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sovereign_rag.exam.exam import Exam, Progress
+from sovereign_rag.exam.question_set import the_paper
+from sovereign_rag.exam.result import ExamResult
+from sovereign_rag.exam.results_file import Exams, exam_key
+from sovereign_rag.generation.protocol import Generator
+from sovereign_rag.settings import EndpointSettings, Settings
+
+
+def with_model(settings: Settings, name: str) -> Settings:
+    """The settings with an imported model in place of theirs."""
+    generation = settings.generation.model_copy(
+        update={"model": Path(name), "sha256": None, "endpoint": EndpointSettings()}
+    )
+    return settings.model_copy(update={"generation": generation})
+
+
+def examine(
+    settings: Settings,
+    *,
+    again: bool = False,
+    on_wait: Callable[[], None] = lambda: None,
+    on_progress: Progress = lambda done, total: None,
+) -> ExamResult:
+    """The result of the exam of the model that the settings name, sat now if there is none.
+
+    Args:
+        again: Sit it though there is a result.
+        on_wait: Called when another process has the same exam under way; its result is taken.
+
+    Raises:
+        ModelMissing, ModelError, SettingsError: The model or the endpoint is not usable.
+        Busy, GenerationError: It did not answer; nothing is kept.
+    """
+    exams, paper = Exams(settings.models_dir), the_paper()
+    with _generator(settings) as generator:
+        info = generator.info
+        key = exam_key(info.name, info.sha256, settings.generation, paper)
+        if not again and (result := exams.kept(key)) is not None:
+            return result
+        with exams.alone(key, wait=False) as alone:
+            if alone:
+                return _sit(settings, generator, exams, key, on_progress)
+        on_wait()
+        with exams.alone(key, wait=True):
+            result = exams.kept(key)
+            if result is None:  # the other one was stopped
+                result = _sit(settings, generator, exams, key, on_progress)
+            return result
+
+
+def _sit(
+    settings: Settings, generator: Generator, exams: Exams, key: str, on_progress: Progress
+) -> ExamResult:
+    from sovereign_rag.embedding.compounds import CompoundSplitter
+    from sovereign_rag.embedding.dense import DenseEmbedder
+    from sovereign_rag.embedding.lexical import Bm25Encoder
+
+    exam = Exam(
+        the_paper(),
+        generator,
+        settings.generation,
+        embedder=DenseEmbedder.open(settings),
+        lexical=Bm25Encoder(compounds=CompoundSplitter(settings.models_dir)),
+    )
+    result = exam.sit(on_progress=on_progress)
+    exams.keep(key, result)
+    return result
+
+
+@contextmanager
+def _generator(settings: Settings) -> Iterator[Generator]:
+    from sovereign_rag.answering.prompt import system_prompts
+    from sovereign_rag.generation.endpoint import EndpointGenerator
+    from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
+
+    generator: Generator
+    if settings.generation.endpoint.urls:
+        generator = EndpointGenerator.open(settings.generation)
+    else:
+        generator = LlamaCppGenerator.open(settings, public_prompts=system_prompts())
+    try:
+        yield generator
+    finally:
+        generator.close()

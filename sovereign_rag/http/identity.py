@@ -1,0 +1,119 @@
+"""Who calls: a key in the header, a session in the cookie, or on request anonymous on loopback.
+
+The identity comes from nowhere else, least of all from the body.
+"""
+
+import ipaddress
+from typing import Annotated, cast
+from urllib.parse import urlsplit
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection, Request
+
+from sovereign_rag.access import Principal
+from sovereign_rag.errors import Forbidden, Unauthenticated
+from sovereign_rag.http.middleware import host_name
+from sovereign_rag.services.container import Service
+from sovereign_rag.settings import ServerSettings
+
+ANONYMOUS = Principal("anonymous")
+"""Reads what everyone of the default tenant may read at level 0."""
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+def the_service(request: Request) -> Service:
+    return cast(Service, request.app.state.service)
+
+
+CurrentService = Annotated[Service, Depends(the_service)]
+
+
+def current_principal(request: Request, service: CurrentService) -> Principal:
+    """Whoever calls.
+
+    Raises:
+        Unauthenticated: There is no identity, or one that isn't valid. A wrong key never falls
+            back to the cookie, nor a wrong cookie to anonymous.
+        Forbidden: A browser sends this on behalf of another site.
+    """
+    authorization = request.headers.get("authorization")
+    if authorization is not None:
+        scheme, _, secret = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise Unauthenticated("Identify yourself with `Authorization: Bearer srag_...`.")
+        return service.catalog.principal_for_key(secret.strip())
+    server = service.settings.server
+    token = request.cookies.get(session_cookie(server))
+    if token is not None:
+        require_same_origin(request)
+        return service.catalog.principal_for_session(token)
+    if may_be_anonymous(request, server):
+        if {"origin", "sec-fetch-site"} & set(request.headers.keys()):
+            require_same_origin(request)
+        return ANONYMOUS
+    raise Unauthenticated(
+        "Who asks? Send `Authorization: Bearer srag_...`; an admin makes a key with "
+        "`sovereign-rag keys create`. On the page, sign in."
+    )
+
+
+CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
+
+
+def admin_principal(principal: CurrentPrincipal) -> Principal:
+    """Whoever calls, if their key may take documents in and see jobs."""
+    if not principal.is_admin:
+        raise Forbidden(
+            "This takes an admin's key: `sovereign-rag keys create --user USER --admin`."
+        )
+    return principal
+
+
+AdminPrincipal = Annotated[Principal, Depends(admin_principal)]
+
+
+def may_be_anonymous(connection: HTTPConnection, server: ServerSettings) -> bool:
+    """Whether a caller without a key may read what everyone may: on this machine alone.
+
+    A proxy on this machine makes everybody's address loopback, so its headers rule it out.
+    """
+    if not server.allow_anonymous or connection.client is None:
+        return False
+    try:
+        address = ipaddress.ip_address(connection.client.host)
+    except ValueError:
+        return False
+    return (
+        address.is_loopback
+        and host_name(connection.headers.get("host", "")) in _LOOPBACK_NAMES
+        and not any(name in connection.headers for name in _FORWARDED)
+    )
+
+
+def require_same_origin(request: Request) -> None:
+    """Refuse what a browser sends for another site (CSRF), with a method that changes things.
+
+    Raises:
+        Forbidden: The request is another site's, or doesn't say whose it is.
+    """
+    if request.method in _SAFE_METHODS:
+        return
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        same = site in {"same-origin", "none"}
+    else:
+        origin = urlsplit(request.headers.get("origin", "")).netloc.lower()
+        same = origin != "" and origin == request.headers.get("host", "").lower()
+    if not same:
+        raise Forbidden(
+            "This request came from another site, or did not say from where. Use the page "
+            "itself, or a key in the Authorization header."
+        )
+
+
+def session_cookie(server: ServerSettings) -> str:
+    """The cookie's name; over HTTPS the browser itself holds it to this host and path."""
+    return "__Host-srag_session" if server.secure_cookies else "srag_session"

@@ -1,0 +1,159 @@
+"""A slow answer over HTTP: as server-sent events or at once, given up when the caller leaves."""
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import anyio
+import orjson
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from sovereign_rag.errors import SovereignError
+from sovereign_rag.http.errors import UNEXPECTED, error_body
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+HEARTBEAT_S = 10.0  # shorter than the idle timeouts of common proxies (30 to 60 s)
+_HEARTBEAT = b": still here\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One server-sent event; `data` is sent as JSON."""
+
+    name: str
+    data: object
+
+    def encode(self) -> bytes:
+        # JSON has no raw line breaks, so one data line is always enough.
+        return b"event: %s\ndata: %s\n\n" % (self.name.encode(), orjson.dumps(self.data))
+
+
+class EventStream(Response):
+    """Sends events as they come, a comment when none does, and cancels when the caller leaves.
+
+    The events are made in one thread of `places`; a caller that reads slowly slows them down.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        events: Iterator[Event],
+        *,
+        cancel: threading.Event,
+        places: anyio.CapacityLimiter,
+        heartbeat_s: float = HEARTBEAT_S,
+    ) -> None:
+        super().__init__(headers={"X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self.events = events
+        self.cancel = cancel
+        self.places = places
+        self.heartbeat_s = heartbeat_s
+
+    @classmethod
+    async def opened(
+        cls, events: Iterator[Event], *, cancel: threading.Event, places: anyio.CapacityLimiter
+    ) -> "EventStream":
+        """Wait for the first event, so that a refusal before it is an ordinary error response."""
+        first = await anyio.to_thread.run_sync(lambda: next(events, None), limiter=places)
+        rest = events if first is None else itertools.chain([first], events)
+        return cls(_closing(rest, events), cancel=cancel, places=places)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        sender, receiver = anyio.create_memory_object_stream[bytes](16)
+        async with anyio.create_task_group() as group:
+            group.start_soon(cancel_on_disconnect, receive, self.cancel)
+            group.start_soon(self._produce, sender)
+            try:
+                await self._send_all(receiver, send)
+            finally:
+                # Whatever ended the sending, the thread that makes the events ends too.
+                self.cancel.set()
+                receiver.close()
+                group.cancel_scope.cancel()
+
+    async def _send_all(self, receiver: MemoryObjectReceiveStream[bytes], send: Send) -> None:
+        while True:
+            data = _HEARTBEAT
+            with anyio.move_on_after(self.heartbeat_s):
+                try:
+                    data = await receiver.receive()
+                except anyio.EndOfStream:
+                    break
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _produce(self, sender: MemoryObjectSendStream[bytes]) -> None:
+        async with sender:
+            await anyio.to_thread.run_sync(self._run, sender, limiter=self.places)
+
+    def _run(self, sender: MemoryObjectSendStream[bytes]) -> None:
+        try:
+            for event in _with_errors(self.events):
+                anyio.from_thread.run(sender.send, event.encode())
+        except anyio.BrokenResourceError:
+            return  # the caller has left
+        finally:
+            close = getattr(self.events, "close", None)
+            if close is not None:
+                close()
+
+
+async def at_once(
+    work: Callable[[], T],
+    request: Request,
+    *,
+    cancel: threading.Event,
+    places: anyio.CapacityLimiter,
+) -> T:
+    """Run `work` in a thread; set `cancel` if the caller leaves before it is done."""
+    refusal: SovereignError | None = None
+    async with anyio.create_task_group() as group:
+        group.start_soon(cancel_on_disconnect, request.receive, cancel)
+        try:
+            return await anyio.to_thread.run_sync(work, limiter=places)
+        except SovereignError as error:
+            refusal = error
+        finally:
+            group.cancel_scope.cancel()
+    if refusal is not None:
+        raise refusal  # out here: the group would wrap it, and its status would be lost
+    raise AssertionError("a task group either returns or raises")
+
+
+async def cancel_on_disconnect(receive: Receive, cancel: threading.Event) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            cancel.set()
+            return
+
+
+def _closing(events: Iterator[Event], inner: Iterator[Event]) -> Iterator[Event]:
+    try:
+        yield from events
+    finally:
+        close = getattr(inner, "close", None)
+        if close is not None:
+            close()
+
+
+def _with_errors(events: Iterator[Event]) -> Iterator[Event]:
+    """The status line has gone out already, so an error is the last event."""
+    try:
+        yield from events
+    except SovereignError as error:
+        yield Event("error", error_body(error))
+    except Exception:  # the status is sent already: what is left is an event that says so
+        logger.exception("a streamed answer failed")
+        yield Event("error", UNEXPECTED)

@@ -1,0 +1,1 @@
+"""The indexes of an installation: the live one, and those beside it."""

@@ -1,0 +1,1 @@
+"""Passages for a question, within what its asker may read."""

@@ -1,0 +1,392 @@
+"""A question within a scope -> passages, best first.
+
+Two legs are asked, vectors for meaning and BM25 for names, numbers and terms. Their scores are
+fused, not their ranks: the cosine, and the share of the best conceivable BM25 score that a chunk
+reaches (its *coverage*, 0..1, where a term that stands nowhere counts as the rarest). A question
+in another language than the text covers next to nothing, and what it covers there counts for
+less, so the lexical leg falls silent where it can only hurt; rank fusion would give its noise
+half the say.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sovereign_rag.access import ReadScope
+from sovereign_rag.catalog.records import LiveDocument
+from sovereign_rag.domain import Chunk, Passage, SparseVector
+from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
+from sovereign_rag.retrieval.context import Budget, assemble
+from sovereign_rag.retrieval.conversation import Turn, subject
+from sovereign_rag.retrieval.rerank import Reranker
+from sovereign_rag.settings import RetrievalSettings
+from sovereign_rag.store.protocol import (
+    NO_NARROWING,
+    ChunkStore,
+    DenseQuery,
+    Hit,
+    LexicalQuery,
+    Narrowing,
+    point_id,
+)
+
+COVERAGE_ACROSS_LANGUAGES = 0.5
+"""Weight of the coverage where chunk and question are in two languages: names and numbers still
+meet, most other words that do are false friends. Chosen on the development sets of
+docs/quality.md: German and English text, asked in four languages.
+"""
+
+SUBJECT_TERMS = 0.35
+"""Weight of a word that only the earlier questions hold, beside 1 for the question's own."""
+SUBJECT_MEANING = 0.3
+"""Share of the question read after the one before it in the vector of a question that leans on it.
+Both chosen on the follow-up questions of docs/quality.md, where half or double finds much the same.
+"""
+
+SPARE = 3
+"""How many times the passages of an answer are looked for: duplicates and what crowds go out."""
+
+MOST_EARLIER = 4
+"""How many passages that were cited before are offered to an answer that leans on them."""
+MOST_NAMED = 50
+"""How many are looked up for that: some of them are gone, or not the asker's to read any more."""
+
+Mode = Literal["hybrid", "dense", "lexical"]
+
+
+class LiveDocuments(Protocol):
+    """Tells which version of a document is live; the catalog."""
+
+    def live_versions(
+        self, document_ids: Sequence[str], scope: ReadScope
+    ) -> Mapping[str, LiveDocument]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question as the two legs see it."""
+
+    text: str
+    language: str
+    terms: SparseVector
+    idf: Mapping[int, float]  # of each term, once it was weighed
+    ideal: float  # the BM25 score of a chunk that holds every term as often as can be
+    subject: tuple[str, ...] = ()  # earlier questions that it leans on; see `followup.subject`
+
+    @property
+    def whole(self) -> str:
+        """The question as it can be understood alone: after the one before it, where it leans."""
+        return " ".join((*self.subject[:1], self.text))
+
+    def coverage(self, lexical_score: float) -> float:
+        """A BM25 score as a share of the ideal, in [0, 1]."""
+        return min(1.0, lexical_score / self.ideal) if self.ideal > 0 else 0.0
+
+
+class Retriever:
+    """Finds passages; the one place where the legs are joined."""
+
+    def __init__(
+        self,
+        *,
+        embedder: Embedder,
+        lexical: LexicalEncoder,
+        store: ChunkStore,
+        live: LiveDocuments,
+        settings: RetrievalSettings,
+        reranker: Reranker | None = None,
+    ) -> None:
+        self._embedder, self._lexical, self._store = embedder, lexical, store
+        self._live, self._settings, self._reranker = live, settings, reranker
+
+    def query(
+        self,
+        question: str,
+        language: str,
+        scope: ReadScope,
+        *,
+        history: Sequence[Turn] = (),
+        weighed: bool = True,
+    ) -> Query:
+        """Weigh the question's terms by how rare they are in the scope's tenant.
+
+        Args:
+            weighed: False leaves that to the search, which asks for the weights it needs along
+                with the legs; what else is made with the query then has none.
+            history: What was asked before, oldest first; a question that leans on it is searched
+                with the words of the earlier ones, which count for less than its own.
+        """
+        about = subject(question, language, history, self._lexical)
+        terms = self._lexical.encode_query(question, language)
+        for earlier in about:
+            terms = _with_terms(terms, self._lexical.encode_query(earlier, language))
+        query = Query(question, language, terms, {}, 0.0, about)
+        return self._weighed(query, self._store.idf(terms.indices, scope)) if weighed else query
+
+    def _weighed(self, query: Query, idf: Mapping[int, float]) -> Query:
+        terms = zip(query.terms.indices, query.terms.values, strict=True)
+        ideal = self._lexical.max_term_weight * sum(idf[term] * weight for term, weight in terms)
+        return replace(query, idf=idf, ideal=ideal)
+
+    def retrieve(
+        self,
+        query: Query,
+        scope: ReadScope,
+        *,
+        limit: int,
+        mode: Mode | None = None,
+        narrowing: Narrowing = NO_NARROWING,
+    ) -> list[Passage]:
+        """The best `limit` passages that the scope may read, best first.
+
+        With a reranker the first `rerank_candidates` stand in its order; their scores stay.
+
+        Scores: with "hybrid" dense_weight * cosine + coverage (times COVERAGE_ACROSS_LANGUAGES
+        in another language than the question's); with one leg that leg's own.
+        `score_parts` names what each leg said: dense, dense_rank, lexical, lexical_rank, coverage;
+        and lift, what a passage in another language is put forward by, beside its score.
+        """
+        mode = mode or self._settings.mode
+        candidates = max(self._settings.candidates, limit)
+        legs: list[DenseQuery | LexicalQuery] = []
+        if mode != "lexical":
+            legs.append(DenseQuery(self._vector(query), candidates, narrowing))
+        if mode != "dense":
+            legs.append(LexicalQuery(query.terms, candidates, narrowing))
+        if mode == "hybrid" and not query.idf:
+            results, idf = self._store.search_and_weigh(legs, query.terms.indices, scope)
+            query = self._weighed(query, idf)
+        else:
+            results = self._store.search(legs, scope)
+        dense = results[0] if mode != "lexical" else []
+        lexical = results[-1] if mode != "dense" else []
+        found = _Found.of(dense, lexical)
+        if mode == "hybrid":
+            found = self._complete(found, legs, scope)
+        if self._reranker is None:
+            return self._passages(found, query, scope, mode, limit)
+        some = max(self._settings.rerank_candidates, limit)
+        passages = self._passages(found, query, scope, mode, some)
+        return self._reranker.rerank(query.whole, passages)[:limit]
+
+    def context(
+        self,
+        query: Query,
+        scope: ReadScope,
+        *,
+        mode: Mode | None = None,
+        narrowing: Narrowing = NO_NARROWING,
+        earlier: Sequence[str] = (),
+    ) -> list[Passage]:
+        """The passages that an answer is made from, best first; see `context.assemble`.
+
+        Args:
+            earlier: Passages by id that are offered too, behind the better half of those found:
+                what was cited before in a conversation. Only those that the scope may read now.
+        """
+        settings = self._settings
+        budget = Budget(settings.passages, settings.per_document, settings.context_tokens)
+        found = self.retrieve(
+            query, scope, limit=SPARE * budget.passages, mode=mode, narrowing=narrowing
+        )
+        if earlier:
+            better = found[: (budget.passages + 1) // 2]
+            kept = self._by_id(earlier, query, scope, mode=mode, narrowing=narrowing)
+            offered = (*better, *kept, *found[len(better) :])
+            found = list({passage.id: passage for passage in offered}.values())
+        return assemble(
+            found,
+            budget,
+            neighbours=lambda wanted: self._neighbours(wanted, scope),
+            count_tokens=self._embedder.count_tokens,
+        )
+
+    def _by_id(
+        self,
+        ids: Sequence[str],
+        query: Query,
+        scope: ReadScope,
+        *,
+        mode: Mode | None,
+        narrowing: Narrowing,
+    ) -> list[Passage]:
+        """Passages by id, as the search finds them among themselves; at most `MOST_EARLIER`."""
+        places = [_place(id_) for id_ in dict.fromkeys(ids)][:MOST_NAMED]
+        live = self._live.live_versions(sorted({place[0] for place in places if place}), scope)
+        chunks = [
+            point_id(document, live[document].version, index)
+            for document, index in filter(None, places)
+            if document in live
+        ][:MOST_EARLIER]
+        if not chunks:
+            return []
+        narrowing = replace(narrowing, chunks=frozenset(chunks))
+        return self.retrieve(query, scope, limit=len(chunks), mode=mode, narrowing=narrowing)
+
+    def _neighbours(
+        self, wanted: Sequence[tuple[Passage, int]], scope: ReadScope
+    ) -> dict[tuple[str, int], Chunk]:
+        """Chunks by their place, through the same rights as every search."""
+        ids = frozenset(
+            point_id(passage.chunk.document_id, passage.chunk.version, place)
+            for passage, place in wanted
+        )
+        anywhere = np.full(self._embedder.dimension, self._embedder.dimension**-0.5, np.float32)
+        (hits,) = self._store.search([DenseQuery(anywhere, len(ids), Narrowing(chunks=ids))], scope)
+        return {(hit.chunk.document_id, hit.chunk.index): hit.chunk for hit in hits}
+
+    def _vector(self, query: Query) -> NDArray[np.float32]:
+        if query.whole == query.text:
+            return np.asarray(self._embedder.embed_queries([query.text])[0], np.float32)
+        alone, whole = self._embedder.embed_queries([query.text, query.whole])
+        mixed = (1 - SUBJECT_MEANING) * alone + SUBJECT_MEANING * whole
+        return np.asarray(mixed / np.linalg.norm(mixed), np.float32)
+
+    def _complete(
+        self, found: "_Found", legs: Sequence[DenseQuery | LexicalQuery], scope: ReadScope
+    ) -> "_Found":
+        """Ask each leg for its score of what only the other one found.
+
+        A lexical leg with room for more has found every chunk that shares a term.
+        """
+        dense, lexical = legs
+        assert isinstance(dense, DenseQuery)
+        assert isinstance(lexical, LexicalQuery)
+        without_dense = frozenset(found.hits.keys() - found.dense.keys())
+        without_lexical = frozenset(found.hits.keys() - found.lexical.keys())
+        if len(found.lexical) < lexical.limit:
+            without_lexical = frozenset()
+        rest: list[DenseQuery | LexicalQuery] = []
+        if without_dense:
+            narrowing = Narrowing(chunks=without_dense)
+            rest.append(DenseQuery(dense.vector, len(without_dense), narrowing))
+        if without_lexical:
+            narrowing = Narrowing(chunks=without_lexical)
+            rest.append(LexicalQuery(lexical.vector, len(without_lexical), narrowing))
+        for leg, scores in zip(rest, self._store.scores(rest, scope) if rest else [], strict=True):
+            (found.dense if isinstance(leg, DenseQuery) else found.lexical).update(scores)
+        return found
+
+    def _passages(
+        self, found: "_Found", query: Query, scope: ReadScope, mode: Mode, limit: int
+    ) -> list[Passage]:
+        """The best `limit` of what was found, in order; of them alone passages are made."""
+        documents = sorted({hit.chunk.document_id for hit in found.hits.values()})
+        live = self._live.live_versions(documents, scope)
+        released: dict[str, Hit] = {}
+        for id_, hit in found.hits.items():
+            document = live.get(hit.chunk.document_id)
+            # A version that was replaced a moment ago, or rights that were: not released.
+            if document is not None and document.version == hit.chunk.version:
+                released[id_] = hit
+        coverage = {id_: query.coverage(found.lexical.get(id_, 0.0)) for id_ in released}
+        counted = {
+            id_: coverage[id_]
+            if hit.chunk.language == query.language
+            else COVERAGE_ACROSS_LANGUAGES * coverage[id_]
+            for id_, hit in released.items()
+        }
+        lifts: Mapping[str, float] = {}
+        if mode == "hybrid":
+            weight = self._settings.dense_weight
+            scores = {id_: weight * found.dense.get(id_, 0.0) + counted[id_] for id_ in released}
+            lifts = _lifts(released, counted, query.language)
+        else:
+            leg = found.dense if mode == "dense" else found.lexical
+            scores = {id_: leg.get(id_, 0.0) for id_ in released}
+
+        def order(id_: str) -> tuple[float, str]:
+            chunk = released[id_].chunk
+            return -(scores[id_] + lifts.get(id_, 0.0)), f"{chunk.document_id}:{chunk.index}"
+
+        passages: list[Passage] = []
+        for id_ in sorted(released, key=order)[:limit]:
+            chunk = released[id_].chunk
+            document = live[chunk.document_id]
+            parts = found.parts(id_)
+            if mode == "hybrid":
+                parts["coverage"] = coverage[id_]
+            if id_ in lifts:
+                parts["lift"] = lifts[id_]
+            passages.append(
+                Passage(
+                    chunk=chunk,
+                    title=document.title,
+                    uri=document.uri,
+                    paged=document.paged,
+                    score=scores[id_],
+                    score_parts=parts,
+                )
+            )
+        return passages
+
+
+def _place(id_: str) -> tuple[str, int] | None:
+    """The document and the place in it that a passage's id names; None: it names none."""
+    document, _, index = id_.rpartition(":")
+    return (document, int(index)) if document and index.isascii() and index.isdigit() else None
+
+
+def _lifts(
+    hits: Mapping[str, Hit], counted: Mapping[str, float], language: str
+) -> dict[str, float]:
+    """What passages in other languages than the question's are put forward by, by id; none by 0.
+
+    Where documents in several languages lie together, those in the question's language would come
+    first for sharing its words, which the others can't. So the passages of each other language
+    are lifted by what its best coverage lacks to the best in the question's language: languages
+    compete by meaning, the passages of one language by words too. In an index of one language
+    nothing is lifted. The lift decides the order alone; the score keeps what evidence is held
+    against.
+
+    Args:
+        counted: The coverage of each as it counts in its score.
+    """
+    best: dict[str | None, float] = {}
+    for id_, hit in hits.items():
+        spoken = hit.chunk.language
+        best[spoken] = max(best.get(spoken, 0.0), counted[id_])
+    own = best.get(language, 0.0)
+    lifted = {spoken: own - most for spoken, most in best.items() if own > most}
+    return {
+        id_: lifted[hit.chunk.language] for id_, hit in hits.items() if hit.chunk.language in lifted
+    }
+
+
+def _with_terms(own: SparseVector, earlier: SparseVector) -> SparseVector:
+    weights = dict.fromkeys(earlier.indices, SUBJECT_TERMS)
+    weights |= dict(zip(own.indices, own.values, strict=True))
+    return SparseVector(tuple(weights), tuple(weights.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The union of what the legs found, and what each said of it."""
+
+    hits: dict[str, Hit]
+    dense: dict[str, float]
+    lexical: dict[str, float]
+    dense_rank: dict[str, int]
+    lexical_rank: dict[str, int]
+
+    @classmethod
+    def of(cls, dense: Sequence[Hit], lexical: Sequence[Hit]) -> "_Found":
+        return cls(
+            hits={hit.id: hit for hit in (*lexical, *dense)},
+            dense={hit.id: hit.score for hit in dense},
+            lexical={hit.id: hit.score for hit in lexical},
+            dense_rank={hit.id: rank for rank, hit in enumerate(dense, start=1)},
+            lexical_rank={hit.id: rank for rank, hit in enumerate(lexical, start=1)},
+        )
+
+    def parts(self, id_: str) -> dict[str, float]:
+        named: dict[str, Mapping[str, float]] = {
+            "dense": self.dense,
+            "dense_rank": self.dense_rank,
+            "lexical": self.lexical,
+            "lexical_rank": self.lexical_rank,
+        }
+        return {name: float(part[id_]) for name, part in named.items() if id_ in part}

@@ -1,0 +1,119 @@
+"""Jobs as people meet them: who may see one, how far it is, its end and its second try."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Protocol
+
+from sovereign_rag.access import Principal, read_scope
+from sovereign_rag.catalog.records import JobProgress, JobRecord, TaskRecord, TaskState
+from sovereign_rag.errors import NotFound
+from sovereign_rag.storage.audit import AuditTrail, entry
+
+
+class JobCatalog(Protocol):
+    """What is asked of the catalog here."""
+
+    def job(self, job_id: str, tenant: str) -> JobRecord: ...
+
+    def jobs(
+        self, tenant: str, limit: int, *, submitted_by: str | None = None
+    ) -> list[JobRecord]: ...
+
+    def progress(self, job_id: str, tenant: str) -> JobProgress: ...
+
+    def tasks(
+        self,
+        job_id: str,
+        tenant: str,
+        *,
+        after: int | None = None,
+        limit: int = 1_000,
+        states: Collection[TaskState] | None = None,
+    ) -> list[TaskRecord]: ...
+
+    def cancel_job(self, job_id: str, tenant: str) -> JobRecord: ...
+
+    def retry_job(self, job_id: str, tenant: str) -> JobRecord: ...
+
+
+class JobDesk:
+    """What a principal may see and do with jobs.
+
+    The owner and the admins of a tenant see its jobs, everybody else those that they sent in;
+    another's job and a missing one are the same. Who is no submitter sees the counts whole, and
+    the names of those documents alone that they may read.
+    """
+
+    def __init__(self, *, catalog: JobCatalog, audit: AuditTrail) -> None:
+        self._catalog, self._audit = catalog, audit
+
+    def list(self, principal: Principal, *, limit: int) -> list[JobRecord]:
+        """Jobs, newest first."""
+        whose = None if principal.is_admin else _submitter(principal)
+        return self._catalog.jobs(principal.tenant, limit, submitted_by=whose)
+
+    def job(self, job_id: str, principal: Principal) -> JobRecord:
+        """One job. Raises NotFound."""
+        job = self._catalog.job(job_id, principal.tenant)
+        if not principal.is_admin and job.submitted_by != _submitter(principal):
+            raise NotFound(
+                f"There is no job {job_id!r}; `sovereign-rag jobs list` shows those there are."
+            )
+        return job
+
+    def progress(self, job_id: str, principal: Principal) -> JobProgress:
+        """How far a job is. Raises NotFound."""
+        self.job(job_id, principal)
+        progress = self._catalog.progress(job_id, principal.tenant)
+        return replace(
+            progress,
+            current=_seen(principal, progress.job, progress.current),
+            failures=_seen(principal, progress.job, progress.failures),
+        )
+
+    def documents(
+        self,
+        job_id: str,
+        principal: Principal,
+        *,
+        after: int | None,
+        limit: int,
+        states: Collection[TaskState] | None = None,
+    ) -> tuple[tuple[TaskRecord, ...], int | None]:
+        """A page of a job's documents and the `after` of the next page. Raises NotFound."""
+        job = self.job(job_id, principal)
+        tasks = self._catalog.tasks(
+            job_id, principal.tenant, after=after, limit=limit, states=states
+        )
+        following = tasks[-1].id if len(tasks) == limit else None
+        return _seen(principal, job, tasks), following
+
+    def cancel(self, job_id: str, principal: Principal) -> JobRecord:
+        """Stop a job; what is in stays in. Raises NotFound."""
+        self.job(job_id, principal)
+        self._audit.append(entry("job.cancel", principal, {"job": job_id}))
+        return self._catalog.cancel_job(job_id, principal.tenant)
+
+    def retry(self, job_id: str, principal: Principal) -> JobRecord:
+        """Let what failed or was cancelled wait again. Raises NotFound."""
+        self.job(job_id, principal)
+        self._audit.append(entry("job.retry", principal, {"job": job_id}))
+        return self._catalog.retry_job(job_id, principal.tenant)
+
+
+def _submitter(principal: Principal) -> str:
+    return "owner" if principal.is_owner else f"user:{principal.user}"
+
+
+def _seen(
+    principal: Principal, job: JobRecord, tasks: Collection[TaskRecord]
+) -> tuple[TaskRecord, ...]:
+    if job.submitted_by == _submitter(principal):
+        return tuple(tasks)
+    scope = read_scope(principal)
+    return tuple(
+        task
+        for task in tasks
+        if principal.is_owner
+        or scope.allows(tenant=task.tenant, readers=task.readers, level=task.level)
+    )

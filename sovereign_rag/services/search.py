@@ -1,0 +1,80 @@
+"""Passages for integrators and the command line: a search on the audit record."""
+
+from collections.abc import Mapping, Sequence
+from typing import get_args
+
+from sovereign_rag.access import Principal, read_scope
+from sovereign_rag.domain import Passage
+from sovereign_rag.errors import BadInput
+from sovereign_rag.retrieval.conversation import Turn, newest
+from sovereign_rag.retrieval.retriever import Mode, Retriever
+from sovereign_rag.storage.audit import AuditTrail, disclosed, entry
+from sovereign_rag.store.protocol import NO_NARROWING, ChunkStore, FacetField, Narrowing
+from sovereign_rag.text import language as languages
+
+MOST_PASSAGES = 100
+
+
+class Searching:
+    """Searches on behalf of principals."""
+
+    def __init__(self, *, retriever: Retriever, store: ChunkStore, audit: AuditTrail) -> None:
+        self._retriever, self._store, self._audit = retriever, store, audit
+
+    def search(
+        self,
+        query: str,
+        principal: Principal,
+        *,
+        limit: int = 10,
+        mode: Mode | None = None,
+        narrowing: Narrowing = NO_NARROWING,
+        history: Sequence[Turn] = (),
+    ) -> list[Passage]:
+        """The best `limit` (1 to 100) passages that `principal` may read, best first.
+
+        Args:
+            history: What was asked before, oldest first; for a query that leans on it. Of a long
+                one the newest turns are taken in, see `followup.newest`.
+
+        Raises:
+            BadInput: The query is empty or the limit out of range.
+            AuditError: The search could not be recorded; nothing is released.
+        """
+        if not query.strip():
+            raise BadInput("The query is empty.")
+        if not 1 <= limit <= MOST_PASSAGES:
+            raise BadInput(f"limit must be from 1 to {MOST_PASSAGES}, got {limit}.")
+        scope = read_scope(principal)
+        history, _ = newest(history)
+        asked = self._retriever.query(
+            query, languages.of_question(query), scope, history=history, weighed=False
+        )
+        passages = self._retriever.retrieve(
+            asked, scope, limit=limit, mode=mode, narrowing=narrowing
+        )
+        detail = {"question": query, "disclosed": disclosed(passages)}
+        self._audit.append(entry("search", principal, detail))
+        return passages
+
+    def facets(
+        self, principal: Principal, *, narrowing: Narrowing = NO_NARROWING
+    ) -> dict[FacetField, Mapping[str, int]]:
+        """How many passages `principal` may read, by language and by media type.
+
+        Within the narrowing and within the principal's rights: what they may not read isn't
+        counted, and a value that stands in nothing else doesn't appear.
+
+        Raises:
+            AuditError: The request could not be recorded; nothing is released.
+        """
+        scope = read_scope(principal)
+        fields: tuple[FacetField, ...] = get_args(FacetField)
+        counted = {field: self._store.facet(field, scope, narrowing) for field in fields}
+        # Counts tell of documents, and a narrowing to a single one tells of that one.
+        detail = {
+            "counted": {field: dict(values) for field, values in counted.items()},
+            "documents": sorted(narrowing.documents) if narrowing.documents is not None else None,
+        }
+        self._audit.append(entry("search.facets", principal, detail))
+        return counted

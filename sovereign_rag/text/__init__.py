@@ -1,0 +1,1 @@
+"""Natural language: which one it is, where its sentences end."""

@@ -1,0 +1,54 @@
+"""Upstreams and generators, let go of at the end of a test."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sovereign_rag.generation.endpoint import EndpointGenerator
+from sovereign_rag.generation.endpoint_address import Resolve
+from sovereign_rag.settings import EndpointSettings, GenerationSettings
+from tests.generation.endpoint.upstream import (
+    Line,
+    Upstream,
+)
+
+
+@pytest.fixture
+def upstream() -> Iterator[Callable[..., Upstream]]:
+    made: list[Upstream] = []
+
+    def make(*script: Line, certificate: Path | None = None) -> Upstream:
+        made.append(Upstream(*script, certificate=certificate))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.close()
+
+
+@pytest.fixture
+def generator() -> Iterator[Callable[..., EndpointGenerator]]:
+    made: list[EndpointGenerator] = []
+
+    def make(
+        *servers: Upstream | str,
+        resolve: Resolve | None = None,
+        timeout_s: float = 30.0,
+        **more: Any,
+    ) -> EndpointGenerator:
+        urls = tuple(server if isinstance(server, str) else server.url for server in servers)
+        given: dict[str, Any] = {"retries": 0, "allow": ("127.0.0.0/8",), "model": "small", **more}
+        endpoint = EndpointSettings(urls=urls, **given)
+        settings = GenerationSettings(endpoint=endpoint, timeout_s=timeout_s)
+        made.append(
+            EndpointGenerator.open(settings, resolve=resolve)
+            if resolve
+            else EndpointGenerator.open(settings)
+        )
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

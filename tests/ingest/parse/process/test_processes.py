@@ -1,0 +1,119 @@
+"""The life of parsing processes: started, killed, replaced, cleaned up after."""
+
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]  # the package has no types
+import pytest
+
+from ingest.parse.process.pool import ParserPool
+from sovereign_rag.errors import DocumentError
+from sovereign_rag.settings import ParseSettings
+from tests.ingest.parse.process.letters import SENTENCE, run_python, zygotes
+
+
+def test_documents_are_read_from_several_threads_at_once(pool: ParserPool, tmp_path: Path) -> None:
+    paths = []
+    for number in range(12):
+        paths.append(tmp_path / f"{number}.txt")
+        paths[-1].write_text(f"{SENTENCE} Number {number}.")
+
+    with ThreadPoolExecutor(6) as threads:
+        found = list(threads.map(lambda path: pool.parse(path, name=path.name), paths))
+
+    texts = [document.pages[0].text for document in found]
+    assert texts == [f"{SENTENCE} Number {number}." for number in range(12)]
+
+
+def test_a_pool_started_in_a_thread_that_has_ended_goes_on(letter: Path) -> None:
+    with ParserPool(ParseSettings(workers=1)) as pool:
+        thread = threading.Thread(target=pool.parse, args=(letter,), kwargs={"name": "a.txt"})
+        thread.start()
+        thread.join()
+        before = zygotes()
+
+        found = pool.parse(letter, name="letter.txt")
+
+        assert zygotes() == before
+    assert found.pages[0].text == SENTENCE
+
+
+def test_a_parsing_process_that_was_killed_is_replaced(letter: Path) -> None:
+    with ParserPool(ParseSettings(workers=1)) as pool:
+        before = set(zygotes())
+        pool.parse(letter, name="letter.txt")
+        (started,) = set(zygotes()) - before
+        started.kill()
+        psutil.wait_procs([started], timeout=10)
+
+        found = pool.parse(letter, name="letter.txt")
+
+    assert found.pages[0].text == SENTENCE
+
+
+def test_nothing_is_left_behind_by_a_closed_pool(letter: Path, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    pool = ParserPool(ParseSettings(workers=1), scratch_dir=scratch)
+    before = set(zygotes())
+    pool.parse(letter, name="letter.txt")
+    started = set(zygotes()) - before
+
+    pool.close()
+
+    assert list(scratch.iterdir()) == []
+    assert not any(process.is_running() for process in started)
+
+
+SERVICE = """
+import sys, time
+from pathlib import Path
+from ingest.parse.process.pool import ParserPool
+from sovereign_rag.settings import ParseSettings
+import psutil
+pool = ParserPool(ParseSettings(workers=1), scratch_dir=Path(sys.argv[1]))
+pool.parse(Path(sys.argv[2]), name="letter.txt")
+print(psutil.Process().children()[0].pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_killed_service_takes_its_parsing_process_along_and_the_next_one_cleans_up(
+    letter: Path, tmp_path: Path
+) -> None:
+    scratch = tmp_path / "scratch"
+    service = run_python(SERVICE, str(scratch), str(letter))
+    assert service.stdout is not None
+    parser = psutil.Process(int(service.stdout.readline()))
+    (left,) = scratch.iterdir()
+
+    service.send_signal(signal.SIGKILL)
+    service.communicate(timeout=60)
+    _, alive = psutil.wait_procs([parser], timeout=60)
+    with ParserPool(ParseSettings(workers=1), scratch_dir=scratch) as pool:
+        pool.parse(letter, name="letter.txt")
+        found = left.exists()
+
+    assert alive == []
+    assert not found
+
+
+def test_a_living_pool_keeps_its_folder_when_another_starts(letter: Path, tmp_path: Path) -> None:
+    with (
+        ParserPool(ParseSettings(workers=1), scratch_dir=tmp_path / "s") as first,
+        ParserPool(ParseSettings(workers=1), scratch_dir=tmp_path / "s") as second,
+    ):
+        first.parse(letter, name="letter.txt")
+        second.parse(letter, name="letter.txt")
+
+        found = first.parse(letter, name="letter.txt")
+
+    assert found.pages[0].text == SENTENCE
+
+
+def test_a_file_that_has_vanished_is_refused_by_name(pool: ParserPool, tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match=r"gone\.txt") as refusal:
+        pool.parse(tmp_path / "gone.txt", name="gone.txt")
+
+    assert refusal.value.reason == "unreadable"

@@ -1,0 +1,114 @@
+"""Syncs that are interrupted, cancelled, killed, met by another or scheduled."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ingest.jobs.worker import holder_name
+from ingest.sync.plan import Change
+from ingest.sync.sync import SyncRequest
+from sovereign_rag.catalog.records import TaskState
+from sovereign_rag.embedding.dense import DenseEmbedder
+from sovereign_rag.errors import Busy
+from sovereign_rag.settings import Settings
+from sovereign_rag.wiring import Application, open_service
+from tests.ingest.sync.syncing import ANA, OWNER, changes, finds, synced, write
+
+
+def test_an_interrupted_sync_goes_on_where_it_was(application: Application, folder: Path) -> None:
+    stop = threading.Event()
+    stop.set()  # before the first document
+    source = application.sync.find(str(folder))
+    request = SyncRequest(readers="everyone")
+
+    cut_off = application.sync.sync(source, OWNER, request, stop=stop)
+    waiting = synced(application, folder, work=False)
+    application.ingestion.take_in([], OWNER, origin=["test"])  # whoever works does them all
+    after = synced(application, folder)
+
+    assert cut_off.counts["new"] == 3
+    assert set(changes(waiting).values()) == {Change.WAITING}
+    assert set(changes(after).values()) == {Change.UNCHANGED}
+    assert application.documents.count(OWNER) == 3
+
+
+def test_what_a_cancelled_job_did_not_take_in_is_new_again(
+    application: Application, folder: Path
+) -> None:
+    report = synced(application, folder, readers="everyone", work=False)
+    assert report.job is not None
+    application.catalog.cancel_job(report.job.id, "default")
+
+    again = synced(application, folder)
+
+    assert set(changes(again).values()) == {Change.NEW}
+    assert finds(application, "lentil", ANA)
+
+
+def test_two_syncs_of_one_source_do_not_run_at_the_same_time(
+    application: Application, folder: Path
+) -> None:
+    catalog = application.catalog
+    held = catalog.begin_sync("default", str(folder), "folder", holder="elsewhere:1:x", lease_s=60)
+
+    with pytest.raises(Busy, match="being synced"):
+        synced(application, folder)
+
+    catalog.end_sync(held.id, "elsewhere:1:x")
+    assert synced(application, folder).counts["new"] == 3
+
+
+def test_the_hold_of_a_sync_that_was_killed_ends_with_its_process(
+    application: Application, folder: Path
+) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    machine, _, tail = holder_name().rsplit(":", 2)
+    dead = f"{machine}:{process.pid}:{tail}"
+    application.catalog.begin_sync("default", str(folder), "folder", holder=dead, lease_s=600)
+
+    assert synced(application, folder, work=False).counts["new"] == 3
+
+
+def test_a_source_with_a_schedule_is_synced_by_itself(
+    product_settings: Callable[..., Settings], embedder: DenseEmbedder, folder: Path
+) -> None:
+    section = {"kind": "folder", "path": str(folder), "schedule": "1h", "readers": "everyone"}
+    settings = product_settings(sources={"shared": section, "asked": {**section, "path": "/x"}})
+    stop = threading.Event()
+    with open_service(settings, embedder=embedder) as application:
+        following = threading.Thread(target=application.watcher.run_schedules, args=(stop,))
+        following.start()
+        try:
+            deadline = time.monotonic() + 60
+            while not (jobs := application.catalog.jobs("default", limit=5)):
+                assert time.monotonic() < deadline, "nothing was looked through"
+                time.sleep(0.05)  # what another thread wrote can only be looked up
+        finally:
+            stop.set()
+            following.join()
+
+        assert [job.total for job in jobs] == [3]
+        record = application.catalog.known_source("default", "asked")
+        assert record is None or "/x" in (record.error or "")
+
+
+def test_a_failed_file_is_not_tried_again_until_it_changes(
+    application: Application, folder: Path
+) -> None:
+    write(folder / "broken.pdf", "%PDF-1.7\nnot really")
+    first = synced(application, folder, readers="everyone")
+    second = synced(application, folder)
+    write(folder / "broken.pdf", "Not a PDF any more, but a word on the brewery.\n")
+    third = synced(application, folder)
+
+    assert first.ingested is not None
+    assert {t.state for t in first.ingested.tasks if t.name == "broken.pdf"} == {TaskState.FAILED}
+    assert changes(second)["broken.pdf"] is Change.UNCHANGED
+    assert changes(third)["broken.pdf"] is Change.CHANGED
+    assert finds(application, "brewery", ANA)
