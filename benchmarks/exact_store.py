@@ -63,9 +63,9 @@ class ExactStore(MemoryStore):
 
     def _exact(self, query: DenseQuery | LexicalQuery, scope: ReadScope) -> list[Hit]:
         readable = self.readable(scope)
-        if query.narrowing.chunks is not None:
+        if query.search_filter.chunks is not None:
             named = np.zeros_like(readable)
-            named[[self._rows[id_] for id_ in query.narrowing.chunks]] = True
+            named[[self._rows[id_] for id_ in query.search_filter.chunks]] = True
             readable = readable & named
         if isinstance(query, DenseQuery):
             rows = np.flatnonzero(readable)

@@ -35,7 +35,7 @@ from generation_load import Load, fairness, prefixes, run_callers, waits
 
 from sovereign_rag.answering.prompt import ANSWER, wording
 from sovereign_rag.generation.compute_options import pinned
-from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
+from sovereign_rag.generation.llama_cpp import LlamaCppModel
 from sovereign_rag.generation.protocol import Message
 from sovereign_rag.generation.tuning import Tuning
 from sovereign_rag.models.inventory import verified_language_model
@@ -125,9 +125,11 @@ def settings_for(path: Path | None, given: argparse.Namespace) -> Settings:
 def tune(settings: Settings) -> None:
     """Have the speed measured; what is kept in `models_dir` holds for the next engine."""
     header, sha256 = verified_language_model(settings)
-    generator = LlamaCppGenerator.open(settings)
-    generator.count_tokens([Message("user", "It starts, and makes the copy that is measured.")])
-    generator.close()
+    language_model = LlamaCppModel.open(settings)
+    language_model.count_tokens(
+        [Message("user", "It starts, and makes the copy that is measured.")]
+    )
+    language_model.close()
     Tuning.of(settings, header, sha256).measure()
 
 
@@ -141,8 +143,8 @@ def compare(settings: Settings, given: argparse.Namespace) -> dict[str, Any]:
     load = Load(prompts, given.tokens, system)
     kept = Tuning.of(settings, header, sha256).kept()
     rows: dict[str, list[Row]] = {}
-    generator = LlamaCppGenerator.open(settings, public_prompts=[system])
-    run_callers(generator, Load(prompts, 2, system), len(prompts))
+    language_model = LlamaCppModel.open(settings, public_prompts=[system])
+    run_callers(language_model, Load(prompts, 2, system), len(prompts))
     for _ in range(given.rounds):
         for threads in (0, physical_cores()):
             name = f"plain calls, {threads or 'default'} threads"
@@ -151,7 +153,7 @@ def compare(settings: Settings, given: argparse.Namespace) -> dict[str, Any]:
             rows.setdefault("llama-server", []).append(served(given.server, load))
         for callers in map(int, given.callers.split(",")):
             name = f"engine, {callers} callers"
-            made = run_callers(generator, load, callers)
+            made = run_callers(language_model, load, callers)
             row = Row(name, made.seconds, made.cpu_s, made.tokens, made.first_s)
             rows.setdefault(name, []).append(row)
     report: dict[str, Any] = {
@@ -175,11 +177,11 @@ def compare(settings: Settings, given: argparse.Namespace) -> dict[str, Any]:
         max(max(row.first_s) / statistics.median(row.first_s) for row in engine), 2
     )
     if given.prefix:
-        report["prefix"] = prefixes(generator, tokens=given.prefix, filler=FILLER)
+        report["prefix"] = prefixes(language_model, tokens=given.prefix, filler=FILLER)
     if given.fairness:
-        report["fairness"] = fairness(generator, tokens=given.tokens // 4 or 1)
-        report["waits"] = waits(generator, tokens=given.tokens // 4 or 1)
-    generator.close()
+        report["fairness"] = fairness(language_model, tokens=given.tokens // 4 or 1)
+        report["waits"] = waits(language_model, tokens=given.tokens // 4 or 1)
+    language_model.close()
     if given.effects:
         with tempfile.TemporaryDirectory() as folder:
             tried = Tuning(header, sha256, folder=Path(folder)).measure() or ()

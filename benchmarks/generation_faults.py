@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from sovereign_rag.errors import GenerationError
-from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
-from sovereign_rag.generation.protocol import Message, Piece
+from sovereign_rag.generation.llama_cpp import LlamaCppModel
+from sovereign_rag.generation.protocol import Delta, Message
 from sovereign_rag.settings import load_settings
 
 FATES: Final = ("stays", "stays", "stays", "cancels", "disconnects", "too late")
@@ -49,7 +49,7 @@ def measure(requests: int, tokens: int, seed: int) -> dict[str, Any]:
     settings = load_settings(
         overrides={"generation": {"queue": 2 * CALLERS, "tune": False, "timeout_s": 3_600}}
     )
-    generator = LlamaCppGenerator.open(settings)
+    language_model = LlamaCppModel.open(settings)
     # Half of the requests are made to end early, by chance, one way or another.
     chance = random.Random(seed)
     fates = [chance.choice(FATES) for _ in range(requests)]
@@ -59,7 +59,7 @@ def measure(requests: int, tokens: int, seed: int) -> dict[str, Any]:
     def one(number: int) -> None:
         marker, fate, cancel = f"zq{number:04d}x", fates[number], threading.Event()
         text = f"The code is {marker}. Repeat the code of this message several times."
-        answer = generator.stream(
+        answer = language_model.stream(
             [Message("user", text)],
             tenant=f"t{number % 4}",
             person=f"p{number % 7}",
@@ -78,12 +78,12 @@ def measure(requests: int, tokens: int, seed: int) -> dict[str, Any]:
     half = requests // 2
     with ThreadPoolExecutor(CALLERS) as pool:
         list(pool.map(one, range(half)))
-        before = _memory(generator)
+        before = _memory(language_model)
         list(pool.map(one, range(half, requests)))
-    after = _memory(generator)
-    places = generator.places()
-    survives = _answers(generator)
-    generator.close()
+    after = _memory(language_model)
+    slots = language_model.slot_use()
+    survives = _answers(language_model)
+    language_model.close()
     growth = {name: round(after[name] / before[name], 3) for name in before}
     return {
         "requests": requests,
@@ -91,20 +91,20 @@ def measure(requests: int, tokens: int, seed: int) -> dict[str, Any]:
         "fates": dict(Counter(fates)),
         "ended": dict(ended),
         "foreign_markers": foreign,
-        "writing_at_the_end": places.writing,
-        "waiting_at_the_end": places.waiting,
+        "writing_at_the_end": slots.writing,
+        "waiting_at_the_end": slots.waiting,
         "memory_mib": after,
         "growth": growth,
         "answers_afterwards": survives,
         "good": not foreign
-        and places.writing == places.waiting == 0
+        and slots.writing == slots.waiting == 0
         and max(growth.values()) <= MOST_GROWTH
         and survives,
     }
 
 
 def read(
-    answer: Iterator[Piece], leave_at: int, fate: str, cancel: threading.Event
+    answer: Iterator[Delta], leave_at: int, fate: str, cancel: threading.Event
 ) -> tuple[str, str]:
     """What a caller saw, and how it ended."""
     said = ""
@@ -119,18 +119,20 @@ def read(
     return said, "disconnected"
 
 
-def _answers(generator: LlamaCppGenerator) -> bool:
+def _answers(language_model: LlamaCppModel) -> bool:
     try:
-        pieces = list(generator.stream([Message("user", "Say hello.")], tenant="t", max_tokens=4))
+        pieces = list(
+            language_model.stream([Message("user", "Say hello.")], tenant="t", max_tokens=4)
+        )
     except GenerationError:
         return False
     return pieces[-1].completion_tokens > 0
 
 
-def _memory(generator: LlamaCppGenerator) -> dict[str, float]:
+def _memory(language_model: LlamaCppModel) -> dict[str, float]:
     """Resident MiB of engine and caller."""
     found = {}
-    for name, pid in (("engine", generator.engine_pid), ("caller", "self")):
+    for name, pid in (("engine", language_model.engine_pid), ("caller", "self")):
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
         found[name] = round(int(status.partition("VmRSS:")[2].split()[0]) / 1024, 1)
     return found

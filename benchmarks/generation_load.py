@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
+from sovereign_rag.generation.llama_cpp import LlamaCppModel
 from sovereign_rag.generation.protocol import Message
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -31,12 +31,12 @@ class Made:
     first_s: tuple[float, ...]
 
 
-def run_callers(generator: LlamaCppGenerator, load: Load, callers: int) -> Made:
+def run_callers(language_model: LlamaCppModel, load: Load, callers: int) -> Made:
     """All prompts, so many at once, each by a tenant of its own."""
 
     def one(number: int) -> tuple[int, float]:
         begin, first, last = time.monotonic(), 0.0, None
-        for piece in generator.stream(
+        for piece in language_model.stream(
             [Message("system", load.system), Message("user", load.prompts[number])],
             tenant=f"t{number}",
             max_tokens=load.tokens,
@@ -45,15 +45,15 @@ def run_callers(generator: LlamaCppGenerator, load: Load, callers: int) -> Made:
             last = piece
         return (last.completion_tokens if last else 0), first
 
-    begin, cpu = time.monotonic(), cpu_seconds(generator.engine_pid)
+    begin, cpu = time.monotonic(), cpu_seconds(language_model.engine_pid)
     with ThreadPoolExecutor(callers) as pool:
         made = list(pool.map(one, range(len(load.prompts))))
     seconds = time.monotonic() - begin
-    cpu_s = cpu_seconds(generator.engine_pid) - cpu
+    cpu_s = cpu_seconds(language_model.engine_pid) - cpu
     return Made(seconds, cpu_s, sum(n for n, _ in made), tuple(first for _, first in made))
 
 
-def prefixes(generator: LlamaCppGenerator, *, tokens: int, filler: str) -> dict[str, Any]:
+def prefixes(language_model: LlamaCppModel, *, tokens: int, filler: str) -> dict[str, Any]:
     """Seconds to the first token after a prompt that is new, and one that begins like it.
 
     Three prompts of their own, each asked twice with another question behind it.
@@ -63,11 +63,11 @@ def prefixes(generator: LlamaCppGenerator, *, tokens: int, filler: str) -> dict[
     cached: list[int] = []
     for name in ("Ada", "Ben", "Cora"):
         text = f"This is the lease of {name}. "
-        while generator.count_tokens([Message("user", text)]) < tokens:
+        while language_model.count_tokens([Message("user", text)]) < tokens:
             text += filler * 8
         for times, question in ((cold, "Who pays the deposit?"), (warm, "When does it end?")):
             begin, first, last = time.monotonic(), 0.0, None
-            for piece in generator.stream(
+            for piece in language_model.stream(
                 [Message("user", text + question)], tenant="t", person=name, max_tokens=2
             ):
                 first = first or time.monotonic() - begin
@@ -82,7 +82,7 @@ def prefixes(generator: LlamaCppGenerator, *, tokens: int, filler: str) -> dict[
     }
 
 
-def fairness(generator: LlamaCppGenerator, *, tokens: int) -> dict[str, Any]:
+def fairness(language_model: LlamaCppModel, *, tokens: int) -> dict[str, Any]:
     """Jain's index of what four tenants got, one of which asks five times as much as the others.
 
     The greedy one asks first. Counted until the first of the others has all its answers: 1 means
@@ -106,14 +106,14 @@ def fairness(generator: LlamaCppGenerator, *, tokens: int) -> dict[str, Any]:
     with ThreadPoolExecutor(len(order)) as pool:
         for number, tenant in enumerate(order):
             message = Message("user", f"Count from {number} on, in words.")
-            answer = generator.stream([message], tenant=tenant, max_tokens=tokens)
+            answer = language_model.stream([message], tenant=tenant, max_tokens=tokens)
             pool.submit(read, tenant, answer)
     shares = list(got.values())
     index = sum(shares) ** 2 / (len(shares) * sum(share**2 for share in shares))
     return {"asked": asked, "tokens": got, "jain": round(index, 3)}
 
 
-def waits(generator: LlamaCppGenerator, *, tokens: int, requests: int = 24) -> dict[str, Any]:
+def waits(language_model: LlamaCppModel, *, tokens: int, requests: int = 24) -> dict[str, Any]:
     """Seconds to the first word, against what was foretold to those who had to wait for a place.
 
     Some requests go before, so that it is known how long one takes here.
@@ -127,14 +127,14 @@ def waits(generator: LlamaCppGenerator, *, tokens: int, requests: int = 24) -> d
 
     def ask(number: int) -> Any:
         message = Message("user", f"Count from {number} on, in words.")
-        return generator.stream([message], tenant=f"t{number}", max_tokens=tokens)
+        return language_model.stream([message], tenant=f"t{number}", max_tokens=tokens)
 
     with ThreadPoolExecutor(requests) as pool:
         list(pool.map(read, [ask(number) for number in range(8)]))
         told: list[float] = []
         made: list[Future[float]] = []
         for number in range(requests):
-            told.append(generator.wait_s())
+            told.append(language_model.wait_s())
             made.append(pool.submit(read, ask(number)))
     pairs = [(a, b.result()) for a, b in zip(told, made, strict=True) if a > 0]
     return {

@@ -22,8 +22,8 @@ from pathlib import Path
 from generation_load import cpu_seconds
 from synthetic_gguf import SHAPES, write
 
-from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
-from sovereign_rag.generation.protocol import Message, Piece
+from sovereign_rag.generation.llama_cpp import LlamaCppModel
+from sovereign_rag.generation.protocol import Delta, Message
 from sovereign_rag.settings import load_settings
 from sovereign_rag.system.cpu import physical_cores
 
@@ -71,41 +71,41 @@ def measure(given: argparse.Namespace, layers: int, repack: str) -> dict[str, fl
             "timeout_s": 7_200,
             "context_tokens": 2 * given.long + 8 * 128,
         }
-        generator = LlamaCppGenerator.open(load_settings(overrides={"generation": generation}))
+        language_model = LlamaCppModel.open(load_settings(overrides={"generation": generation}))
         try:
-            return rows(generator, given.short, given.long, given.tokens)
+            return rows(language_model, given.short, given.long, given.tokens)
         finally:
-            generator.close()
+            language_model.close()
 
 
-def rows(generator: LlamaCppGenerator, short: int, long: int, tokens: int) -> dict[str, float]:
-    spent(generator, ["Hello."], 1)  # loads it
+def rows(language_model: LlamaCppModel, short: int, long: int, tokens: int) -> dict[str, float]:
+    spent(language_model, ["Hello."], 1)  # loads it
     text = FILLER * (long // 16 + 1)
-    counted = generator.count_tokens([Message("user", text)])
+    counted = language_model.count_tokens([Message("user", text)])
     brief, whole = (f"{text[: len(text) * count // counted]}Who pays?" for count in (short, long))
     made = {
-        f"first word after {short} tokens": spent(generator, [brief], 1),
-        f"first word after {short} tokens, known": spent(generator, [brief + " When?"], 1),
-        f"first word after {long} tokens": spent(generator, ["Now: " + whole], 1),
+        f"first word after {short} tokens": spent(language_model, [brief], 1),
+        f"first word after {short} tokens, known": spent(language_model, [brief + " When?"], 1),
+        f"first word after {long} tokens": spent(language_model, ["Now: " + whole], 1),
     }
     for callers in (1, 2, 4, 8):
         asked = [f"Number {callers}.{number}?" for number in range(callers)]
-        first = spent(generator, [word + " So?" for word in asked], 1)
-        many = spent(generator, asked, 1 + tokens)
+        first = spent(language_model, [word + " So?" for word in asked], 1)
+        many = spent(language_model, asked, 1 + tokens)
         made[f"a word, {callers} at once"] = max(0.0, many - first) / (tokens * callers)
     return made
 
 
-def spent(generator: LlamaCppGenerator, prompts: Sequence[str], tokens: int) -> float:
+def spent(language_model: LlamaCppModel, prompts: Sequence[str], tokens: int) -> float:
     """The engine's CPU seconds for all prompts at once."""
-    before = cpu_seconds(generator.engine_pid)
+    before = cpu_seconds(language_model.engine_pid)
     answers = [
-        generator.stream([Message("user", prompt)], tenant="t", max_tokens=tokens)
+        language_model.stream([Message("user", prompt)], tenant="t", max_tokens=tokens)
         for prompt in prompts
     ]
-    lasts: list[Piece] = [list(answer)[-1] for answer in answers]
+    lasts: list[Delta] = [list(answer)[-1] for answer in answers]
     assert statistics.fmean(last.completion_tokens for last in lasts) > 0
-    return cpu_seconds(generator.engine_pid) - before
+    return cpu_seconds(language_model.engine_pid) - before
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from sovereign_rag.access import local_owner
 from sovereign_rag.evaluation.datasets import CorpusDocument
 from sovereign_rag.evaluation.measures import contains_answer
 from sovereign_rag.evaluation.scratch import ScratchIndex, fill
-from sovereign_rag.generation.protocol import Generator, Message
+from sovereign_rag.generation.protocol import LanguageModel, Message
 from sovereign_rag.settings import AnswerSettings, Settings, load_settings
 from sovereign_rag.wiring import Application, open_service
 
@@ -64,10 +64,10 @@ def _settings(folder: str) -> Settings:
     return settings.model_copy(update={"answer": answer})
 
 
-def _model(application: Application) -> Generator:
-    generator = application.generator()
-    assert generator is not None, "no language model is installed"
-    return generator
+def _model(application: Application) -> LanguageModel:
+    language_model = application.language_model()
+    assert language_model is not None, "no language model is installed"
+    return language_model
 
 
 def _bare(application: Application, row: Row, context: str) -> str:

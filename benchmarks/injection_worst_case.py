@@ -23,7 +23,7 @@ import product_first  # noqa: F401  - the product before the files beside this o
 from gullible_writer import NAME, Order, Writer, serving
 
 from sovereign_rag.access import local_owner
-from sovereign_rag.answer import Done, Quoted, Token
+from sovereign_rag.answer import Done, DraftToken, Quoted
 from sovereign_rag.domain import Answer, AnswerKind
 from sovereign_rag.evaluation.datasets import CorpusDocument
 from sovereign_rag.evaluation.scratch import ScratchIndex, fill
@@ -106,7 +106,7 @@ def _attacked(application: Application, row: Row, writer: Writer) -> Outcome:
     quotes: list[str] = []
     answer: Answer | None = None
     for event in application.answering.stream(row["question"], local_owner(tenant)):
-        if isinstance(event, Token):
+        if isinstance(event, DraftToken):
             left.append(event.text)
         elif isinstance(event, Quoted):
             quotes.append(event.statement.text)

@@ -33,14 +33,14 @@ from sovereign_rag.evaluation.retrieval import QueryResult, evaluate_retrieval
 from sovereign_rag.evaluation.scratch import Searchable, cache_folder, fill, open_scratch
 from sovereign_rag.evaluation.significance import randomisation_p
 from sovereign_rag.retrieval.conversation import Turn
-from sovereign_rag.retrieval.retriever import Mode
+from sovereign_rag.retrieval.retriever import SearchMode
 from sovereign_rag.settings import load_settings
 from sovereign_rag.wiring import open_service
 
 ALPHA: Final = 0.5
 ALLOWED: Final = 0.005  # below the better leg
 SYSTEMS: Final = ("bm25", "dense", "ours", "llama_index")
-_MODES: Final[Mapping[str, Mode]] = {"bm25": "lexical", "dense": "dense", "ours": "hybrid"}
+_MODES: Final[Mapping[str, SearchMode]] = {"bm25": "lexical", "dense": "dense", "ours": "hybrid"}
 
 
 class RelativeScoreFusion:
@@ -60,7 +60,7 @@ class RelativeScoreFusion:
         self,
         query: str,
         *,
-        mode: Mode | None,
+        mode: SearchMode | None,
         limit: int,
         tenant: str = DEFAULT_TENANT,
         history: Sequence[Turn] = (),

@@ -47,7 +47,7 @@ from synthetic_index import DIMENSION, SHARES, Question, SyntheticIndex
 from sovereign_rag.access import ReadScope, read_scope
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.embedding.lexical import Bm25Encoder
-from sovereign_rag.retrieval.retriever import Mode
+from sovereign_rag.retrieval.retriever import SearchMode
 from sovereign_rag.settings import Settings, load_settings
 from sovereign_rag.store.connect import open_store
 from sovereign_rag.store.embedded.folder import EngineFolder
@@ -101,7 +101,7 @@ class Row(TypedDict):
 
     share: float
     readable: int
-    mode: Mode
+    mode: SearchMode
     recall: float
     recall_least: float
     ours: dict[str, float]
@@ -197,7 +197,7 @@ def _share(
         if counted != (caller.readable, caller.readable):
             raise SystemExit(f"{caller} should read {caller.readable} chunks, not {counted}.")
     readable = round(sum(caller.readable for caller in callers) / len(callers))
-    for mode in get_args(Mode):
+    for mode in get_args(SearchMode):
         ours: list[Clocks] = []
         bare: list[Clocks] = []
         answers: list[tuple[list[str], Question, ReadScope]] = []

@@ -14,7 +14,7 @@ from sovereign_rag.access import ReadScope
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.domain import Vectors
 from sovereign_rag.embedding.lexical import Bm25Encoder
-from sovereign_rag.retrieval.retriever import Mode, Retriever
+from sovereign_rag.retrieval.retriever import Retriever, SearchMode
 from sovereign_rag.settings import Settings
 from sovereign_rag.store.embedded.client import EngineTransport
 from sovereign_rag.store.protocol import ChunkStore, DenseQuery, LexicalQuery
@@ -76,12 +76,12 @@ class Sides:
         self._store, self.exact, self._bare, self._lexical = store, exact, bare, lexical
         self._candidates = settings.retrieval.candidates
 
-    def find(self, question: Question, scope: ReadScope, mode: Mode) -> list[str]:
+    def find(self, question: Question, scope: ReadScope, mode: SearchMode) -> list[str]:
         query = self._ours.query(question.text, question.language, scope, weighed=False)
         return [p.id for p in self._ours.retrieve(query, scope, limit=TOP, mode=mode)]
 
     def recall(
-        self, found: Sequence[str], question: Question, scope: ReadScope, mode: Mode
+        self, found: Sequence[str], question: Question, scope: ReadScope, mode: SearchMode
     ) -> float:
         """Of the best ten; among equal scores any will do."""
         query = self._right.query(question.text, question.language, scope)
@@ -93,7 +93,7 @@ class Sides:
         return sum(value.get(id_, -math.inf) >= best[-1] - EQUAL for id_ in found) / len(best)
 
     def bare_requests(
-        self, question: Question, scope: ReadScope, mode: Mode
+        self, question: Question, scope: ReadScope, mode: SearchMode
     ) -> list[models.QueryRequest]:
         """What `QdrantStore` asks for the legs of this mode."""
         terms = self._lexical.encode_query(question.text, question.language)

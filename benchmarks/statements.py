@@ -16,7 +16,7 @@ from typing import Any
 
 import product_first  # noqa: F401  - the product before the files beside this one
 
-from sovereign_rag.answering.verification import StatementChecker
+from sovereign_rag.answering.verification import ClaimVerifier
 from sovereign_rag.domain import Chunk, PageSpan, PageText, Passage, Statement, Verdict
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.embedding.lexical import Bm25Encoder
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     rows = list(_lines(options.file))[: options.limit]
     corpus = {r["id"]: r["text"] for r in _lines(options.corpus)} if options.corpus else {}
-    checker = StatementChecker(embedder=DenseEmbedder.open(load_settings()), lexical=Bm25Encoder())
+    checker = ClaimVerifier(embedder=DenseEmbedder.open(load_settings()), lexical=Bm25Encoder())
     if "claim" in rows[0]:
         _claims(rows, checker)
     else:
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _claims(rows: Sequence[Row], checker: StatementChecker) -> None:
+def _claims(rows: Sequence[Row], checker: ClaimVerifier) -> None:
     verdicts: dict[str, Counter[Verdict]] = defaultdict(Counter)
     for number, row in enumerate(rows, start=1):
         texts = Texts([row["context"]], row.get("lang", "en"))
@@ -79,7 +79,7 @@ def _claims(rows: Sequence[Row], checker: StatementChecker) -> None:
     print(f"recall {right / verdicts['supported'].total():.3f}")
 
 
-def _answers(rows: Sequence[Row], checker: StatementChecker, corpus: dict[str, str]) -> None:
+def _answers(rows: Sequence[Row], checker: ClaimVerifier, corpus: dict[str, str]) -> None:
     shares: dict[int, list[float]] = defaultdict(list)
     for number, row in enumerate(rows, start=1):
         contexts = [corpus[i] for i in row["context_doc_ids"] if i in corpus]
@@ -93,7 +93,7 @@ def _answers(rows: Sequence[Row], checker: StatementChecker, corpus: dict[str, s
         print(f"{rating:<8}{len(values):>8}{sum(values) / len(values):>22.3f}")
 
 
-def _check(checker: StatementChecker, draft: str, texts: Texts) -> tuple[Statement, ...]:
+def _check(checker: ClaimVerifier, draft: str, texts: Texts) -> tuple[Statement, ...]:
     return checker.check(draft, "en", texts.passages, texts)
 
 

@@ -20,7 +20,7 @@ from sovereign_rag.access import Principal, stored_readers
 from sovereign_rag.catalog.records import DocumentRecord, DocumentStatus
 from sovereign_rag.domain import Chunk, PageSpan, SparseVector, Vectors
 from sovereign_rag.embedding.protocol import LexicalEncoder
-from sovereign_rag.store.protocol import IndexedChunk, Origin
+from sovereign_rag.store.protocol import ChunkOrigin, IndexedChunk
 
 DIMENSION: Final = 384
 SHARES: Final = (0.0001, 0.001, 0.01, 0.1, 1.0)
@@ -256,7 +256,7 @@ class SyntheticIndex:
             document.level,
             self.vectors[row],
             lexical,
-            Origin(uri_of(document), "application/pdf"),
+            ChunkOrigin(uri_of(document), "application/pdf"),
         )
 
 

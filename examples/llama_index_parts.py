@@ -49,17 +49,17 @@ def embed(service: Application) -> None:
 
 def write(service: Application) -> None:
     """A query engine over the retriever and the local `LLM`, streamed."""
-    generator = service.generator()
-    if generator is None:
+    language_model = service.language_model()
+    if language_model is None:
         print("There is no language model; set generation.model to a GGUF file.")
         return
     engine = RetrieverQueryEngine.from_args(
         SovereignRetriever(service.searching, ANA, limit=2),
-        llm=SovereignLLM(generator, tenant=ANA.tenant, max_tokens=60),
+        llm=SovereignLLM(language_model, tenant=ANA.tenant, max_tokens=60),
         streaming=True,
     )
     engine.query(QUESTION).print_response_stream()
-    print(f"\n(written by {generator.info.name}, not checked)")
+    print(f"\n(written by {language_model.info.name}, not checked)")
 
 
 def main() -> None:

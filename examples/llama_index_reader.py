@@ -35,7 +35,9 @@ class Notes(BaseReader):
         return [Document(text=text, metadata={"source": "note-12", "title": "Travel budget"})]
 
 
-def bring(service: Application, reader: BaseReader, source: str, readers: frozenset[str]) -> None:
+def ingest_from(
+    service: Application, reader: BaseReader, source: str, readers: frozenset[str]
+) -> None:
     """Read, and work until everything is searchable."""
     tasks = read(reader, service.content, source=source, readers=readers)
     report = service.ingestion.take_in(tasks, local_owner(), origin=[source])
@@ -49,8 +51,10 @@ def main() -> None:
     folder = parser.parse_args().data_dir.absolute()
     settings = load_settings(overrides={"data_dir": folder, "models_dir": folder / "models"})
     with open_service(settings) as service:
-        bring(service, SimpleDirectoryReader(str(FOLDER), required_exts=[".md"]), "docs", EVERYONE)
-        bring(service, Notes(), "notes", FINANCE)
+        ingest_from(
+            service, SimpleDirectoryReader(str(FOLDER), required_exts=[".md"]), "docs", EVERYONE
+        )
+        ingest_from(service, Notes(), "notes", FINANCE)
         best, *_ = service.searching.search("How large is the travel budget?", local_owner())
         print(f"\nfound: {best.title}: {best.chunk.text}")
 

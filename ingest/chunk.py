@@ -26,7 +26,7 @@ CountTokens = Callable[[Sequence[str]], list[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
+class _Segment:
     """A run of text that is not cut further."""
 
     span: PageSpan
@@ -38,12 +38,12 @@ class _Draft:
     """A chunk being filled."""
 
     path: tuple[str, ...]
-    pieces: list[_Piece] = field(default_factory=list)
+    pieces: list[_Segment] = field(default_factory=list)
     header: str = ""
     kind: str = "text"
     tokens: int = 0
 
-    def add(self, piece: _Piece) -> None:
+    def add(self, piece: _Segment) -> None:
         self.pieces.append(piece)
         self.tokens += piece.tokens
 
@@ -166,12 +166,12 @@ class _Cutter:
         used = sum(self._count([" > ".join(path), header])) if path or header else 0
         return max(self._settings.max_tokens - used - 2, self._settings.max_tokens // 4)
 
-    def _pieces(self, element: Element, room: int) -> list[_Piece]:
+    def _pieces(self, element: Element, room: int) -> list[_Segment]:
         """The element whole if it fits, else its sentences, else parts of them."""
         span = PageSpan(element.page, element.start, element.end)
         tokens = self._count([self._text(span)])[0]
         if tokens <= room:
-            return [_Piece(span, tokens)]
+            return [_Segment(span, tokens)]
         text = self._text(span)
         spans = [
             PageSpan(span.page, span.start + start, span.start + end)
@@ -179,14 +179,14 @@ class _Cutter:
         ]
         return self._sized(spans, room)
 
-    def _sized(self, spans: Sequence[PageSpan], room: int) -> list[_Piece]:
-        pieces: list[_Piece] = []
+    def _sized(self, spans: Sequence[PageSpan], room: int) -> list[_Segment]:
+        pieces: list[_Segment] = []
         counts = self._count([self._text(span) for span in spans])
         for span, tokens in zip(spans, counts, strict=True):
-            pieces += [_Piece(span, tokens)] if tokens <= room else self._halves(span, room)
+            pieces += [_Segment(span, tokens)] if tokens <= room else self._halves(span, room)
         return pieces
 
-    def _halves(self, span: PageSpan, room: int) -> list[_Piece]:
+    def _halves(self, span: PageSpan, room: int) -> list[_Segment]:
         """Cut a monster between words (or anywhere, if it has none) until its parts fit."""
         text = self._text(span)
         middle = len(text) // 2
@@ -194,7 +194,7 @@ class _Cutter:
         left_end = cut if cut > 0 else middle
         right_start = left_end + (len(text[left_end:]) - len(text[left_end:].lstrip()))
         if len(text) < 2 or right_start >= len(text):
-            return [_Piece(span, self._count([text])[0])]
+            return [_Segment(span, self._count([text])[0])]
         left = PageSpan(span.page, span.start, span.start + left_end)
         right = PageSpan(span.page, span.start + right_start, span.end)
         return self._sized([left, right], room)

@@ -21,7 +21,7 @@ from ingest.index.version import version_of
 from ingest.leases.lease import Hold
 from sovereign_rag.access import stored_readers
 from sovereign_rag.catalog.holding import LeaseLost
-from sovereign_rag.catalog.index_spec import Recipe
+from sovereign_rag.catalog.index_spec import IndexSpec
 from sovereign_rag.catalog.records import (
     DocumentRecord,
     Lease,
@@ -34,7 +34,7 @@ from sovereign_rag.errors import DocumentError, NoText
 from sovereign_rag.services.documents import PROTECTED
 from sovereign_rag.settings import ChunkSettings
 from sovereign_rag.storage.content import ContentStore, Effort
-from sovereign_rag.store.protocol import ChunkStore, Everywhere
+from sovereign_rag.store.protocol import AllIndexes, ChunkStore
 
 _BATCH = 32  # chunks embedded and written at a time: memory stays flat however long a document is
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
@@ -83,11 +83,11 @@ class IngestionCatalog(Protocol):
     def unless_in_use(self, content_hash: str, remove: Callable[[], None]) -> None: ...
 
 
-class EveryIndex(Everywhere, Protocol):
+class PipelineIndexes(AllIndexes, Protocol):
     """The index that documents are taken into, and those beside it: being built, or kept."""
 
     def prune_others(
-        self, tenant: str, document_id: str, *, keep: Callable[[Recipe], str]
+        self, tenant: str, document_id: str, *, keep: Callable[[IndexSpec], str]
     ) -> None: ...
 
 
@@ -99,7 +99,7 @@ class Ingested:
     changed: bool  # False: it was there already, exactly so
 
 
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 
 
 class Pipeline:
@@ -112,7 +112,7 @@ class Pipeline:
         embedder: Embedder,
         lexical: LexicalEncoder,
         store: ChunkStore,
-        everywhere: EveryIndex,
+        everywhere: PipelineIndexes,
         catalog: IngestionCatalog,
         content: ContentStore,
         settings: ChunkSettings,
@@ -305,13 +305,13 @@ class Pipeline:
             self.forget(known.content_hash)
         return record
 
-    def _version_in(self, record: DocumentRecord, recipe: Recipe) -> str:
+    def _version_in(self, record: DocumentRecord, spec: IndexSpec) -> str:
         """The version that another index will have of a document, or has been given already."""
         return version_of(
             record.content_hash,
             parser=self._parser.key,
-            chunking=recipe.chunking,
-            model_id=recipe.model_id,
+            chunking=spec.chunking,
+            model_id=spec.model_id,
             lexical=self._lexical.key,
         )
 
@@ -363,6 +363,6 @@ def _check(hold: Hold) -> None:
         raise LeaseLost("The right to write the document has ended.")
 
 
-def _batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+def _batches(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
     for start in range(0, len(items), _BATCH):
         yield items[start : start + _BATCH]

@@ -4,13 +4,12 @@ citations -> audit -> answer.
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from collections.abc import Generator as Steps
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sovereign_rag.access import Principal, ReadScope, read_scope
-from sovereign_rag.answering.citations import LivePages, StoredDocuments, StoredPages, quoted
+from sovereign_rag.answering.citations import LivePages, StoredPages, StoredTexts, quoted
 from sovereign_rag.answering.confidence import confidence, signals
 from sovereign_rag.answering.draft import (
     Draft,
@@ -26,17 +25,17 @@ from sovereign_rag.answering.messages import message
 from sovereign_rag.answering.prompt import build_prompt
 from sovereign_rag.answering.rewrite import Rewriter
 from sovereign_rag.answering.sanitize import PlainStream
-from sovereign_rag.answering.trust import Trusting
-from sovereign_rag.answering.verification import StatementChecker
+from sovereign_rag.answering.trust import TrustPolicy
+from sovereign_rag.answering.verification import ClaimVerifier
 from sovereign_rag.catalog.records import LiveDocument
 from sovereign_rag.domain import Answer, AnswerKind, FollowUp, Passage, Statement
 from sovereign_rag.errors import BadInput, GenerationError
-from sovereign_rag.generation.protocol import Generator, Piece
+from sovereign_rag.generation.protocol import Delta, LanguageModel
 from sovereign_rag.retrieval.conversation import Turn, newest
-from sovereign_rag.retrieval.retriever import Mode, Retriever
+from sovereign_rag.retrieval.retriever import Retriever, SearchMode
 from sovereign_rag.settings import AnswerSettings, GenerationSettings
 from sovereign_rag.storage.audit import AuditTrail, disclosed, entry
-from sovereign_rag.store.protocol import NO_NARROWING, Narrowing
+from sovereign_rag.store.protocol import NO_FILTER, SearchFilter
 from sovereign_rag.system.stopwatch import Stopwatch
 from sovereign_rag.text import language as languages
 
@@ -66,7 +65,7 @@ class Quoted:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class DraftToken:
     """A piece of the model's draft; not checked yet."""
 
     text: str
@@ -79,10 +78,10 @@ class Done:
     answer: Answer
 
 
-AnswerEvent = Found | Quoted | Token | Done
+AnswerEvent = Found | Quoted | DraftToken | Done
 
 
-class Answering:
+class AnswerService:
     """Answers questions. What lives outside is given: models, store, stored text, audit."""
 
     def __init__(
@@ -91,20 +90,20 @@ class Answering:
         retriever: Retriever,
         rewriter: Rewriter,
         evidence: EvidenceFinder,
-        checker: StatementChecker,
-        generator: Callable[[], Generator | None],
-        content: StoredDocuments,
+        checker: ClaimVerifier,
+        language_model: Callable[[], LanguageModel | None],
+        content: StoredTexts,
         catalog: LiveCatalog,
         audit: AuditTrail,
         index_version: str,
         answer: AnswerSettings,
         generation: GenerationSettings,
-        trust: Trusting,
+        trust: TrustPolicy,
     ) -> None:
-        """`generator` gives the language model, loading it when first called, or None."""
+        """`language_model` gives the language model, loading it when first called, or None."""
         self._retriever, self._rewriter = retriever, rewriter
         self._evidence, self._checker = evidence, checker
-        self._generator, self._content, self._catalog = generator, content, catalog
+        self._generator, self._content, self._catalog = language_model, content, catalog
         self._audit, self._index_version = audit, index_version
         self._settings, self._generation, self._trust = answer, generation, trust
         self._energy = EnergyMeter(watts_per_core=answer.watts_per_core)
@@ -116,8 +115,8 @@ class Answering:
         *,
         language: str | None = None,
         kind: Kind | None = None,
-        mode: Mode | None = None,
-        narrowing: Narrowing = NO_NARROWING,
+        mode: SearchMode | None = None,
+        search_filter: SearchFilter = NO_FILTER,
         history: Sequence[Turn] = (),
         cancel: threading.Event | None = None,
     ) -> Answer:
@@ -128,7 +127,7 @@ class Answering:
             language=language,
             kind=kind,
             mode=mode,
-            narrowing=narrowing,
+            search_filter=search_filter,
             history=history,
             cancel=cancel,
         ):
@@ -143,8 +142,8 @@ class Answering:
         *,
         language: str | None = None,
         kind: Kind | None = None,
-        mode: Mode | None = None,
-        narrowing: Narrowing = NO_NARROWING,
+        mode: SearchMode | None = None,
+        search_filter: SearchFilter = NO_FILTER,
         history: Sequence[Turn] = (),
         cancel: threading.Event | None = None,
     ) -> Iterator[AnswerEvent]:
@@ -190,7 +189,7 @@ class Answering:
                     [id_ for turn in reversed(history) for id_ in turn.cited] if follow_up else ()
                 )
                 passages = self._retriever.context(
-                    query, scope, mode=mode, narrowing=narrowing, earlier=cited
+                    query, scope, mode=mode, search_filter=search_filter, earlier=cited
                 )
                 pages = self._pages(passages, scope)
             self._record("answer.search", principal, question, passages)
@@ -258,25 +257,25 @@ class Answering:
         principal: Principal,
         cancel: threading.Event | None,
         clock: Stopwatch,
-    ) -> Steps[AnswerEvent, None, Draft]:
+    ) -> Generator[AnswerEvent, None, Draft]:
         """The extracts themselves, or what the model writes from them."""
         kind = kind or self._settings.kind
-        generator = None if kind == "extracts" else self._generator()
-        trust = None if generator is None else self._trust.of(generator, language)
-        if generator is None or trust is None or (kind == "auto" and not trust.trusted):
-            notice = extracts_notice(kind, generator, trust, language)
+        language_model = None if kind == "extracts" else self._generator()
+        trust = None if language_model is None else self._trust.judge(language_model, language)
+        if language_model is None or trust is None or (kind == "auto" and not trust.trusted):
+            notice = extracts_notice(kind, language_model, trust, language)
             return Draft(kind=AnswerKind.EXTRACTS, notice=notice, statements=statements)
 
         with clock("prompt"):
             best = list(distinct(extracts))[:EXTRACTS_FOR_THE_MODEL]
             prompt = build_prompt(
-                question, language, best, generator, max_tokens=self._generation.max_tokens
+                question, language, best, language_model, max_tokens=self._generation.max_tokens
             )
-        last = Piece("")
+        last = Delta("")
         words, text = PlainStream(), ""
         try:
             with clock("generation"):
-                for last in generator.stream(
+                for last in language_model.stream(
                     prompt.messages,
                     tenant=principal.tenant,
                     person=principal.user,
@@ -286,20 +285,20 @@ class Answering:
                     shown = words.feed(last.text) + (words.close() if last.finish else "")
                     text += shown
                     if shown and not self._withholds:
-                        yield Token(shown)
+                        yield DraftToken(shown)
         except GenerationError as error:
             if kind != "auto":
                 raise
             log.warning("Answered with extracts, for the language model failed: %s", error)
-            notice = message("extracts_model_failed", language, model=generator.info.name)
+            notice = message("extracts_model_failed", language, model=language_model.info.name)
             return Draft(kind=AnswerKind.EXTRACTS, notice=notice, statements=statements)
         with clock("check"):
             checked = self._checker.check(text.strip(), language, prompt.passages, pages)
-        draft = generated(text, checked, prompt, generator, last, language, trust=trust)
+        draft = generated(text, checked, prompt, language_model, last, language, trust=trust)
         supported = tuple(statement for statement in draft.statements if statement.supported)
         if draft.kind is AnswerKind.GENERATED and not supported and kind == "auto":
             # Nothing that it wrote stands in the documents; what does stand there is better.
-            notice = message("extracts_no_support", language, model=generator.info.name)
+            notice = message("extracts_no_support", language, model=language_model.info.name)
             return replace(draft, kind=AnswerKind.EXTRACTS, notice=notice, statements=statements)
         if self._withholds:
             return withheld(draft, supported, language)

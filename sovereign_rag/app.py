@@ -43,8 +43,8 @@ def create_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     # Everybody who has a place or waits for one in the engine holds a thread meanwhile.
-    places = settings.generation.slots + settings.generation.queue + 8
-    app.state.answering_places = anyio.CapacityLimiter(places)
+    slots = settings.generation.slots + settings.generation.queue + 8
+    app.state.answer_slots = anyio.CapacityLimiter(slots)
 
     for module in (answers, search, documents, uploads, jobs, health, pages, job_pages, reference):
         app.include_router(module.router)

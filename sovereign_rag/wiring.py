@@ -4,20 +4,20 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ingest.index.lifecycle import Standing
+from ingest.index.lifecycle import DocumentLifecycle
 from ingest.jobs.archives import Expander
 from ingest.jobs.ingestion import Ingestion, IngestProgress, IngestReport
 from ingest.jobs.unpack import Unpacker
 from ingest.parse.process.pool import ParserPool
 from ingest.pipeline import Pipeline
 from ingest.reindex.build import BuildProgress, Built, Reindexing
-from ingest.reindex.plan import Estimate, estimate
+from ingest.reindex.plan import ReindexEstimate, estimate
 from ingest.sources.build import NamedSource
 from ingest.sync.plan import Step
 from ingest.sync.sync import Sync, SyncReport, SyncRequest
 from ingest.sync.watch import Watcher
 from sovereign_rag.catalog.catalog import Catalog
-from sovereign_rag.catalog.index_spec import Recipe
+from sovereign_rag.catalog.index_spec import IndexSpec
 from sovereign_rag.catalog.indexes import IndexRecord
 from sovereign_rag.embedding.protocol import Embedder
 from sovereign_rag.indexes.all_indexes import OpenIndex
@@ -30,11 +30,11 @@ __all__ = [
     "Application",
     "BuildProgress",
     "Built",
-    "Estimate",
     "IngestProgress",
     "IngestReport",
     "Ingestion",
     "NamedSource",
+    "ReindexEstimate",
     "Step",
     "Sync",
     "SyncReport",
@@ -91,7 +91,7 @@ class Application(Service):
                 everywhere=self.everywhere,
                 catalog=self.catalog.at(index.record.id),
                 content=self.content,
-                settings=index.recipe.chunking,
+                settings=index.spec.chunking,
                 reuse_across_tenants=self.settings.ingest.reuse_across_tenants,
             ),
         )
@@ -111,7 +111,7 @@ class Application(Service):
             ),
         )
 
-    def estimate(self, wanted: Recipe, begun: IndexRecord | None) -> Estimate:
+    def estimate(self, wanted: IndexSpec, begun: IndexRecord | None) -> ReindexEstimate:
         """What is still to be done for an index, and what it takes; see `reindex_plan`."""
         return estimate(
             wanted,
@@ -148,12 +148,12 @@ class Application(Service):
             expander=Expander(self.content, self.settings.archives, max_bytes=most),
         )
 
-    def _standing(self) -> Standing:
+    def _standing(self) -> DocumentLifecycle:
         def live() -> tuple[Catalog, ChunkStore]:
             record = self.catalog.live_index()
             return self.catalog.at(record.id), self.indexes.store(record)
 
-        return Standing(
+        return DocumentLifecycle(
             catalog=self.catalog, content=self.content, live=live, everywhere=self.everywhere
         )
 

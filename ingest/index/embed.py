@@ -11,7 +11,7 @@ from sovereign_rag.domain import Chunk, ParsedDocument, SourceFile
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.embedding.vector_cache import KeptVectors
 from sovereign_rag.storage.content import ContentStore
-from sovereign_rag.store.protocol import IndexedChunk, Origin
+from sovereign_rag.store.protocol import ChunkOrigin, IndexedChunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Vectoriser:
                 level=item.source.level,
                 dense=vector,
                 lexical=terms,
-                origin=Origin(item.source.uri, item.parsed.media_type, item.source.modified),
+                origin=ChunkOrigin(item.source.uri, item.parsed.media_type, item.source.modified),
             )
             for (item, part), vector, terms in zip(batch, self._dense(batch), lexical, strict=True)
         ]

@@ -12,12 +12,12 @@ from sovereign_rag.access import stored_readers
 from sovereign_rag.catalog.records import DocumentRecord, Lease, document_id
 from sovereign_rag.errors import NotFound
 from sovereign_rag.storage.content import ContentStore
-from sovereign_rag.store.protocol import ChunkStore, Everywhere, Origin
+from sovereign_rag.store.protocol import AllIndexes, ChunkOrigin, ChunkStore
 
 _BATCH = 64  # chunks read and written at a time
 
 
-class StandingCatalog(Protocol):
+class LifecycleCatalog(Protocol):
     """What is asked of the catalog here."""
 
     def find(self, tenant: str, uri: str) -> DocumentRecord | None: ...
@@ -35,16 +35,16 @@ class StandingCatalog(Protocol):
     def unless_in_use(self, content_hash: str, remove: Callable[[], None]) -> None: ...
 
 
-class Standing:
+class DocumentLifecycle:
     """The documents of an index, as a sync changes them."""
 
     def __init__(
         self,
         *,
-        catalog: StandingCatalog,
+        catalog: LifecycleCatalog,
         content: ContentStore,
-        live: Callable[[], tuple[StandingCatalog, ChunkStore]],
-        everywhere: Everywhere,
+        live: Callable[[], tuple[LifecycleCatalog, ChunkStore]],
+        everywhere: AllIndexes,
     ) -> None:
         """
         Args:
@@ -104,7 +104,7 @@ class Standing:
         if old is None or not old.version:
             return False
         new_id = document_id(tenant, uri)
-        origin = Origin(uri, old.media_type, modified)
+        origin = ChunkOrigin(uri, old.media_type, modified)
         for begin in range(0, old.chunks, _BATCH):
             indexes = range(begin, min(begin + _BATCH, old.chunks))
             chunks = store.stored(tenant, old.id, old.version, indexes)

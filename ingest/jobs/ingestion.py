@@ -155,11 +155,13 @@ class Ingestion:
         principal: Principal,
         *,
         origin: Sequence[str],
-        bring: Callable[[], None] = lambda: None,
+        before_commit: Callable[[], None] = lambda: None,
     ) -> JobRecord:
-        """Make a job of `tasks` for whoever works; `bring` as `Catalog.create_job` has it."""
+        """Make a job of `tasks` for whoever works; `before_commit`: see `Catalog.create_job`."""
         submitter = "owner" if principal.is_owner else f"user:{principal.user}"
-        job = self._catalog.create_job(principal.tenant, submitter, tasks, bring=bring)
+        job = self._catalog.create_job(
+            principal.tenant, submitter, tasks, before_commit=before_commit
+        )
         self._audit.append(entry("ingest", principal, {"job": job.id, "origin": list(origin)}))
         return job
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from ingest.index.lifecycle import Standing
+from ingest.index.lifecycle import DocumentLifecycle
 from ingest.jobs.archives import Expander, Member
 from sovereign_rag.catalog.archives import NewMember
 from sovereign_rag.catalog.records import DocumentRecord, Lease, NewTask, TaskRecord, document_id
@@ -23,7 +23,7 @@ class ArchiveCatalog(Protocol):
         members: Sequence[NewMember],
         lease: Lease | None,
         *,
-        bring: Callable[[], None],
+        before_commit: Callable[[], None],
     ) -> None: ...
 
     def members(self, tenant: str, container: str) -> Mapping[str, str]: ...
@@ -59,7 +59,7 @@ class Unpacker:
         *,
         catalog: ArchiveCatalog,
         content: ContentStore,
-        standing: Standing,
+        standing: DocumentLifecycle,
         expander: Expander,
     ) -> None:
         self._catalog, self._content = catalog, content
@@ -87,12 +87,12 @@ class Unpacker:
             return None
         members = [_member(task, member) for member in expansion.members]
 
-        def bring() -> None:
+        def before_commit() -> None:
             for received in expansion.received:
                 self._content.keep(received)
 
         try:
-            self._catalog.add_members(task, members, lease, bring=bring)
+            self._catalog.add_members(task, members, lease, before_commit=before_commit)
         except BaseException:  # a lost lease or an interrupt: no bytes without their task
             for received in expansion.received:
                 self._content.drop(received)

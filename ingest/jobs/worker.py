@@ -52,7 +52,7 @@ class TaskCatalog(Protocol):
 
     def advance(self, task_id: int, worker: str, state: TaskState, *, pages: int = 0) -> bool: ...
 
-    def bring_content(self, lease: Lease, content_hash: str) -> bool: ...
+    def record_content(self, lease: Lease, content_hash: str) -> bool: ...
 
     def finish_task(
         self,
@@ -252,12 +252,12 @@ class Worker:
                     "Split it, or raise parse.max_file_mib.",
                 )
             content_hash = ContentStore.hash_of(path)
-            hold.brought(content_hash)
+            hold.record_content(content_hash)
             if self._content.holds(content_hash):
                 return content_hash
             with path.open("rb") as file:
                 received = self._content.receive(iter(lambda: file.read(_BLOCK), b""))
-            hold.brought(received.content_hash)  # another, if it was written to meanwhile
+            hold.record_content(received.content_hash)  # another, if it was written to meanwhile
             self._content.keep(received)
             return received.content_hash
         except FileNotFoundError as error:

@@ -53,7 +53,7 @@ class LeaseCatalog(Protocol):
 
     def advance(self, task_id: int, worker: str, state: TaskState, *, pages: int = 0) -> bool: ...
 
-    def bring_content(self, lease: Lease, content_hash: str) -> bool: ...
+    def record_content(self, lease: Lease, content_hash: str) -> bool: ...
 
 
 class TaskHold:
@@ -93,9 +93,9 @@ class TaskHold:
         if not self._catalog.advance(self.lease.task_id, self.lease.worker, stage, pages=pages):
             self._end()
 
-    def brought(self, content_hash: str) -> None:
+    def record_content(self, content_hash: str) -> None:
         """Record the content, so that nothing removes it. Raises LeaseLost."""
-        if not self._catalog.bring_content(self.lease, content_hash):
+        if not self._catalog.record_content(self.lease, content_hash):
             self._end()
 
     def _end(self) -> None:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from ingest import detect
 from ingest.parse import readers
-from ingest.parse.document.blocks import Draft
+from ingest.parse.document.blocks import DocumentDraft
 from ingest.parse.document.decrypt import opened
 from ingest.parse.document.job import Job
 from ingest.parse.document.zip_bombs import check_zip, starts_like_zip
 
 
-def read_file(path: Path, job: Job) -> tuple[str, Draft]:
+def read_file(path: Path, job: Job) -> tuple[str, DocumentDraft]:
     """The media type of a file and what its reader makes of it.
 
     Raises:

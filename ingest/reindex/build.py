@@ -22,7 +22,7 @@ from ingest.leases.lease import Hold, Unbound
 from sovereign_rag.access import Principal
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.index_rows import IndexState
-from sovereign_rag.catalog.index_spec import Recipe
+from sovereign_rag.catalog.index_spec import IndexSpec
 from sovereign_rag.catalog.indexes import Coverage, IndexRecord, Outdated
 from sovereign_rag.catalog.records import DocumentRecord
 from sovereign_rag.domain import ParsedDocument
@@ -116,13 +116,13 @@ class Reindexing:
             raise NotFound("No earlier index is kept: there is nothing to go back to.")
         return max(kept, key=lambda record: record.switched or record.created)
 
-    def begin(self, wanted: Recipe) -> IndexRecord:
+    def begin(self, wanted: IndexSpec) -> IndexRecord:
         """The index to build: the unfinished one where it is made so, else a new one.
 
         An unfinished one that is made otherwise is removed.
         """
         known = self.unfinished()
-        if known is not None and known.recipe is not None and not known.recipe.differences(wanted):
+        if known is not None and known.spec is not None and not known.spec.differences(wanted):
             return known
         if known is not None:
             self.drop(known)
@@ -204,7 +204,7 @@ class Reindexing:
             entry("reindex.switch", principal, {"index": index.id, "before": live.id})
         )
         try:
-            self.settle()
+            self.finish_interrupted()
         except StoreError as error:  # what is left to do is done by the next call
             log.warning("Index %d is live; an older one could not be removed: %s", index.id, error)
         return built
@@ -217,13 +217,13 @@ class Reindexing:
         """
         self._catalog.drop_index(index.id)
         self._indexes.collections.drop(index.collection)
-        left = [r.recipe for r in self._catalog.indexes() if r.id != index.id]
-        models = {recipe.model_id for recipe in left if recipe is not None}
-        if index.recipe is not None and index.recipe.model_id not in models:
-            self._content.drop_vectors(index.recipe.model_id)
+        left = [r.spec for r in self._catalog.indexes() if r.id != index.id]
+        models = {spec.model_id for spec in left if spec is not None}
+        if index.spec is not None and index.spec.model_id not in models:
+            self._content.drop_vectors(index.spec.model_id)
         self._catalog.forget_index(index.id)
 
-    def settle(self) -> None:
+    def finish_interrupted(self) -> None:
         """Do what follows from a switch: an alias, and the end of what is not kept any more."""
         known = self._catalog.indexes()
         kept = [record for record in known if record.state is IndexState.PREVIOUS]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ingest.chunk import chunk
 from sovereign_rag.catalog.catalog import Catalog
-from sovereign_rag.catalog.index_spec import Recipe
+from sovereign_rag.catalog.index_spec import IndexSpec
 from sovereign_rag.catalog.indexes import IndexRecord
 from sovereign_rag.embedding.protocol import Embedder
 from sovereign_rag.embedding.vector_cache import KeptVectors
@@ -22,7 +22,7 @@ _NOT_YET = -1  # the number of no index
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class ReindexEstimate:
     """What is to be done, and about what it takes."""
 
     documents: int  # to be written
@@ -34,14 +34,14 @@ class Estimate:
 
 
 def estimate(
-    wanted: Recipe,
+    wanted: IndexSpec,
     begun: IndexRecord | None,
     *,
     catalog: Catalog,
     content: ContentStore,
     embedder: Embedder,
     data_dir: Path,
-) -> Estimate:
+) -> ReindexEstimate:
     """Cut a few documents and embed some of their chunks, without keeping anything.
 
     Args:
@@ -78,7 +78,7 @@ def estimate(
         kept += sum(vectors.get(text) is not None for text in of_it)
         texts += of_it
     if not texts or not documents:
-        return Estimate(documents, coverage.current, 0, 0.0, 0, free)
+        return ReindexEstimate(documents, coverage.current, 0, 0.0, 0, free)
     left = coverage.chunks * documents / max(1, coverage.documents)
     chunks = max(documents, round(left * len(texts) / max(1, before)))
     new = 1 - kept / len(texts)
@@ -86,7 +86,7 @@ def estimate(
     length = sum(len(text.encode()) for text in texts) / len(texts)
     vector = 4 * wanted.dimension
     disk = round(chunks * (vector + new * vector + 2 * length + _BESIDE_TEXT))
-    return Estimate(documents, coverage.current, chunks, round(seconds, 1), disk, free)
+    return ReindexEstimate(documents, coverage.current, chunks, round(seconds, 1), disk, free)
 
 
 def _seconds_each(texts: Sequence[str], embedder: Embedder) -> float:

@@ -17,7 +17,7 @@ from sovereign_rag.errors import BadInput
 from sovereign_rag.settings import MetadataMapping
 
 
-class Origin(StrEnum):
+class AccessOrigin(StrEnum):
     """Who said so."""
 
     SIDECAR = "sidecar"
@@ -35,7 +35,7 @@ class Access:
 
     readers: frozenset[str]
     level: int
-    origin: Origin
+    origin: AccessOrigin
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Policy:
     readers: frozenset[str] | None = None  # None: nobody said anything
     level: int = 0
     paths: tuple[tuple[str, frozenset[str]], ...] = ()
-    honours: Origin | None = None  # POSIX or METADATA: the place itself says who may read
+    honours: AccessOrigin | None = None  # POSIX or METADATA: the place itself says who may read
     metadata: MetadataMapping | None = None
 
 
@@ -87,16 +87,16 @@ class Resolver:
         """Who may read `entry`; `facts` are its metadata's values."""
         base, above = self.policy.level, _above(entry.key)
         if not self._closed.isdisjoint(above):
-            return Access(frozenset(), base, Origin.INVALID)
+            return Access(frozenset(), base, AccessOrigin.INVALID)
         readers: frozenset[str] | None = None
-        origin, level = Origin.UNKNOWN, base
+        origin, level = AccessOrigin.UNKNOWN, base
         said_level = False
         for folder in above:  # the nearest first
             rule = self._rule(folder, entry.key)
             if rule is None:
                 continue
             if readers is None and rule.readers is not None:
-                readers, origin = rule.readers, Origin.SIDECAR
+                readers, origin = rule.readers, AccessOrigin.SIDECAR
             if not said_level and rule.level is not None:
                 level, said_level = max(base, rule.level), True
         if readers is None:
@@ -111,19 +111,23 @@ class Resolver:
 
     def _without_sidecar(
         self, entry: Entry, facts: tuple[str, ...] | None
-    ) -> tuple[frozenset[str], Origin]:
+    ) -> tuple[frozenset[str], AccessOrigin]:
         policy = self.policy
         for pattern, readers in policy.paths:
             if sidecar.matches(pattern, entry.key):
-                return readers, Origin.PATHS
-        if policy.honours is Origin.POSIX:
-            return (entry.readers, Origin.POSIX) if entry.readers else (frozenset(), Origin.UNKNOWN)
-        if policy.honours is Origin.METADATA and policy.metadata is not None:
+                return readers, AccessOrigin.PATHS
+        if policy.honours is AccessOrigin.POSIX:
+            return (
+                (entry.readers, AccessOrigin.POSIX)
+                if entry.readers
+                else (frozenset(), AccessOrigin.UNKNOWN)
+            )
+        if policy.honours is AccessOrigin.METADATA and policy.metadata is not None:
             labels = mapped(policy.metadata, facts or ())
-            return labels, Origin.METADATA if labels else Origin.UNKNOWN
+            return labels, AccessOrigin.METADATA if labels else AccessOrigin.UNKNOWN
         if policy.readers is None:
-            return frozenset(), Origin.UNKNOWN
-        return policy.readers, Origin.READERS
+            return frozenset(), AccessOrigin.UNKNOWN
+        return policy.readers, AccessOrigin.READERS
 
 
 def mapped(mapping: MetadataMapping, values: Iterable[str]) -> frozenset[str]:

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.sources.access import Origin, Policy
+from ingest.sources.access import AccessOrigin, Policy
 from ingest.sources.folder import FolderFiles
-from ingest.sources.source import Source
+from ingest.sources.source import DocumentSource
 from sovereign_rag.access import DEFAULT_TENANT, parse_readers
 from sovereign_rag.catalog.sources import SourceRecord
 from sovereign_rag.errors import BadInput, NotFound
@@ -96,9 +96,9 @@ def refuse_overlap(source: NamedSource, settings: Settings, known: Sequence[Sour
 def policy_of(section: AnySource) -> Policy:
     """Who may read what the source holds, as the settings say it."""
     metadata = section.metadata if isinstance(section, S3Source | ReaderSource) else None
-    honours = Origin.METADATA if metadata is not None else None
+    honours = AccessOrigin.METADATA if metadata is not None else None
     if isinstance(section, FolderSource) and section.access == "posix":
-        honours = Origin.POSIX
+        honours = AccessOrigin.POSIX
     readers = parse_readers(section.readers)
     return Policy(
         readers=readers or None,
@@ -109,7 +109,7 @@ def policy_of(section: AnySource) -> Policy:
     )
 
 
-def open_source(source: NamedSource, settings: Settings) -> Source:
+def open_source(source: NamedSource, settings: Settings) -> DocumentSource:
     """The source itself; nothing is connected to before it is listed.
 
     Raises:

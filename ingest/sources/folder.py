@@ -154,7 +154,7 @@ class _Look:
         self.left_out: list[LeftOut] = []
         self.unseen: list[str] = []
 
-    def into(self, folder: Path, key: str, above: tuple[posix.Mode, ...]) -> None:
+    def into(self, folder: Path, key: str, above: tuple[posix.FileMode, ...]) -> None:
         """Look at everything in `folder`; OSError where it can't be listed.
 
         Folders wait on a list of our own: a deep tree must not exhaust the stack. No link is
@@ -178,8 +178,8 @@ class _Look:
                     waiting.append(child)
 
     def _item(
-        self, item: "os.DirEntry[str]", folder: str, key: str, above: tuple[posix.Mode, ...]
-    ) -> "tuple[Path, str, tuple[posix.Mode, ...]] | None":
+        self, item: "os.DirEntry[str]", folder: str, key: str, above: tuple[posix.FileMode, ...]
+    ) -> "tuple[Path, str, tuple[posix.FileMode, ...]] | None":
         """Take in one thing that a folder holds; returns it if it is a folder to look into."""
         path = Path(item.path)
         if item.name in {sidecar.NAME, sidecar.MISNAMED}:

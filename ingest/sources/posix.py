@@ -18,7 +18,7 @@ _ACL = "system.posix_acl_access"
 
 
 @dataclass(frozen=True, slots=True)
-class Mode:
+class FileMode:
     """What a file or folder grants: `r` of a file, `x` of a folder."""
 
     user: int
@@ -28,7 +28,7 @@ class Mode:
     by_others: bool
 
 
-def mode_of(path: Path, status: os.stat_result) -> Mode:
+def mode_of(path: Path, status: os.stat_result) -> FileMode:
     """What `path` grants, a folder to pass through or a file to be read."""
     folder = stat.S_ISDIR(status.st_mode)
     user, group, others = (
@@ -38,7 +38,7 @@ def mode_of(path: Path, status: os.stat_result) -> Mode:
     )
     # With an access control list the group's bits are its mask, and say nothing of the group.
     listed = _has_acl(path)
-    return Mode(
+    return FileMode(
         user=status.st_uid,
         group=status.st_gid,
         by_user=bool(status.st_mode & user),
@@ -47,7 +47,7 @@ def mode_of(path: Path, status: os.stat_result) -> Mode:
     )
 
 
-def readers_of(file: Mode, folders: tuple[Mode, ...]) -> frozenset[str]:
+def readers_of(file: FileMode, folders: tuple[FileMode, ...]) -> frozenset[str]:
     """The labels of who may read `file`, which lies in `folders` (all, up to the root)."""
     labels: set[str] = set()
     owner = user_name(file.user)
@@ -61,7 +61,7 @@ def readers_of(file: Mode, folders: tuple[Mode, ...]) -> frozenset[str]:
     return frozenset(labels)
 
 
-def folders_above(path: Path) -> tuple[Mode, ...]:
+def folders_above(path: Path) -> tuple[FileMode, ...]:
     """What the folders from the root down to `path` grant, `path` among them."""
     return tuple(mode_of(folder, folder.stat()) for folder in (path, *path.parents))
 
@@ -72,13 +72,13 @@ def forget_names() -> None:
         known.cache_clear()
 
 
-def _lets_user(folder: Mode, uid: int, name: str) -> bool:
+def _lets_user(folder: FileMode, uid: int, name: str) -> bool:
     if folder.user == uid:
         return folder.by_user
     return folder.by_group if folder.group in _groups(name) else folder.by_others
 
 
-def _lets_group(folder: Mode, gid: int) -> bool:
+def _lets_group(folder: FileMode, gid: int) -> bool:
     return folder.by_group and (folder.group == gid or folder.by_others)
 
 

@@ -50,7 +50,7 @@ class Listing:
     checkpoint: Mapping[str, object] = field(default_factory=dict)
 
 
-class Source(Protocol):
+class DocumentSource(Protocol):
     """One place that documents come from. A context manager: it is closed after each sync."""
 
     @property
@@ -90,7 +90,7 @@ class Source(Protocol):
         """The name of that field; None: the metadata says nothing of readers."""
         ...
 
-    def __enter__(self) -> "Source": ...
+    def __enter__(self) -> "DocumentSource": ...
 
     def __exit__(
         self,

@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ingest.index.lifecycle import Standing
+from ingest.index.lifecycle import DocumentLifecycle
 from ingest.jobs.ingestion import Ingestion
-from ingest.sources.source import Entry, Source
+from ingest.sources.source import DocumentSource, Entry
 from ingest.sync.plan import Change, Plan, Step, is_movable, match, moved_step
 from sovereign_rag.access import Principal
 from sovereign_rag.catalog.catalog import Catalog
@@ -23,14 +23,14 @@ _TOLD = 1_000  # URIs in the audit record
 
 
 @dataclass
-class Carrier:
+class PlanExecutor:
     """Carries one plan out; whoever holds the source makes one."""
 
     catalog: Catalog
     content: ContentStore
-    standing: Standing
+    standing: DocumentLifecycle
     ingestion: Ingestion
-    source: Source
+    source: DocumentSource
     source_id: str
     tenant: str
     principal: Principal
@@ -47,19 +47,19 @@ class Carrier:
 
     def carry_out(self, plan: Plan) -> JobRecord | None:
         """Do everything but reading; returns the job that reads, None where there is nothing."""
-        self._gone = {step.target: step for step in plan.of(Change.DELETED)}
+        self._gone = {step.target: step for step in plan.steps_of(Change.DELETED)}
         self._rights(plan)
-        for step in plan.of(Change.MOVED):
+        for step in plan.steps_of(Change.MOVED):
             self.check()
             self._move(step)
-        self._remember(plan.of(Change.UNCHANGED, Change.RIGHTS))
+        self._remember(plan.steps_of(Change.UNCHANGED, Change.RIGHTS))
         job = self._submit(plan)
         for step in self._gone.values():
             self.check()
             self._delete(step)
         self._flush_items()
         self.trail = {
-            "rights": [s.uri for s in plan.of(Change.RIGHTS)][:_TOLD],
+            "rights": [s.uri for s in plan.steps_of(Change.RIGHTS)][:_TOLD],
             "deleted": [s.uri for s in self._gone.values()][:_TOLD],
             "job": None if job is None else job.id,
         }
@@ -81,7 +81,7 @@ class Carrier:
             for document in step.documents if step.change is not Change.MOVED else ():
                 if (document.readers, document.level) != wanted:
                     self.standing.set_access(self.tenant, document.id, *wanted)
-        waiting = plan.of(Change.WAITING)
+        waiting = plan.steps_of(Change.WAITING)
         self.catalog.set_waiting_rights(
             self.tenant,
             {s.target: (s.access.readers, s.access.level) for s in waiting if s.access is not None},
@@ -123,7 +123,7 @@ class Carrier:
 
     def _submit(self, plan: Plan) -> JobRecord | None:
         """Fetch what has to be fetched, and hand everything that is to be read to the workers."""
-        steps = [*plan.of(Change.NEW, Change.CHANGED), *self._late]
+        steps = [*plan.steps_of(Change.NEW, Change.CHANGED), *self._late]
         tasks = self._tasks(steps)
         first = next(tasks, None)
         if first is None:
@@ -134,7 +134,10 @@ class Carrier:
             yield from tasks
 
         job = self.ingestion.submit(
-            all_tasks(), self.principal, origin=[self.source.name], bring=self._bring
+            all_tasks(),
+            self.principal,
+            origin=[self.source.name],
+            before_commit=self._before_commit,
         )
         for step in self._reading:
             self._item(step, job_id=job.id)
@@ -202,7 +205,7 @@ class Carrier:
         if found is not None:
             self._found[found.value] += 1
 
-    def _bring(self) -> None:
+    def _before_commit(self) -> None:
         for received in self._received:
             self.content.keep(received)
         self._received.clear()

@@ -73,13 +73,13 @@ class Plan:
     unseen: tuple[str, ...] = ()
     kept: int = 0  # not seen, and kept, since their folder could not be looked into
 
-    def of(self, *changes: Change) -> list[Step]:
+    def steps_of(self, *changes: Change) -> list[Step]:
         return [step for step in self.steps if step.change in changes]
 
     @property
     def counts(self) -> dict[str, int]:
         """How many of each, `nobody` of them unreadable for everyone but the owner."""
-        found = {change.value: len(self.of(change)) for change in Change}
+        found = {change.value: len(self.steps_of(change)) for change in Change}
         return found | {"nobody": len(self.nobody)}
 
     @property

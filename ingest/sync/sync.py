@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from ingest.index.lifecycle import Standing
+from ingest.index.lifecycle import DocumentLifecycle
 from ingest.jobs.ingestion import Ingestion, IngestProgress, IngestReport, is_alive
 from ingest.jobs.worker import holder_name, local_pid
 from ingest.pipeline import Pipeline
@@ -25,8 +25,8 @@ from ingest.sources.build import (
     policy_of,
     refuse_overlap,
 )
-from ingest.sources.source import Entry, Source
-from ingest.sync.carry_out import Carrier
+from ingest.sources.source import DocumentSource, Entry
+from ingest.sync.carry_out import PlanExecutor
 from ingest.sync.plan import Change, Known, Plan, Questions, plan
 from sovereign_rag.access import DEFAULT_TENANT, Principal
 from sovereign_rag.catalog.catalog import Catalog
@@ -77,7 +77,7 @@ class Sync:
         catalog: Catalog,
         content: ContentStore,
         audit: AuditTrail,
-        standing: Standing,
+        standing: DocumentLifecycle,
         pipeline: Callable[[], Pipeline],
         ingestion: Ingestion,
         settings: Settings,
@@ -127,7 +127,7 @@ class Sync:
                 ingested = self._ingestion.work_off(
                     job, on_progress=on_progress, on_task=on_task, stop=stop
                 )
-            self._catalog.settle_items(held.record.id)
+            self._catalog.confirm_items(held.record.id)
             counts = {**made.counts, **carrier.corrections(made)}
             held.result, held.checkpoint = counts, {"facts_key": opened.facts_key}
         self._audit.append(
@@ -138,12 +138,12 @@ class Sync:
     def _plan(
         self,
         source: NamedSource,
-        opened: Source,
+        opened: DocumentSource,
         record: SourceRecord | None,
         request: SyncRequest,
     ) -> Plan:
         tenant, listing = source.section.tenant, opened.list()
-        waiting = self._catalog.settle_items(record.id) if record is not None else frozenset()
+        waiting = self._catalog.confirm_items(record.id) if record is not None else frozenset()
         # After settling, which forgets what was cancelled.
         items = self._catalog.source_items(record.id) if record is not None else {}
         if record is not None and record.checkpoint.get("facts_key") != opened.facts_key:
@@ -167,7 +167,7 @@ class Sync:
             log.warning("%s in %s: %s; nobody reads below", wrong.key, source.name, wrong.problem)
         return made
 
-    def _questions(self, opened: Source, record: SourceRecord | None) -> Questions:
+    def _questions(self, opened: DocumentSource, record: SourceRecord | None) -> Questions:
         pipeline = cache(self._pipeline)  # of the index that is live as the plan is made
 
         def is_current(document: KnownDocument) -> bool:
@@ -181,9 +181,9 @@ class Sync:
         return Questions(hash_of=_hash_of, facts=facts, is_current=is_current)
 
     def _carrier(
-        self, source: NamedSource, opened: Source, held: "_Held", principal: Principal
-    ) -> Carrier:
-        return Carrier(
+        self, source: NamedSource, opened: DocumentSource, held: "_Held", principal: Principal
+    ) -> PlanExecutor:
+        return PlanExecutor(
             catalog=self._catalog,
             content=self._content,
             standing=self._standing,
@@ -199,7 +199,7 @@ class Sync:
     def _refuse_mass_deletion(self, made: Plan, source: NamedSource, request: SyncRequest) -> None:
         limit = request.max_delete or source.section.max_delete
         number, is_share = parse_max_delete(limit)
-        gone = len(made.of(Change.DELETED))
+        gone = len(made.steps_of(Change.DELETED))
         had = gone + len([s for s in made.steps if s.change is not Change.DELETED and s.documents])
         allowed = number if not is_share else had * number // 100
         if is_share and number > 0 and had != gone:

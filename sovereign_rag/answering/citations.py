@@ -27,7 +27,7 @@ class StoredPages(Protocol):
     def page(self, passage: Passage, number: int) -> PageText | None: ...
 
 
-class StoredDocuments(Protocol):
+class StoredTexts(Protocol):
     """Gives a document as it was parsed; the content store."""
 
     def parsed(self, content_hash: str, key: str) -> ParsedDocument | None: ...
@@ -36,7 +36,7 @@ class StoredDocuments(Protocol):
 class LivePages:
     """The stored text behind passages, read once per document."""
 
-    def __init__(self, content: StoredDocuments, live: Mapping[str, tuple[str, str]]) -> None:
+    def __init__(self, content: StoredTexts, live: Mapping[str, tuple[str, str]]) -> None:
         """`live` gives (content hash, parse key) by document id."""
         self._content, self._live = content, live
         self._read: dict[str, dict[int, PageText]] = {}

@@ -9,7 +9,7 @@ from sovereign_rag.answering.messages import message
 from sovereign_rag.answering.prompt import NOT_FOUND, Prompt
 from sovereign_rag.answering.trust import Trust
 from sovereign_rag.domain import AnswerKind, Statement
-from sovereign_rag.generation.protocol import Generator, Piece
+from sovereign_rag.generation.protocol import Delta, LanguageModel
 
 Kind = Literal["auto", "extracts", "generated"]
 
@@ -30,8 +30,8 @@ def generated(
     text: str,
     checked: tuple[Statement, ...],
     prompt: Prompt,
-    generator: Generator,
-    last: Piece,
+    language_model: LanguageModel,
+    last: Delta,
     language: str,
     *,
     trust: Trust,
@@ -40,9 +40,9 @@ def generated(
     refused = not checked or NOT_FOUND in text
     return Draft(
         kind=AnswerKind.NONE if refused else AnswerKind.GENERATED,
-        notice="" if refused else _why("generated", generator, trust, language),
+        notice="" if refused else _why("generated", language_model, trust, language),
         statements=() if refused else checked,
-        model=generator.info.id,
+        model=language_model.info.id,
         prompt_version=prompt.version,
         usage={
             "prompt_tokens": last.prompt_tokens,
@@ -67,22 +67,22 @@ def withheld(draft: Draft, supported: tuple[Statement, ...], language: str) -> D
 
 
 def extracts_notice(
-    kind: Kind, generator: Generator | None, trust: Trust | None, language: str
+    kind: Kind, language_model: LanguageModel | None, trust: Trust | None, language: str
 ) -> str:
     """Why an answer is made of extracts."""
     if kind == "extracts":
         return message("extracts_by_choice", language)
-    if generator is None or trust is None:
+    if language_model is None or trust is None:
         return message("extracts_no_model", language)
-    return _why("extracts", generator, trust, language)
+    return _why("extracts", language_model, trust, language)
 
 
-def _why(kind: str, generator: Generator, trust: Trust, language: str) -> str:
+def _why(kind: str, language_model: LanguageModel, trust: Trust, language: str) -> str:
     """The notice of an answer of this kind, with what decided about the model."""
     return message(
         f"{kind}_{'trusted' if trust.trusted else 'untrusted'}_by_{trust.by}",
         language,
-        model=generator.info.name,
+        model=language_model.info.name,
         questions=str(trust.questions),
         right=str(trust.right),
         extracts=str(trust.extracts_right),

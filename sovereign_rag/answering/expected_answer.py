@@ -13,9 +13,9 @@ from typing import Final, Literal
 
 from sovereign_rag.answering.contradiction import negated, numbers
 
-Asked = Literal["time", "amount"]
+ExpectedAnswerType = Literal["time", "amount"]
 
-_ASKED: Final[dict[Asked, dict[str, str]]] = {
+_CUES: Final[dict[ExpectedAnswerType, dict[str, str]]] = {
     "time": {
         "en": r"(?:^\W*(?:\w+ )?|, )when|when (?:did|does|do|is|are|was|were|will|has|have|had)"
         r"|(?:what|which) (?:years?|dates?|days?|months?|century|decade)",
@@ -118,7 +118,7 @@ def lacks(
         spoken: The language of the sentence.
         given: What was asked before, where the question leans on it.
     """
-    kind = asked(question, language)
+    kind = expected_answer_type(question, language)
     if kind and not _holds(kind, sentence, spoken, f"{given} {question}", language):
         return True
     there = quantities(around, spoken)
@@ -127,9 +127,9 @@ def lacks(
     return negated(question, language) and not negated(sentence, spoken)
 
 
-def asked(question: str, language: str) -> Asked | None:
+def expected_answer_type(question: str, language: str) -> ExpectedAnswerType | None:
     """The kind that a question asks for, where its words tell."""
-    for kind, words in _ASKED.items():
+    for kind, words in _CUES.items():
         pattern = _one_of(words.get(language))
         if pattern and pattern.search(question):
             return kind
@@ -151,7 +151,9 @@ def _stands(number: str, there: set[str]) -> bool:
     return number in there or number in years
 
 
-def _holds(kind: Asked, sentence: str, spoken: str, question: str, language: str) -> bool:
+def _holds(
+    kind: ExpectedAnswerType, sentence: str, spoken: str, question: str, language: str
+) -> bool:
     """Whether a sentence names a time or an amount that the question does not name itself."""
     if quantities(sentence, spoken) - quantities(question, language):
         return True

@@ -15,7 +15,7 @@ from sovereign_rag.answering.extracts import Extract
 from sovereign_rag.answering.injection import speaks_to_a_model
 from sovereign_rag.domain import LANGUAGES, Passage
 from sovereign_rag.errors import BadInput
-from sovereign_rag.generation.protocol import Generator, Message
+from sovereign_rag.generation.protocol import LanguageModel, Message
 from sovereign_rag.text.sentences import sentences
 
 NOT_FOUND = "NOT FOUND"
@@ -76,7 +76,7 @@ def build_prompt(
     question: str,
     language: str,
     extracts: Sequence[Extract],
-    generator: Generator,
+    language_model: LanguageModel,
     *,
     max_tokens: int,
 ) -> Prompt:
@@ -100,7 +100,7 @@ def build_prompt(
             Message("system", texts.system),
             Message("user", texts.user.format(passages=fenced, question=_harmless(question))),
         )
-        if generator.count_tokens(messages) + max_tokens <= generator.info.context_tokens:
+        if language_model.count_tokens(messages) + max_tokens <= language_model.info.context_tokens:
             return Prompt(messages, texts.version, tuple(passage for passage, _ in windows))
     raise BadInput(
         "The question does not fit the language model's context beside one passage: shorten it, "

@@ -16,11 +16,11 @@ from sovereign_rag.access import Principal
 from sovereign_rag.answering.injection import speaks_to_a_model
 from sovereign_rag.answering.prompt import FOLLOW_UP, wording
 from sovereign_rag.answering.sanitize import plain
-from sovereign_rag.answering.trust import Trusting
+from sovereign_rag.answering.trust import TrustPolicy
 from sovereign_rag.domain import FollowUp
 from sovereign_rag.embedding.protocol import LexicalEncoder
 from sovereign_rag.errors import BadInput, Busy, GenerationError
-from sovereign_rag.generation.protocol import Generator, Message
+from sovereign_rag.generation.protocol import LanguageModel, Message
 from sovereign_rag.retrieval.conversation import Turn, leans
 from sovereign_rag.text.sentences import sentences
 
@@ -41,9 +41,9 @@ _NUMBER = re.compile(r"\d+")
 class Rewriter:
     """Lets the language model rewrite, where it is a capable one."""
 
-    generator: Callable[[], Generator | None]
+    language_model: Callable[[], LanguageModel | None]
     lexical: LexicalEncoder
-    trust: Trusting
+    trust: TrustPolicy
 
     def rewrite(
         self,
@@ -65,14 +65,14 @@ class Rewriter:
         asked = [turn for turn in history if turn.question.strip()][-_TURNS:]
         if not asked or not leans(question, language, self.lexical):
             return None
-        generator = self.generator()
-        if generator is None or not self.trust.of(generator, language).trusted:
+        language_model = self.language_model()
+        if language_model is None or not self.trust.judge(language_model, language).trusted:
             return None
         texts = wording(language, FOLLOW_UP)
         told = "\n".join(_told(turn, language) for turn in asked)
         user = texts.user.format(conversation=_harmless(told), question=_harmless(question))
         try:
-            pieces = generator.stream(
+            pieces = language_model.stream(
                 (Message("system", texts.system), Message("user", user)),
                 tenant=principal.tenant,
                 person=principal.user,

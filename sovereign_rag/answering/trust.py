@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from sovereign_rag.generation.protocol import Generator
+from sovereign_rag.generation.protocol import LanguageModel
 from sovereign_rag.settings import GenerationSettings
 
 
@@ -23,11 +23,11 @@ class Trust:
     extracts_right: int = 0  # by the best sentences of the passages
 
 
-class Trusting(Protocol):
+class TrustPolicy(Protocol):
     """Says whether a model is trusted, and is told when somebody asks a question."""
 
-    def of(self, generator: Generator, language: str) -> Trust:
-        """Whether `generator` is trusted to write in `language`, ISO 639-1."""
+    def judge(self, language_model: LanguageModel, language: str) -> Trust:
+        """Whether `language_model` is trusted to write in `language`, ISO 639-1."""
         ...
 
     def question(self) -> AbstractContextManager[None]:
@@ -41,10 +41,10 @@ class Unexamined:
 
     settings: GenerationSettings
 
-    def of(self, generator: Generator, language: str) -> Trust:
+    def judge(self, language_model: LanguageModel, language: str) -> Trust:
         del language  # size is the same in all
         least = self.settings.trusted_from_parameters
-        return Trust(generator.info.is_capable(from_parameters=least), "prior")
+        return Trust(language_model.info.is_capable(from_parameters=least), "prior")
 
     def question(self) -> AbstractContextManager[None]:
         return nullcontext()

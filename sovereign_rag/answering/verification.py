@@ -52,7 +52,7 @@ class _Candidate:
         return self.passage.chunk.text[self.start : self.end]
 
 
-class StatementChecker:
+class ClaimVerifier:
     """Holds a draft against the passages that it was written from."""
 
     def __init__(self, *, embedder: Embedder, lexical: LexicalEncoder) -> None:

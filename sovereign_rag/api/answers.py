@@ -9,25 +9,25 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sovereign_rag.answer import AnswerEvent, Done, Found, Quoted, Token
+from sovereign_rag.answer import AnswerEvent, Done, DraftToken, Found, Quoted
 from sovereign_rag.api.schemas import AnswerOut, QuestionBody, refusals, reply
 from sovereign_rag.domain import Answer
 from sovereign_rag.errors import BadInput
 from sovereign_rag.http.identity import CurrentPrincipal, CurrentService
-from sovereign_rag.http.streaming import Event, EventStream, at_once
+from sovereign_rag.http.streaming import EventStream, StreamEvent, at_once
 from sovereign_rag.services.container import Service
 from sovereign_rag.services.serialization import answer_to_dict, passage_to_dict, statement_to_dict
 
 router = APIRouter(tags=["Answers"])
 
 
-def answering_places(request: Request) -> anyio.CapacityLimiter:
+def answer_slots(request: Request) -> anyio.CapacityLimiter:
     """Threads for answers alone: people waiting for one must not hold up every other route."""
-    places: anyio.CapacityLimiter = request.app.state.answering_places
-    return places
+    slots: anyio.CapacityLimiter = request.app.state.answer_slots
+    return slots
 
 
-AnsweringPlaces = Annotated[anyio.CapacityLimiter, Depends(answering_places)]
+AnswerSlots = Annotated[anyio.CapacityLimiter, Depends(answer_slots)]
 
 
 @router.post(
@@ -47,7 +47,7 @@ async def ask(
     request: Request,
     principal: CurrentPrincipal,
     service: CurrentService,
-    places: AnsweringPlaces,
+    slots: AnswerSlots,
 ) -> Response:
     """Answer a question from the documents the caller may read.
 
@@ -65,14 +65,14 @@ async def ask(
             principal,
             language=body.language,
             kind=body.kind,
-            narrowing=body.narrowing,
+            search_filter=body.search_filter,
             history=body.turns,
             cancel=cancel,
         )
 
     if body.stream or accepts_events(request):
-        return await EventStream.opened(json_events(events), cancel=cancel, places=places)
-    answer = await at_once(lambda: last(events()), request, cancel=cancel, places=places)
+        return await EventStream.opened(json_events(events), cancel=cancel, slots=slots)
+    answer = await at_once(lambda: last(events()), request, cancel=cancel, slots=slots)
     return reply(answer_to_dict(answer))
 
 
@@ -84,18 +84,18 @@ def last(events: Iterable[AnswerEvent]) -> Answer:
     raise AssertionError("an answer's stream ends with Done")
 
 
-def json_events(events: Callable[[], Iterator[AnswerEvent]]) -> Iterator[Event]:
+def json_events(events: Callable[[], Iterator[AnswerEvent]]) -> Iterator[StreamEvent]:
     """The life of an answer as the API tells it."""
     for event in events():
         match event:
             case Found(passages):
-                yield Event("found", {"passages": [passage_to_dict(p) for p in passages]})
+                yield StreamEvent("found", {"passages": [passage_to_dict(p) for p in passages]})
             case Quoted(statement):
-                yield Event("extract", statement_to_dict(statement))
-            case Token(text):
-                yield Event("token", {"text": text})
+                yield StreamEvent("extract", statement_to_dict(statement))
+            case DraftToken(text):
+                yield StreamEvent("token", {"text": text})
             case Done(answer):
-                yield Event("answer", answer_to_dict(answer))
+                yield StreamEvent("answer", answer_to_dict(answer))
 
 
 def check_length(question: str, service: Service) -> None:

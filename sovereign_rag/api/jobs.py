@@ -19,7 +19,7 @@ from sovereign_rag.api.schemas import (
 from sovereign_rag.catalog.records import JobProgress, TaskState
 from sovereign_rag.errors import SovereignError
 from sovereign_rag.http.identity import CurrentPrincipal, CurrentService
-from sovereign_rag.http.streaming import HEARTBEAT_S, Event
+from sovereign_rag.http.streaming import HEARTBEAT_S, StreamEvent
 from sovereign_rag.services.container import Service
 from sovereign_rag.services.serialization import job_to_dict, progress_to_dict, task_to_dict
 
@@ -100,7 +100,7 @@ async def follow_job(
 
     async def events() -> AsyncIterator[bytes]:
         async for progress in following:
-            yield Event("progress", progress_to_dict(progress)).encode()
+            yield StreamEvent("progress", progress_to_dict(progress)).encode()
 
     return event_stream(events())
 

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sovereign_rag.answering.draft import Kind
 from sovereign_rag.domain import Verdict
 from sovereign_rag.retrieval.conversation import MOST_CHARACTERS, MOST_TURNS, Turn
-from sovereign_rag.retrieval.retriever import Mode
-from sovereign_rag.store.protocol import Narrowing
+from sovereign_rag.retrieval.retriever import SearchMode
+from sovereign_rag.store.protocol import SearchFilter
 
 Language = Literal["fr", "de", "en", "es", "it"]
 Ids = Annotated[list[Annotated[str, StringConstraints(max_length=64)]], Field(max_length=1_000)]
@@ -29,7 +29,7 @@ class ErrorBody(BaseModel):
     detail: str = Field(description="What happened, and what to do about it.")
 
 
-class _Narrowed(_Body):
+class _Filtered(_Body):
     documents: Ids | None = Field(None, description="Only these documents, by id.")
     exclude_documents: Ids = Field([], description="None of these documents, by id.")
     languages: list[Language] | None = Field(None, description="Only passages in these languages.")
@@ -51,9 +51,9 @@ class _Narrowed(_Body):
     )
 
     @property
-    def narrowing(self) -> Narrowing:
+    def search_filter(self) -> SearchFilter:
         """What the caller leaves out of what they may read; it can't add to it."""
-        return Narrowing(
+        return SearchFilter(
             documents=None if self.documents is None else frozenset(self.documents),
             exclude_documents=frozenset(self.exclude_documents),
             languages=None if self.languages is None else frozenset(self.languages),
@@ -95,7 +95,7 @@ class TurnBody(_Body):
         return Turn(self.question, self.answer, tuple(cited))
 
 
-class _Asked(_Narrowed):
+class _Asked(_Filtered):
     history: list[TurnBody] = Field(
         [],
         max_length=1_000,
@@ -130,7 +130,7 @@ class SearchBody(_Asked):
 
     query: Text = Field(description="What to look for: words, a name, a number, a question.")
     limit: int = Field(10, ge=1, le=50, description="Most passages to return.")
-    mode: Mode | None = Field(None, description="Which legs to ask; unset: as set.")
+    mode: SearchMode | None = Field(None, description="Which legs to ask; unset: as set.")
 
 
 class BoxOut(BaseModel):
@@ -239,7 +239,7 @@ class SearchOut(BaseModel):
     )
 
 
-class FacetsBody(_Narrowed):
+class FacetsBody(_Filtered):
     """What to count in."""
 
 

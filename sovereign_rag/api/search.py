@@ -28,7 +28,7 @@ def search(body: SearchBody, principal: CurrentPrincipal, service: CurrentServic
         principal,
         limit=body.limit,
         mode=body.mode,
-        narrowing=body.narrowing,
+        search_filter=body.search_filter,
         history=body.turns,
     )
     _, dropped = newest(body.turns)
@@ -39,5 +39,5 @@ def search(body: SearchBody, principal: CurrentPrincipal, service: CurrentServic
 @router.post("/v1/search/facets", response_model=FacetsOut, responses=refusals())
 def facets(body: FacetsBody, principal: CurrentPrincipal, service: CurrentService) -> Response:
     """Count the passages the caller may read, by language and by media type."""
-    counted = service.searching.facets(principal, narrowing=body.narrowing)
+    counted = service.searching.facets(principal, search_filter=body.search_filter)
     return reply({field: dict(values) for field, values in counted.items()})

@@ -98,7 +98,7 @@ def upload(
     labels = frozenset({f"user:{principal.user}"}) if form.readers is None else form.readers
     content = service.content
 
-    def bring() -> None:
+    def before_commit() -> None:
         for received in form.files.values():
             content.keep(received)
 
@@ -114,7 +114,9 @@ def upload(
             )
             for name, received in form.files.items()
         ]
-        job = service.documents.submit(tasks, principal, idempotency_key, bring=bring)
+        job = service.documents.submit(
+            tasks, principal, idempotency_key, before_commit=before_commit
+        )
     finally:
         for received in form.files.values():
             content.drop(received)  # of a key that was used before, or of a refusal

@@ -29,14 +29,15 @@ class Archives(Part):
         members: Sequence[NewMember],
         lease: Lease | None,
         *,
-        bring: Callable[[], None],
+        before_commit: Callable[[], None],
     ) -> None:
         """Add the members of an archive to its job, as documents of their own.
 
         All or nothing, so a crash on the way leaves the archive to be expanded again.
 
         Args:
-            bring: Puts their bytes where they are looked for, before a worker sees the tasks.
+            before_commit: Puts their bytes where they are looked for, before a worker sees
+                the tasks.
 
         Raises:
             LeaseLost: The worker does not hold the archive's task any more.
@@ -76,7 +77,7 @@ class Archives(Part):
                         ],
                     )
                     known |= new
-            bring()
+            before_commit()
 
     def members(self, tenant: str, container: str) -> dict[str, str]:
         """The documents that came out of an archive, with their content's hash; none: it is none.

@@ -34,7 +34,7 @@ from sovereign_rag.catalog.document_rows import (
     record_of,
     select_whole,
 )
-from sovereign_rag.catalog.holding import UNFINISHED, require_held, settle
+from sovereign_rag.catalog.holding import UNFINISHED, close_finished_jobs, require_held
 from sovereign_rag.catalog.index_rows import drop_row, in_index, leave_rows, require_live
 from sovereign_rag.catalog.records import (
     DocumentRecord,
@@ -267,7 +267,7 @@ class StoredDocuments(Part):
                 .where(its_own, tasks.c.state.not_in(UNFINISHED))
                 .values(content_hash=None)
             )
-            settle(connection, affected, now)
+            close_finished_jobs(connection, affected, now)
 
     def content_in_use(self, content_hash: str) -> bool:
         """Whether a document of any tenant, or a task that may yet be done, needs this content.

@@ -42,7 +42,7 @@ def require_held(connection: Connection, lease: Lease | None) -> None:
         raise LeaseLost(f"Task {lease.task_id} is not {lease.worker}'s any more.")
 
 
-def settle(connection: Connection, job_ids: Iterable[str], now: datetime) -> None:
+def close_finished_jobs(connection: Connection, job_ids: Iterable[str], now: datetime) -> None:
     """Mark as finished those of the jobs whose last task has ended."""
     connection.execute(
         update(jobs)

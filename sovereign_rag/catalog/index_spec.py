@@ -28,7 +28,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class IndexSpec:
     """How the chunks of an index were cut, embedded, encoded and laid out."""
 
     model_id: str
@@ -88,7 +88,7 @@ class Recipe:
             }
         )
 
-    def differences(self, other: "Recipe") -> dict[str, tuple[object, object]]:
+    def differences(self, other: "IndexSpec") -> dict[str, tuple[object, object]]:
         """What decides about an index and is not the same in both: name -> (here, there)."""
         return {
             words: (getattr(self, name), getattr(other, name))

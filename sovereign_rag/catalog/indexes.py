@@ -15,7 +15,7 @@ from sqlalchemy.engine import RowMapping
 from sovereign_rag.catalog.database import Part, batches
 from sovereign_rag.catalog.document_rows import readers_of, record_of, select_whole
 from sovereign_rag.catalog.index_rows import LIVE, IndexState, in_index, outdated, put_row
-from sovereign_rag.catalog.index_spec import Recipe
+from sovereign_rag.catalog.index_spec import IndexSpec
 from sovereign_rag.catalog.records import DocumentRecord
 from sovereign_rag.catalog.tables import documents, holds, index_documents, indexes
 from sovereign_rag.errors import BadInput, Busy, NotFound
@@ -28,7 +28,7 @@ class IndexRecord:
     id: int
     state: IndexState
     collection: str  # "" until somebody first opens it
-    recipe: Recipe | None  # None likewise
+    spec: IndexSpec | None  # None likewise
     created: datetime
     switched: datetime | None  # when it last became the live one
 
@@ -71,23 +71,23 @@ class Indexes(Part):
         with self._database.reading() as connection:
             return _find(connection, indexes.c.state == IndexState.LIVE.value)
 
-    def name_live_index(self, recipe: Recipe, collection: str) -> IndexRecord:
+    def name_live_index(self, spec: IndexSpec, collection: str) -> IndexRecord:
         """Record what the live index is made with, unless that is known; returns what is known."""
         unnamed = and_(indexes.c.state == IndexState.LIVE.value, indexes.c.collection == "")
         with self._database.writing() as connection:
             connection.execute(
-                update(indexes).where(unnamed).values(recipe=recipe.plain, collection=collection)
+                update(indexes).where(unnamed).values(recipe=spec.plain, collection=collection)
             )
             return _find(connection, indexes.c.state == IndexState.LIVE.value)
 
-    def begin_index(self, recipe: Recipe, collection: Callable[[int], str]) -> IndexRecord:
+    def begin_index(self, spec: IndexSpec, collection: Callable[[int], str]) -> IndexRecord:
         """A new index that is to be built; `collection` names its collection after its number."""
         with self._database.writing() as connection:
             made = connection.execute(
                 insert(indexes).values(
                     state=IndexState.BUILDING.value,
                     collection="",
-                    recipe=recipe.plain,
+                    recipe=spec.plain,
                     created=self._clock(),
                 )
             ).inserted_primary_key
@@ -300,5 +300,6 @@ def _find(connection: Connection, which: ColumnElement[bool]) -> IndexRecord:
 
 
 def _record(row: RowMapping) -> IndexRecord:
-    state, recipe = IndexState(row["state"]), Recipe.of(row["recipe"])
-    return IndexRecord(**{**row, "state": state, "recipe": recipe})
+    columns = dict(row)
+    spec, state = IndexSpec.of(columns.pop("recipe")), IndexState(columns.pop("state"))
+    return IndexRecord(**columns, state=state, spec=spec)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, case, delete, exists, func, insert, select, u
 from sqlalchemy.engine import RowMapping
 
 from sovereign_rag.catalog.database import Part, batches
-from sovereign_rag.catalog.holding import settle
+from sovereign_rag.catalog.holding import close_finished_jobs
 from sovereign_rag.catalog.records import (
     JobProgress,
     JobRecord,
@@ -39,7 +39,7 @@ class Jobs(Part):
         tasks: Iterable[NewTask],
         idempotency_key: str | None = None,
         *,
-        bring: Callable[[], None] = lambda: None,
+        before_commit: Callable[[], None] = lambda: None,
     ) -> JobRecord:
         """Record a job; workers see it when it is whole, so a crash before that leaves nothing.
 
@@ -47,8 +47,8 @@ class Jobs(Part):
             tasks: Taken in batches, so a generator of any length needs no memory.
             idempotency_key: The same key of the same submitter gives the same job; the tasks of
                 later calls are not looked at.
-            bring: Called when the tasks are recorded and before a worker sees them: it puts the
-                bytes where they are looked for, which nothing removes any more from then on.
+            before_commit: Called when the tasks are recorded and before a worker sees them: it puts
+                the bytes where they are looked for, which nothing removes any more from then on.
         """
         if idempotency_key is not None:
             with self._database.reading() as connection:
@@ -59,7 +59,7 @@ class Jobs(Part):
         self._begin(job_id, tenant, submitted_by)
         try:
             self._add(job_id, tenant, tasks)
-            bring()
+            before_commit()
             return self._accept(job_id, tenant, submitted_by, idempotency_key)
         except BaseException:  # whatever stopped it, a job without all of its tasks never was
             with self._database.writing() as connection:
@@ -188,7 +188,7 @@ class Jobs(Part):
                         state=TaskState.CANCELLED.value, reason=None, finished=now, password=None
                     )
                 )
-                settle(connection, [job_id], now)
+                close_finished_jobs(connection, [job_id], now)
             return _record(connection, _row(connection, job_id, tenant))
 
     def retry_job(self, job_id: str, tenant: str) -> JobRecord:
@@ -280,7 +280,7 @@ class Jobs(Part):
                 .where(jobs.c.id == job_id)
                 .values(accepted=now, idempotency_key=idempotency_key)
             )
-            settle(connection, [job_id], now)  # a job without tasks is finished
+            close_finished_jobs(connection, [job_id], now)  # a job without tasks is finished
             return _record(connection, _row(connection, job_id, tenant))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Update, and_, exists, or_, select, update
 
 from sovereign_rag.catalog.database import Part
-from sovereign_rag.catalog.holding import UNFINISHED, is_cancelled, lease_state, settle
+from sovereign_rag.catalog.holding import UNFINISHED, close_finished_jobs, is_cancelled, lease_state
 from sovereign_rag.catalog.jobs import task_record
 from sovereign_rag.catalog.records import Lease, LeaseState, TaskRecord, TaskState
 from sovereign_rag.catalog.tables import jobs, tasks
@@ -118,7 +118,7 @@ class Leases(Part):
         with self._database.writing() as connection:
             return connection.execute(_held(task_id, worker).values(**values)).rowcount > 0
 
-    def bring_content(self, lease: Lease, content_hash: str) -> bool:
+    def record_content(self, lease: Lease, content_hash: str) -> bool:
         """Record which content a task is about, before its bytes are stored.
 
         From then on nothing removes them. False: the lease is lost.
@@ -173,7 +173,7 @@ class Leases(Part):
                 .where(tasks.c.id == task_id, tasks.c.cancelled.is_not(None))
                 .values(content_hash=None)
             )
-            settle(connection, [job_id], now)
+            close_finished_jobs(connection, [job_id], now)
             return True
 
     def release_task(self, task_id: int, worker: str, *, reason: str, pause_s: float) -> bool:
@@ -212,7 +212,7 @@ class Leases(Part):
             )
             _pause(connection, job_id, reason, pause_s, now)
             _end_cancelled(connection, [task_id], now)
-            settle(connection, [job_id], now)
+            close_finished_jobs(connection, [job_id], now)
             return True
 
     def lease_leftover(self, worker: str, *, lease_s: float) -> TaskRecord | None:
@@ -294,7 +294,7 @@ class Leases(Part):
             connection.execute(update(tasks).where(tasks.c.id == task_id).values(**values))
         if lost:
             _end_cancelled(connection, [row.id for row in lost], now)
-            settle(connection, [row.job_id for row in lost], now)
+            close_finished_jobs(connection, [row.job_id for row in lost], now)
         return len(lost)
 
 

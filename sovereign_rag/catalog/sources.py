@@ -197,7 +197,7 @@ class Sources(Part):
             with self._database.writing() as connection:
                 _drop(connection, source_id, batch)
 
-    def settle_items(self, source_id: str) -> frozenset[str]:
+    def confirm_items(self, source_id: str) -> frozenset[str]:
         """Look what became of the jobs of earlier syncs.
 
         What ended well or failed stays as it was recorded. What was cancelled, or whose job is

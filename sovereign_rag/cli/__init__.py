@@ -21,7 +21,7 @@ from sovereign_rag.cli import (
     sources,
     sync,
 )
-from sovereign_rag.cli.app import EXIT_CODES, Run, command, new_app, print_error, take_common
+from sovereign_rag.cli.app import EXIT_CODES, CommandRun, command, new_app, print_error, take_common
 from sovereign_rag.cli.output import print_json
 from sovereign_rag.version import VERSION
 
@@ -55,7 +55,7 @@ for noun in (
 
 
 @command(app, "version", examples=(f"{NAME} version",))
-def version(run: Run) -> None:
+def version(run: CommandRun) -> None:
     """Print the version."""
     if run.json:
         print_json({"version": VERSION})

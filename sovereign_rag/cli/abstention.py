@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sovereign_rag.cli.app import Run, command
+from sovereign_rag.cli.app import CommandRun, command
 from sovereign_rag.cli.output import percent, print_json, table
 from sovereign_rag.errors import BadInput
 
@@ -25,7 +25,7 @@ def register(evaluation: typer.Typer) -> None:
         ),
     )
     def abstention(
-        run: Run,
+        run: CommandRun,
         files: Annotated[
             list[Path],
             typer.Argument(metavar="RUN...", help="Files that `eval answers --out` wrote."),
@@ -74,7 +74,7 @@ def _as_json(curve: "Curve", point: float, most_wrong: float) -> dict[str, objec
     }
 
 
-def _print(run: Run, found: "tuple[Curve, ...]", point: float, most_wrong: float) -> None:
+def _print(run: CommandRun, found: "tuple[Curve, ...]", point: float, most_wrong: float) -> None:
     columns = ("questions", ">answerable", ">others", ">separation")
     now = (f">answered at {point:g} %", ">wrongly %")
     wanted = (f">least for {most_wrong:.0%} wrong", ">answered %")

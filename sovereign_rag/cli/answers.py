@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.padding import Padding
 from rich.text import Text
 
-from sovereign_rag.cli.app import Run
+from sovereign_rag.cli.app import CommandRun
 from sovereign_rag.cli.output import print_json, safe
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 _DRAFT_LINES: Final = 8  # of an answer in the making; a longer one would not fit everywhere
 
 
-def follow(run: Run, begin: "Callable[[], Iterator[AnswerEvent]]") -> "Answer":
+def follow(run: CommandRun, begin: "Callable[[], Iterator[AnswerEvent]]") -> "Answer":
     """Show an answer as it comes into being, and take the view away when it is done.
 
     What is on its way is not checked yet, so it is shown on stderr and on a terminal alone.
     """
-    from sovereign_rag.answer import Done, Found, Quoted, Token
+    from sovereign_rag.answer import Done, DraftToken, Found, Quoted
 
     status, quotes, draft = "Searching …", list[str](), ""
     with _view(run, _in_the_making(status, quotes, draft)) as view:
@@ -35,7 +35,7 @@ def follow(run: Run, begin: "Callable[[], Iterator[AnswerEvent]]") -> "Answer":
                     status = f"{len(passages)} passages found; reading …"
                 case Quoted(statement):
                     quotes.append(statement.text)
-                case Token(text):
+                case DraftToken(text):
                     status, draft = "Writing; not checked yet …", draft + text
                 case Done(answer):
                     return answer
@@ -43,7 +43,7 @@ def follow(run: Run, begin: "Callable[[], Iterator[AnswerEvent]]") -> "Answer":
     raise AssertionError("an answer's stream ends with Done")
 
 
-def _view(run: Run, first: "RenderableType") -> "Live | _Unseen":
+def _view(run: CommandRun, first: "RenderableType") -> "Live | _Unseen":
     if run.json or not run.err.is_terminal:
         return _Unseen()
     return Live(first, console=run.err, transient=True, refresh_per_second=8)
@@ -70,7 +70,7 @@ def _in_the_making(status: str, quotes: Sequence[str], draft: str) -> "Renderabl
     return Group(Text(status, style="dim"), *(Text(line, style="italic") for line in lines))
 
 
-def print_answer(run: Run, answer: "Answer", *, one_line: bool = False) -> None:
+def print_answer(run: CommandRun, answer: "Answer", *, one_line: bool = False) -> None:
     """The answer, where it comes from, and which kind of answer it is; or its JSON.
 
     `one_line` puts the JSON on a single line, for a program that reads one answer after another.
@@ -83,7 +83,7 @@ def print_answer(run: Run, answer: "Answer", *, one_line: bool = False) -> None:
         _print_answer(run, answer)
 
 
-def _print_answer(run: Run, answer: "Answer") -> None:
+def _print_answer(run: CommandRun, answer: "Answer") -> None:
     from sovereign_rag.domain import AnswerKind, Verdict
 
     if answer.follow_up is not None:
@@ -146,5 +146,5 @@ def _indented(text: Text) -> Padding:
     return Padding(text, (0, 0, 0, 4), expand=False)
 
 
-def _print(run: Run, renderable: "RenderableType") -> None:
+def _print(run: CommandRun, renderable: "RenderableType") -> None:
     run.out.print(renderable)

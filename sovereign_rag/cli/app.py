@@ -49,14 +49,14 @@ Config = Annotated[
     Path | None,
     typer.Option(help="Settings file; also SOVEREIGN_RAG_CONFIG.", rich_help_panel=_PANEL),
 ]
-Json = Annotated[
+JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON, for programs.", rich_help_panel=_PANEL)
 ]
 Debug = Annotated[
     bool, typer.Option("--debug", help="Show where an error came from.", rich_help_panel=_PANEL)
 ]
 
-_COMMON: Final = {"data_dir": DataDir, "config": Config, "json": Json, "debug": Debug}
+_COMMON: Final = {"data_dir": DataDir, "config": Config, "json": JsonOption, "debug": Debug}
 
 
 def new_app(help: str) -> typer.Typer:
@@ -90,7 +90,7 @@ class Common:
         )
 
 
-class Run:
+class CommandRun:
     """One run of a command: its common options, the settings, and where to print."""
 
     def __init__(self, common: Common) -> None:
@@ -136,14 +136,16 @@ class Run:
 
 def command(
     app: typer.Typer, name: str, *, examples: tuple[str, ...]
-) -> Callable[[Callable[Concatenate[Run, P], None]], Callable[Concatenate[Run, P], None]]:
-    """Make a command of a function whose first parameter is the `Run`.
+) -> Callable[
+    [Callable[Concatenate[CommandRun, P], None]], Callable[Concatenate[CommandRun, P], None]
+]:
+    """Make a command of a function whose first parameter is the `CommandRun`.
 
     The others are its options and arguments, as Typer reads them; the common ones are added. An
     error becomes one line on stderr and an exit code.
     """
 
-    def register(function: Callable[Concatenate[Run, P], None]) -> Callable[..., None]:
+    def register(function: Callable[Concatenate[CommandRun, P], None]) -> Callable[..., None]:
         shown = app.command(name, help=_help(function), epilog=_epilog(examples))
         shown(_invocation(function))
         return function
@@ -153,10 +155,12 @@ def command(
 
 def default_command(
     app: typer.Typer, *, examples: tuple[str, ...]
-) -> Callable[[Callable[Concatenate[Run, P], None]], Callable[Concatenate[Run, P], None]]:
+) -> Callable[
+    [Callable[Concatenate[CommandRun, P], None]], Callable[Concatenate[CommandRun, P], None]
+]:
     """As `command`, of what a noun does where none of its commands is named."""
 
-    def register(function: Callable[Concatenate[Run, P], None]) -> Callable[..., None]:
+    def register(function: Callable[Concatenate[CommandRun, P], None]) -> Callable[..., None]:
         shown = app.callback(
             invoke_without_command=True,
             no_args_is_help=False,
@@ -175,7 +179,7 @@ def _help(function: Callable[..., None]) -> str:
     return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
 
 
-def _invocation(function: Callable[Concatenate[Run, P], None]) -> Callable[..., None]:
+def _invocation(function: Callable[Concatenate[CommandRun, P], None]) -> Callable[..., None]:
     own = list(inspect.signature(function).parameters.values())[1:]
     call = cast(Callable[..., None], function)  # Typer gives the arguments their types
 
@@ -186,7 +190,7 @@ def _invocation(function: Callable[Concatenate[Run, P], None]) -> Callable[..., 
         if context.invoked_subcommand is not None:
             context.obj = common
             return
-        _run(lambda: call(Run(common), **given), common)
+        _run(lambda: call(CommandRun(common), **given), common)
 
     parameters = [
         inspect.Parameter("context", _KEYWORD, annotation=typer.Context),
@@ -212,7 +216,7 @@ def common_parameters() -> list[inspect.Parameter]:
         inspect.Parameter(
             name,
             _KEYWORD,
-            default=False if annotation in (Json, Debug) else None,
+            default=False if annotation in (JsonOption, Debug) else None,
             annotation=annotation,
         )
         for name, annotation in _COMMON.items()

@@ -9,9 +9,8 @@ import typer
 from sovereign_rag.access import DEFAULT_TENANT
 from sovereign_rag.cli import conversation
 from sovereign_rag.cli.answers import follow, passage_view, print_answer
-from sovereign_rag.cli.app import Run, command
-from sovereign_rag.cli.identity import As, Clearance, Groups, Tenant, principal
-from sovereign_rag.cli.narrowing import (
+from sovereign_rag.cli.app import CommandRun, command
+from sovereign_rag.cli.filter_options import (
     Documents,
     From,
     Labels,
@@ -19,8 +18,9 @@ from sovereign_rag.cli.narrowing import (
     Sources,
     To,
     Types,
-    narrowing,
+    search_filter,
 )
+from sovereign_rag.cli.identity import As, Clearance, Groups, Tenant, principal
 from sovereign_rag.cli.output import print_json, table
 from sovereign_rag.errors import BadInput
 
@@ -68,7 +68,7 @@ def register(app: typer.Typer) -> None:
         ),
     )
     def ask(
-        run: Run,
+        run: CommandRun,
         question: Annotated[
             str | None, typer.Argument(help="The question, in any language.", show_default=False)
         ] = None,
@@ -101,7 +101,7 @@ def register(app: typer.Typer) -> None:
         if question is None and not chat:
             raise BadInput("There is no question. Give one, or --chat to be asked for them.")
         who = principal(as_, groups, clearance, tenant)
-        within = narrowing(type_, source, language, label, from_, to, document)
+        within = search_filter(type_, source, language, label, from_, to, document)
         with run.open() as service:
 
             def answered(asked: str, history: "tuple[Turn, ...]") -> "Answer":
@@ -111,7 +111,7 @@ def register(app: typer.Typer) -> None:
                         who,
                         kind=kind.value if kind else None,
                         mode=mode.value if mode else None,
-                        narrowing=within,
+                        search_filter=within,
                         history=history,
                     )
 
@@ -134,7 +134,7 @@ def register(app: typer.Typer) -> None:
         ),
     )
     def search(
-        run: Run,
+        run: CommandRun,
         query: Annotated[str, typer.Argument(help="What to look for, in any language.")],
         limit: Annotated[int, typer.Option(min=1, max=100, help="Most passages.")] = 10,
         as_: As = None,
@@ -152,10 +152,10 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Find passages, best first, with their scores and where each score came from."""
         who = principal(as_, groups, clearance, tenant)
-        within = narrowing(type_, source, language, label, from_, to, document)
+        within = search_filter(type_, source, language, label, from_, to, document)
         with run.open() as service:
             passages = service.searching.search(
-                query, who, limit=limit, mode=mode.value if mode else None, narrowing=within
+                query, who, limit=limit, mode=mode.value if mode else None, search_filter=within
             )
         if run.json:
             from sovereign_rag.services.serialization import passage_to_dict
@@ -176,7 +176,7 @@ def register(app: typer.Typer) -> None:
         ),
     )
     def facets(
-        run: Run,
+        run: CommandRun,
         as_: As = None,
         groups: Groups = None,
         clearance: Clearance = None,
@@ -191,9 +191,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Count the passages that a search could find, by language and by type."""
         who = principal(as_, groups, clearance, tenant)
-        within = narrowing(type_, source, language, label, from_, to, document)
+        within = search_filter(type_, source, language, label, from_, to, document)
         with run.open() as service:
-            counted = service.searching.facets(who, narrowing=within)
+            counted = service.searching.facets(who, search_filter=within)
         if run.json:
             print_json({field: dict(values) for field, values in counted.items()})
         elif not any(counted.values()):

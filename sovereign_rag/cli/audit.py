@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from sovereign_rag.cli.app import Run, command, new_app
+from sovereign_rag.cli.app import CommandRun, command, new_app
 from sovereign_rag.cli.output import print_json, table
 from sovereign_rag.errors import AuditError
 
@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(audit, name="audit")
 
     @command(audit, "verify", examples=("sovereign-rag audit verify",))
-    def verify(run: Run) -> None:
+    def verify(run: CommandRun) -> None:
         """Follow the record from its beginning and find the first place that was tampered with.
 
         Note the hash it prints in another place now and then: whoever can write the data folder
@@ -56,7 +56,7 @@ def register(app: typer.Typer) -> None:
         examples=("sovereign-rag audit show --last 20", "sovereign-rag audit show --after 100"),
     )
     def show(
-        run: Run,
+        run: CommandRun,
         last: Annotated[int, typer.Option(min=1, help="Only so many, the latest ones.")] = 50,
         after: Annotated[int, typer.Option(min=0, help="Only those above this number.")] = 0,
     ) -> None:

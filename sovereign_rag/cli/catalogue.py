@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.text import Text
 
-from sovereign_rag.cli.app import Run, command
+from sovereign_rag.cli.app import CommandRun, command
 from sovereign_rag.cli.output import print_json, table
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ def register_catalogue(models: typer.Typer) -> None:
     """Add the command to `models`."""
 
     @command(models, "catalogue", examples=("sovereign-rag models catalogue",))
-    def catalogue_(run: Run) -> None:
+    def catalogue_(run: CommandRun) -> None:
         """Show Mistral's open models that suit, and which fit into this machine's memory.
 
         Memory is for the context of the setting generation.context_tokens. Speeds are what to

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from sovereign_rag.cli.app import BELOW_FLOOR, Run, command
+from sovereign_rag.cli.app import BELOW_FLOOR, CommandRun, command
 from sovereign_rag.cli.output import print_json, table
 from sovereign_rag.errors import BadInput
 
 if TYPE_CHECKING:
-    from sovereign_rag.evaluation.compare import Change, Comparison, Difference
+    from sovereign_rag.evaluation.compare import ChangedQuestion, Comparison, Difference
 
 
 def register(evaluation: typer.Typer) -> None:
@@ -26,7 +26,7 @@ def register(evaluation: typer.Typer) -> None:
         ),
     )
     def compare(
-        run: Run,
+        run: CommandRun,
         before: Annotated[
             Path, typer.Argument(metavar="A", help="A result file, written with --out.")
         ],
@@ -82,7 +82,7 @@ def register(evaluation: typer.Typer) -> None:
             raise typer.Exit(BELOW_FLOOR)
 
 
-def print_comparison(run: Run, found: "Comparison", worst: int) -> None:
+def print_comparison(run: CommandRun, found: "Comparison", worst: int) -> None:
     from sovereign_rag.evaluation.plots import signed
 
     rows = (*found.overall, *found.by_language)
@@ -158,7 +158,7 @@ def _difference(row: "Difference") -> dict[str, object]:
     }
 
 
-def _change(change: "Change") -> dict[str, object]:
+def _change(change: "ChangedQuestion") -> dict[str, object]:
     return {
         "id": change.id,
         "language": change.language,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.text import Text
 
-from sovereign_rag.cli.app import Run, command
+from sovereign_rag.cli.app import CommandRun, command
 from sovereign_rag.cli.output import print_json, safe
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
         "config",
         examples=("sovereign-rag config", "sovereign-rag config --json --data-dir /srv/rag"),
     )
-    def config(run: Run) -> None:
+    def config(run: CommandRun) -> None:
         """Print the settings in effect, as a settings file would say them; secrets are hidden.
 
         What differs from its default is marked. Every setting is also a variable: store.url is
@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _print(
-    run: Run, values: Mapping[str, object], changed: list[str], described: Mapping[str, str]
+    run: CommandRun, values: Mapping[str, object], changed: list[str], described: Mapping[str, str]
 ) -> None:
     section = ""
     for name, value in values.items():

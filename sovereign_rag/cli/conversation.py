@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from sovereign_rag.cli.app import Run, print_error
+from sovereign_rag.cli.app import CommandRun, print_error
 from sovereign_rag.errors import BadInput, Busy, GenerationError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _HELP: Final = "/new begins a new conversation, /quit or Ctrl-D ends, /help show
 
 
 def hold(
-    run: Run, first: str | None, answered: "Callable[[str, tuple[Turn, ...]], Answer]"
+    run: CommandRun, first: str | None, answered: "Callable[[str, tuple[Turn, ...]], Answer]"
 ) -> None:
     """Ask for questions until there are no more; `first` is the first one, where there is one.
 
@@ -46,7 +46,7 @@ def hold(
                 print_error(error.code, str(error), as_json=run.json)
 
 
-def _questions(run: Run, first: str | None) -> Iterator[str]:
+def _questions(run: CommandRun, first: str | None) -> Iterator[str]:
     if first is not None:
         yield first
     while True:

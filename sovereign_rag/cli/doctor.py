@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import typer
 from rich.text import Text
 
-from sovereign_rag.cli.app import Run, command
+from sovereign_rag.cli.app import CommandRun, command
 from sovereign_rag.cli.output import print_json, table
 from sovereign_rag.errors import EnvironmentFault, SovereignError
 
@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
 
     @command(app, "doctor", examples=("sovereign-rag doctor", "sovereign-rag doctor --json"))
-    def doctor(run: Run) -> None:
+    def doctor(run: CommandRun) -> None:
         """Look at everything that is needed, and say how to get what is missing.
 
         Exit code 3: something needed is missing.
@@ -82,7 +82,7 @@ def _to_dict(finding: Finding) -> dict[str, str]:
     }
 
 
-def _examine(run: Run) -> Iterator[Finding]:
+def _examine(run: CommandRun) -> Iterator[Finding]:
     settings = run.settings
     yield _python()
     yield from (_package(name, use) for name, use in _PACKAGES.items())
@@ -140,22 +140,22 @@ def _models(settings: "Settings") -> Iterator[Finding]:
 
 def _engine(settings: "Settings", *, needed: bool) -> Finding:
     """The language model is loaded as the service would, and asked for two words."""
-    from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
+    from sovereign_rag.generation.llama_cpp import LlamaCppModel
     from sovereign_rag.generation.protocol import Message
 
     name = "language model's engine"
     begin = time.monotonic()
     try:
-        generator = LlamaCppGenerator.open(settings)
+        language_model = LlamaCppModel.open(settings)
         try:
             hello = [Message("user", "Say hello.")]
-            written = list(generator.stream(hello, tenant="doctor", max_tokens=2))[-1]
+            written = list(language_model.stream(hello, tenant="doctor", max_tokens=2))[-1]
         finally:
-            generator.close()
+            language_model.close()
     except SovereignError as error:
         return Finding(name, "missing" if needed else "limited", "does not write", str(error))
     took_s = time.monotonic() - begin
-    model = generator.info.id
+    model = language_model.info.id
     return Finding(
         name,
         "ok",
@@ -183,16 +183,16 @@ def _exam(settings: "Settings", sha256: str) -> Finding:
 
 def _endpoints(settings: "Settings") -> Iterator[Finding]:
     """Each server of `generation.endpoint`; the product answers while one of them does."""
-    from sovereign_rag.generation.endpoint import EndpointGenerator
+    from sovereign_rag.generation.endpoint import EndpointModel
 
     name = "language model endpoint"
     try:
-        generator = EndpointGenerator.open(settings.generation)
+        language_model = EndpointModel.open(settings.generation)
     except SovereignError as error:
         yield Finding(name, "missing", "not usable", str(error))
         return
-    health = generator.health()
-    generator.close()
+    health = language_model.health()
+    language_model.close()
     state: State = "limited" if any(one.ok for one in health) else "missing"
     way_out = "start it, or correct the section generation.endpoint"
     for one in health:
@@ -268,7 +268,7 @@ def _data_folder(settings: "Settings") -> Finding:
     return Finding("data folder", "ok", f"{folder}, {free_mib >> 10} GiB free")
 
 
-def _opened(run: Run) -> Iterator[Finding]:
+def _opened(run: CommandRun) -> Iterator[Finding]:
     """What shows only when the data folder is opened: the catalog, and the parser's sandbox."""
     try:
         with run.open() as service:

@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from sovereign_rag.access import DEFAULT_TENANT
-from sovereign_rag.cli.app import Run, command, new_app
+from sovereign_rag.cli.app import CommandRun, command, new_app
 from sovereign_rag.cli.identity import As, Clearance, Groups, Tenant, principal
 from sovereign_rag.cli.output import facts, print_json, safe, table
 from sovereign_rag.errors import BadInput
@@ -15,10 +15,12 @@ from sovereign_rag.errors import BadInput
 if TYPE_CHECKING:
     from sovereign_rag.access import Principal
     from sovereign_rag.catalog.records import DocumentRecord
-    from sovereign_rag.services.documents import Documents
+    from sovereign_rag.services.documents import DocumentService
 
 _PAGE = 500  # records asked for at a time
-DocumentId = Annotated[str, typer.Argument(metavar="ID", help="As `documents list` prints it.")]
+DocumentArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="As `documents list` prints it.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
     @command(documents, "list", examples=("sovereign-rag documents list --as user:ana",))
     def list_(
-        run: Run,
+        run: CommandRun,
         as_: As = None,
         groups: Groups = None,
         clearance: Clearance = None,
@@ -60,8 +62,8 @@ def register(app: typer.Typer) -> None:
         ),
     )
     def show(
-        run: Run,
-        document_id: DocumentId,
+        run: CommandRun,
+        document_id: DocumentArgument,
         text: Annotated[bool, typer.Option("--text", help="Its stored text, by page.")] = False,
         as_: As = None,
         groups: Groups = None,
@@ -96,8 +98,8 @@ def register(app: typer.Typer) -> None:
 
     @command(documents, "delete", examples=("sovereign-rag documents delete 6f1c… --yes",))
     def delete(
-        run: Run,
-        document_id: DocumentId,
+        run: CommandRun,
+        document_id: DocumentArgument,
         yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
         tenant: Tenant = DEFAULT_TENANT,
     ) -> None:
@@ -114,14 +116,14 @@ def register(app: typer.Typer) -> None:
             run.note(f"Deleted: {record.title}")
 
 
-def _ask_first(run: Run, record: "DocumentRecord") -> None:
+def _ask_first(run: CommandRun, record: "DocumentRecord") -> None:
     if run.json or not run.err.is_terminal:
         raise BadInput("Nobody is there to be asked. Add --yes to delete without a question.")
     title = safe(record.title, one_line=True)
     typer.confirm(f"Delete “{title}” ({record.pages} pages)?", abort=True, err=True)
 
 
-def _all(documents: "Documents", who: "Principal") -> "Iterator[DocumentRecord]":
+def _all(documents: "DocumentService", who: "Principal") -> "Iterator[DocumentRecord]":
     after: str | None = None
     while records := documents.list(who, limit=_PAGE, after=after):
         yield from records

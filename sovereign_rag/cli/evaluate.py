@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from sovereign_rag.cli import abstention, compare
-from sovereign_rag.cli.app import Run, command, new_app
+from sovereign_rag.cli.app import CommandRun, command, new_app
 from sovereign_rag.cli.ask import KindOption, Mode, ModeOption
 from sovereign_rag.cli.output import percent, print_json, table
 from sovereign_rag.errors import BadInput
@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
         ),
     )
     def retrieval(
-        run: Run,
+        run: CommandRun,
         folder: Annotated[
             Path,
             typer.Argument(metavar="DIR", help="With corpus.jsonl, queries.jsonl, qrels.tsv."),
@@ -90,7 +90,7 @@ def register(app: typer.Typer) -> None:
         ),
     )
     def answers(
-        run: Run,
+        run: CommandRun,
         file: Annotated[
             Path,
             typer.Argument(
@@ -235,14 +235,16 @@ def _hash(file: Path) -> str:
     return hash_file(file)
 
 
-def _scratch(run: Run, corpus: str, *, fresh: bool) -> "AbstractContextManager[ScratchIndex]":
+def _scratch(
+    run: CommandRun, corpus: str, *, fresh: bool
+) -> "AbstractContextManager[ScratchIndex]":
     from sovereign_rag.evaluation.scratch import cache_folder, open_scratch
 
     return open_scratch(run.settings, cache_folder(), corpus, fresh=fresh, open_service=run.open)
 
 
 @contextmanager
-def _own_documents(run: Run) -> "Iterator[ScratchIndex]":
+def _own_documents(run: CommandRun) -> "Iterator[ScratchIndex]":
     """The documents of the data folder, as its owner sees them; only asked, never added to."""
     from sovereign_rag.evaluation.scratch import ScratchIndex
 
@@ -251,7 +253,7 @@ def _own_documents(run: Run) -> "Iterator[ScratchIndex]":
 
 
 @contextmanager
-def _scratch_of(run: Run, folder: Path, *, fresh: bool) -> "Iterator[ScratchIndex]":
+def _scratch_of(run: CommandRun, folder: Path, *, fresh: bool) -> "Iterator[ScratchIndex]":
     """The scratch index of a retrieval set, with its corpus in it."""
     from sovereign_rag.evaluation.datasets import corpus_hash, read_corpus
     from sovereign_rag.evaluation.scratch import fill
@@ -264,7 +266,7 @@ def _scratch_of(run: Run, folder: Path, *, fresh: bool) -> "Iterator[ScratchInde
 
 
 @contextmanager
-def _bar(run: Run, doing: str) -> Iterator[Callable[[int, int], None]]:
+def _bar(run: CommandRun, doing: str) -> Iterator[Callable[[int, int], None]]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
@@ -284,10 +286,10 @@ def _check(out: Path | None) -> None:
 
 
 def _publish(
-    run: Run,
+    run: CommandRun,
     report: "RetrievalReport | AnswerReport",
     out: Path | None,
-    show: "Callable[[Run, dict[str, dict[str, float | None]]], None]",
+    show: "Callable[[CommandRun, dict[str, dict[str, float | None]]], None]",
 ) -> None:
     """Print the table, or the JSON of it; with `out` every single result goes to a file."""
     every = {**asdict(report), "version": VERSION}
@@ -310,12 +312,12 @@ def _publish(
         show(run, dict(summary["table"]))
 
 
-def _settings(run: Run) -> dict[str, object]:
+def _settings(run: CommandRun) -> dict[str, object]:
     """What the results may depend on; secrets are written as asterisks."""
     return run.settings.model_dump(mode="json", include=_DECISIVE)
 
 
-def _print_retrieval(run: Run, rows: dict[str, dict[str, float | None]]) -> None:
+def _print_retrieval(run: CommandRun, rows: dict[str, dict[str, float | None]]) -> None:
     measures = [name for name in rows["all"] if name not in ("queries", "ms")]
     columns = ("language", ">queries", *(f">{name}" for name in measures), ">ms")
     cells = (
@@ -330,7 +332,7 @@ def _print_retrieval(run: Run, rows: dict[str, dict[str, float | None]]) -> None
     run.out.print(table(columns, cells))
 
 
-def _print_answers(run: Run, rows: dict[str, dict[str, float | None]]) -> None:
+def _print_answers(run: CommandRun, rows: dict[str, dict[str, float | None]]) -> None:
     shares = ("answered", "containment", "f1", "refused", "found", "verified")
     columns = (
         "language",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sovereign_rag.cli.app import Run, command
+from sovereign_rag.cli.app import CommandRun, command
 from sovereign_rag.cli.output import print_json, table
 from sovereign_rag.errors import SovereignError
 
@@ -25,7 +25,7 @@ def register_exam(models: typer.Typer) -> None:
         examples=("sovereign-rag models exam", "sovereign-rag models exam house-model --again"),
     )
     def exam(
-        run: Run,
+        run: CommandRun,
         name: Annotated[
             str | None,
             typer.Argument(metavar="NAME", help="As `models list` prints it; else the one in use."),
@@ -50,7 +50,7 @@ def register_exam(models: typer.Typer) -> None:
         print_exam(run, result)
 
 
-def examine_imported(run: Run, name: str) -> "ExamResult | None":
+def examine_imported(run: CommandRun, name: str) -> "ExamResult | None":
     """Examine a model that has just come in; None: it could not be, which is told."""
     from sovereign_rag.exam.run import with_model
 
@@ -113,7 +113,7 @@ def _to_dict(score: "Score") -> dict[str, object]:
     }
 
 
-def print_exam(run: Run, result: "ExamResult") -> None:
+def print_exam(run: CommandRun, result: "ExamResult") -> None:
     """A row a language, and what follows."""
     columns = (
         *("language", ">questions", ">model right", ">extracts right", ">refused, of unanswerable"),
@@ -145,7 +145,7 @@ def _row(language: str | None, result: "ExamResult") -> tuple[object, ...]:
     )
 
 
-def _examined(run: Run, settings: "Settings", *, again: bool) -> "ExamResult":
+def _examined(run: CommandRun, settings: "Settings", *, again: bool) -> "ExamResult":
     from sovereign_rag.exam.run import examine
 
     with _progress(run) as progress:
@@ -158,7 +158,7 @@ def _examined(run: Run, settings: "Settings", *, again: bool) -> "ExamResult":
 
 
 @contextmanager
-def _progress(run: Run) -> "Iterator[ExamProgress]":
+def _progress(run: CommandRun) -> "Iterator[ExamProgress]":
     """A bar on stderr, on a terminal alone."""
     bar = Progress(
         TextColumn("examining"),

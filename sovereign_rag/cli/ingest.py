@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRe
 from rich.text import Text
 
 from sovereign_rag.access import DEFAULT_TENANT, local_owner, parse_readers
-from sovereign_rag.cli.app import INTERRUPTED, SOME_FAILED, Run, command
+from sovereign_rag.cli.app import INTERRUPTED, SOME_FAILED, CommandRun, command
 from sovereign_rag.cli.identity import Tenant
 from sovereign_rag.cli.output import print_json, safe, table
 from sovereign_rag.errors import BadInput
@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
         ),
     )
     def ingest(
-        run: Run,
+        run: CommandRun,
         paths: Annotated[
             list[Path], typer.Argument(help="Files, or folders with all that is in them.")
         ],
@@ -120,7 +120,7 @@ def _password(ask: bool, file: Path | None) -> str | None:
 class _Bar:
     """Progress on stderr: a bar on a terminal, and everywhere a line for each failure."""
 
-    def __init__(self, run: Run, progress: Progress) -> None:
+    def __init__(self, run: CommandRun, progress: Progress) -> None:
         self._run, self._progress = run, progress
         self._task = progress.add_task("", total=None, count="Looking …", rate="", current="")
 
@@ -147,7 +147,7 @@ class _Bar:
 
 
 @contextmanager
-def _progress(run: Run) -> Iterator[_Bar]:
+def _progress(run: CommandRun) -> Iterator[_Bar]:
     columns = (
         SpinnerColumn(),
         BarColumn(bar_width=30),
@@ -162,7 +162,7 @@ def _progress(run: Run) -> Iterator[_Bar]:
 
 
 @contextmanager
-def _interruptible(run: Run) -> Iterator[threading.Event]:
+def _interruptible(run: CommandRun) -> Iterator[threading.Event]:
     """An event that the first Ctrl-C sets; the second one interrupts as usual."""
     stop = threading.Event()
 
@@ -205,7 +205,7 @@ def _counts(report: "IngestReport") -> dict[str, int]:
     return ends | Counter(task.state.value for task in report.tasks)
 
 
-def _print_summary(run: Run, report: "IngestReport") -> None:
+def _print_summary(run: CommandRun, report: "IngestReport") -> None:
     pages = sum(task.pages for task in report.tasks)
     chunks = sum(task.chunks for task in report.tasks)
     counts = [(state, n) for state, n in _counts(report).items() if n]

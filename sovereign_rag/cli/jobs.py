@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sovereign_rag.access import DEFAULT_TENANT, local_owner
-from sovereign_rag.cli.app import Run, command, new_app
+from sovereign_rag.cli.app import CommandRun, command, new_app
 from sovereign_rag.cli.identity import Tenant
 from sovereign_rag.cli.output import facts, print_json, safe, table
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sovereign_rag.catalog.records import JobProgress, JobRecord, TaskRecord
     from sovereign_rag.wiring import Application
 
-JobId = Annotated[str, typer.Argument(metavar="ID", help="As `jobs list` prints it.")]
+JobArgument = Annotated[str, typer.Argument(metavar="ID", help="As `jobs list` prints it.")]
 _MOST_TASKS: Final = 1_000  # asked for at a time
 _LOOK_EVERY_S: Final = 1.0
 _STYLES: Final = {
@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
     @command(jobs, "list", examples=("sovereign-rag jobs list --limit 5",))
     def list_(
-        run: Run,
+        run: CommandRun,
         limit: Annotated[int, typer.Option(min=1, help="Most jobs.")] = 50,
         tenant: Tenant = DEFAULT_TENANT,
     ) -> None:
@@ -80,8 +80,8 @@ def register(app: typer.Typer) -> None:
         examples=("sovereign-rag jobs show 4b7e…", "sovereign-rag jobs show 4b7e… --follow"),
     )
     def show(
-        run: Run,
-        job_id: JobId,
+        run: CommandRun,
+        job_id: JobArgument,
         follow: Annotated[
             bool, typer.Option("--follow", help="Show the progress until the job ends.")
         ] = False,
@@ -107,7 +107,7 @@ def register(app: typer.Typer) -> None:
         run.out.print(table(("state", ">pages", ">chunks", "name", "reason"), rows))
 
     @command(jobs, "cancel", examples=("sovereign-rag jobs cancel 4b7e…",))
-    def cancel(run: Run, job_id: JobId, tenant: Tenant = DEFAULT_TENANT) -> None:
+    def cancel(run: CommandRun, job_id: JobArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
         """Cancel a job: documents in work stop within seconds, what is in stays in."""
         from sovereign_rag.services.serialization import job_to_dict
 
@@ -121,7 +121,7 @@ def register(app: typer.Typer) -> None:
             run.note(f"Cancelled; {job.done} of {job.total} documents have ended.")
 
     @command(jobs, "retry", examples=("sovereign-rag jobs retry 4b7e…",))
-    def retry(run: Run, job_id: JobId, tenant: Tenant = DEFAULT_TENANT) -> None:
+    def retry(run: CommandRun, job_id: JobArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
         """Put a job's failed and cancelled documents back in the queue, for the next worker."""
         from sovereign_rag.services.serialization import job_to_dict
 
@@ -152,7 +152,7 @@ def _tasks(service: "Application", job_id: str, tenant: str, *, failed: bool) ->
             return found
 
 
-def _follow(run: Run, service: "Application", job_id: str, tenant: str) -> None:
+def _follow(run: CommandRun, service: "Application", job_id: str, tenant: str) -> None:
     """Draw the progress on standard error until the job ends; Ctrl-C leaves it to itself."""
     progress = service.jobs.progress(job_id, local_owner(tenant))
     with Live(_drawn(progress), console=run.err, transient=True, auto_refresh=False) as live:

@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from sovereign_rag.access import DEFAULT_TENANT
-from sovereign_rag.cli.app import Run, command, new_app
+from sovereign_rag.cli.app import CommandRun, command, new_app
 from sovereign_rag.cli.identity import Tenant
 from sovereign_rag.cli.output import print_json, safe, table
 
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
         ),
     )
     def create(
-        run: Run,
+        run: CommandRun,
         user: Annotated[str, typer.Option(help="Whom the key speaks for.")],
         groups: Annotated[str, typer.Option(metavar="A,B", help="The user's groups.")] = "",
         name: Annotated[str, typer.Option(help="What the key is for.")] = "",
@@ -63,7 +63,7 @@ def register(app: typer.Typer) -> None:
             )
 
     @command(keys, "list", examples=("sovereign-rag keys list",))
-    def list_(run: Run, tenant: Tenant = DEFAULT_TENANT) -> None:
+    def list_(run: CommandRun, tenant: Tenant = DEFAULT_TENANT) -> None:
         """List the keys, without their secrets."""
         with run.open() as service:
             records = service.catalog.keys(tenant)
@@ -88,7 +88,7 @@ def register(app: typer.Typer) -> None:
 
     @command(keys, "revoke", examples=("sovereign-rag keys revoke 8d21…",))
     def revoke(
-        run: Run,
+        run: CommandRun,
         key_id: Annotated[str, typer.Argument(metavar="ID", help="As `keys list` prints it.")],
     ) -> None:
         """Revoke a key: from now on it opens nothing."""

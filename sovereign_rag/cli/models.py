@@ -9,7 +9,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from sovereign_rag.cli.app import Run, command, new_app
+from sovereign_rag.cli.app import CommandRun, command, new_app
 from sovereign_rag.cli.catalogue import register_catalogue
 from sovereign_rag.cli.exam import (
     exam_to_dict,
@@ -36,7 +36,9 @@ _STATES = {
     "missing": Text("its file is gone", "red"),
 }
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="As `models catalogue` prints it.")]
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="As `models catalogue` prints it.")
+]
 WithExam = Annotated[
     bool, typer.Option("--exam/--no-exam", help="Examine it at once, as `models exam` does.")
 ]
@@ -66,8 +68,8 @@ def _register_fetch(models: typer.Typer) -> None:
         ),
     )
     def fetch_(
-        run: Run,
-        name: Name,
+        run: CommandRun,
+        name: ModelArgument,
         mirror: Annotated[
             str | None,
             typer.Option(metavar="URL", help="A mirror that stands for the Hugging Face hub."),
@@ -124,7 +126,7 @@ def _register_import(models: typer.Typer) -> None:
         ),
     )
     def import_(
-        run: Run,
+        run: CommandRun,
         file: Annotated[Path, typer.Argument(metavar="FILE", help="A GGUF file.")],
         name: Annotated[
             str | None, typer.Option(help="What settings call it; unless said, made of the file's.")
@@ -146,7 +148,7 @@ def _register_import(models: typer.Typer) -> None:
 
     @command(models, "remove", examples=("sovereign-rag models remove house-model",))
     def remove(
-        run: Run,
+        run: CommandRun,
         name: Annotated[str, typer.Argument(metavar="NAME", help="As `models list` prints it.")],
     ) -> None:
         """Delete an imported model and its file."""
@@ -162,12 +164,12 @@ def _register_import(models: typer.Typer) -> None:
 
 def _register_list(models: typer.Typer) -> None:
     @command(models, "list", examples=("sovereign-rag models list",))
-    def list_(run: Run) -> None:
+    def list_(run: CommandRun) -> None:
         """List the models in use and those imported, with where they came from and their hashes."""
         _show(run, fresh=False)
 
     @command(models, "verify", examples=("sovereign-rag models verify",))
-    def verify(run: Run) -> None:
+    def verify(run: CommandRun) -> None:
         """Read every byte of the models again and compare their hashes with the expected ones.
 
         Exit code 3: a model is not the one that was expected.
@@ -180,7 +182,7 @@ def _register_list(models: typer.Typer) -> None:
 
 
 def _import(
-    run: Run,
+    run: CommandRun,
     file: Path,
     *,
     name: str | None = None,
@@ -206,7 +208,7 @@ def _import(
 
 
 @contextmanager
-def _audited(run: Run, action: str, detail: Mapping[str, object]) -> Iterator[None]:
+def _audited(run: CommandRun, action: str, detail: Mapping[str, object]) -> Iterator[None]:
     """On record before it begins, and with its end: what can't be recorded isn't done."""
     from sovereign_rag.access import local_owner
     from sovereign_rag.storage.audit import AuditLog, entry
@@ -223,7 +225,7 @@ def _audited(run: Run, action: str, detail: Mapping[str, object]) -> Iterator[No
 
 
 @contextmanager
-def _progress(run: Run, what: str) -> Iterator[Callable[[int, int], None]]:
+def _progress(run: CommandRun, what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr, on a terminal alone."""
     bar = Progress(
         TextColumn(what),
@@ -239,7 +241,7 @@ def _progress(run: Run, what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _examine_and_show(run: Run, model: "ImportedModel", *, exam: bool) -> None:
+def _examine_and_show(run: CommandRun, model: "ImportedModel", *, exam: bool) -> None:
     """It is imported, whatever becomes of the exam."""
     result = None
     try:
@@ -249,7 +251,7 @@ def _examine_and_show(run: Run, model: "ImportedModel", *, exam: bool) -> None:
         _show_imported(run, model, result)
 
 
-def _show_imported(run: Run, model: "ImportedModel", result: "ExamResult | None") -> None:
+def _show_imported(run: CommandRun, model: "ImportedModel", result: "ExamResult | None") -> None:
     if run.json:
         print_json(
             {
@@ -284,7 +286,7 @@ def _show_imported(run: Run, model: "ImportedModel", result: "ExamResult | None"
     run.note(f'It was tried and speaks. To use it: [generation] model = "{model.name}"')
 
 
-def _print_by_hand(run: Run, by_hand: "ByHand") -> None:
+def _print_by_hand(run: CommandRun, by_hand: "ByHand") -> None:
     if run.json:
         print_json(
             {
@@ -312,7 +314,7 @@ def _read_token(file: Path | None) -> str | None:
         raise ModelError(f"The token file {file} can't be read: {error}.") from error
 
 
-def _show(run: Run, *, fresh: bool) -> "tuple[ModelEntry, ...]":
+def _show(run: CommandRun, *, fresh: bool) -> "tuple[ModelEntry, ...]":
     from sovereign_rag.models.inventory import all_models
 
     used, others = all_models(run.settings, fresh=fresh)
@@ -339,7 +341,7 @@ def _show(run: Run, *, fresh: bool) -> "tuple[ModelEntry, ...]":
     return entries
 
 
-def _to_dict(run: Run, entry: "ModelEntry", in_use: bool) -> dict[str, object]:
+def _to_dict(run: CommandRun, entry: "ModelEntry", in_use: bool) -> dict[str, object]:
     result = kept_result(run.settings, entry)
     return {
         "role": entry.role,

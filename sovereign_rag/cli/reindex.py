@@ -16,7 +16,7 @@ from sovereign_rag.cli.app import (
     BELOW_FLOOR,
     INTERRUPTED,
     SOME_FAILED,
-    Run,
+    CommandRun,
     command,
     default_command,
     new_app,
@@ -37,7 +37,7 @@ from sovereign_rag.errors import BadInput, EnvironmentFault, NotFound
 if TYPE_CHECKING:
     from sovereign_rag.catalog.indexes import IndexRecord
     from sovereign_rag.evaluation.compare import Comparison
-    from sovereign_rag.wiring import Application, Built, Estimate
+    from sovereign_rag.wiring import Application, Built, ReindexEstimate
 
 _NICENESS: Final = 10  # of the process that builds: who asks comes first
 _RESERVE: Final = 512 << 20  # bytes of disk that stay free
@@ -60,7 +60,7 @@ def register(app: typer.Typer) -> None:
         ),
     )
     def reindex(
-        run: Run,
+        run: CommandRun,
         questions: Annotated[
             Path | None,
             typer.Option(
@@ -113,7 +113,7 @@ def register(app: typer.Typer) -> None:
         with run.open() as service, _interruptible(run) as stop, _holding(service, stop):
             wanted, differences = service.indexes.wanted(), service.indexes.differences()
             begun = service.reindexing.unfinished()
-            if begun is not None and (begun.recipe is None or begun.recipe.differences(wanted)):
+            if begun is not None and (begun.spec is None or begun.spec.differences(wanted)):
                 run.note(f"Index {begun.id} was begun for other settings and will be removed.")
                 begun = None
             if begun is None and not differences and not force:
@@ -143,7 +143,7 @@ def register(app: typer.Typer) -> None:
             _switch(run, service, index, stop, built, compared)
 
     @command(noun, "switch", examples=("sovereign-rag reindex switch --yes",))
-    def switch(run: Run, yes: Yes = False) -> None:
+    def switch(run: CommandRun, yes: Yes = False) -> None:
         """Switch to the index that was built; what has changed since is caught up with first."""
         with run.open() as service, _interruptible(run) as stop, _holding(service, stop):
             index = service.reindexing.unfinished()
@@ -153,7 +153,7 @@ def register(app: typer.Typer) -> None:
             _switch(run, service, index, stop)
 
     @command(noun, "back", examples=("sovereign-rag reindex back --yes",))
-    def back(run: Run, yes: Yes = False) -> None:
+    def back(run: CommandRun, yes: Yes = False) -> None:
         """Go back to the index that was live before.
 
         What came or changed since the switch is written into it first, so that it is not behind;
@@ -167,7 +167,7 @@ def register(app: typer.Typer) -> None:
             _switch(run, service, index, stop)
 
     @command(noun, "drop", examples=("sovereign-rag reindex drop --yes",))
-    def drop(run: Run, yes: Yes = False) -> None:
+    def drop(run: CommandRun, yes: Yes = False) -> None:
         """Remove every index but the live one: the one kept for a way back, and one half built.
 
         Give services that run a minute after a switch: each goes over at its next question.
@@ -188,7 +188,7 @@ def register(app: typer.Typer) -> None:
             run.note(f"Removed: {len(doomed)}" if doomed else "There is no other index.")
 
     @command(noun, "status", examples=("sovereign-rag reindex status", "… status --json"))
-    def status(run: Run) -> None:
+    def status(run: CommandRun) -> None:
         """Show which indexes there are, how they were made, and how far one is that is built."""
         with run.open() as service:
             rows = [index_to_dict(service, record) for record in service.catalog.indexes()]
@@ -210,7 +210,7 @@ def register(app: typer.Typer) -> None:
 @contextmanager
 def _holding(service: "Application", stop: threading.Event) -> Iterator[None]:
     with service.reindexing.hold(stop):
-        service.reindexing.settle()
+        service.reindexing.finish_interrupted()
         yield
 
 
@@ -225,7 +225,7 @@ def _check(
         raise BadInput(f"--report {report}: give a file in a folder that is there.")
 
 
-def _ask_first(run: Run, question: str, *, yes: bool) -> None:
+def _ask_first(run: CommandRun, question: str, *, yes: bool) -> None:
     if yes:
         return
     if run.json or not run.err.is_terminal:
@@ -233,7 +233,7 @@ def _ask_first(run: Run, question: str, *, yes: bool) -> None:
     typer.confirm(question, abort=True, err=True)
 
 
-def _require_room(estimate: "Estimate") -> None:
+def _require_room(estimate: "ReindexEstimate") -> None:
     if estimate.disk + _RESERVE > estimate.free:
         raise EnvironmentFault(
             f"The index needs about {size(estimate.disk)} of disk and {size(estimate.free)} are "
@@ -242,7 +242,7 @@ def _require_room(estimate: "Estimate") -> None:
         )
 
 
-def _require_whole(run: Run, built: "Built") -> None:
+def _require_whole(run: CommandRun, built: "Built") -> None:
     """Ends the command where a build was stopped, or documents are lacking."""
     if built.stopped:
         if run.json:
@@ -263,7 +263,7 @@ def _require_whole(run: Run, built: "Built") -> None:
 
 
 def _switch(
-    run: Run,
+    run: CommandRun,
     service: "Application",
     index: "IndexRecord",
     stop: threading.Event,
@@ -282,7 +282,11 @@ def _switch(
 
 
 def _compare(
-    run: Run, service: "Application", index: "IndexRecord", questions: Path, limit: int | None
+    run: CommandRun,
+    service: "Application",
+    index: "IndexRecord",
+    questions: Path,
+    limit: int | None,
 ) -> "Comparison":
     from sovereign_rag.evaluation.compare import compare
     from sovereign_rag.evaluation.indexes import run_over
@@ -302,7 +306,7 @@ def _compare(
                     ScratchIndex(asked),
                     questions,
                     folder / f"index-{record.id}.json",
-                    recipe=opened.recipe.plain,
+                    spec=opened.spec.plain,
                     limit=limit,
                     on_progress=bar.count,
                 )
@@ -317,7 +321,9 @@ def _falls(compared: "Comparison", fail_below: float | None) -> bool:
     return deciding.difference < 0 and deciding.p < _CERTAIN
 
 
-def _show(run: Run, compared: "Comparison", report: Path | None, fail_below: float | None) -> None:
+def _show(
+    run: CommandRun, compared: "Comparison", report: Path | None, fail_below: float | None
+) -> None:
     from sovereign_rag.cli.compare import print_comparison
     from sovereign_rag.evaluation.page import comparison_page
 
@@ -332,7 +338,7 @@ def _show(run: Run, compared: "Comparison", report: Path | None, fail_below: flo
         print_comparison(run, compared, worst=10)
 
 
-def _refuse(run: Run, built: "Built", compared: "Comparison") -> None:
+def _refuse(run: CommandRun, built: "Built", compared: "Comparison") -> None:
     if run.json:
         print_json(built_to_dict(built, compared) | {"switched": False})
     run.note(

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sovereign_rag.cli.app import Run
+from sovereign_rag.cli.app import CommandRun
 from sovereign_rag.cli.output import facts, print_json, table
 
 if TYPE_CHECKING:
     from sovereign_rag.catalog.indexes import IndexRecord
     from sovereign_rag.evaluation.compare import Comparison
-    from sovereign_rag.wiring import Application, BuildProgress, Built, Estimate
+    from sovereign_rag.wiring import Application, BuildProgress, Built, ReindexEstimate
 
 
-def tell(run: Run, built: "Built", compared: "Comparison | None", *, switched: bool) -> None:
+def tell(run: CommandRun, built: "Built", compared: "Comparison | None", *, switched: bool) -> None:
     number = built.index.id
     if run.json:
         print_json(built_to_dict(built, compared) | {"switched": switched})
@@ -29,17 +29,17 @@ def tell(run: Run, built: "Built", compared: "Comparison | None", *, switched: b
         run.note(f"Index {number} is built. `sovereign-rag reindex switch` goes over to it.")
 
 
-def tell_nothing(run: Run) -> None:
+def tell_nothing(run: CommandRun) -> None:
     if run.json:
         print_json({"switched": False, "differences": {}})
     run.note("The live index is made as the settings want it; there is nothing to do.")
 
 
 def print_plan(
-    run: Run,
+    run: CommandRun,
     differences: Mapping[str, tuple[object, object]],
     begun: "IndexRecord | None",
-    estimate: "Estimate",
+    estimate: "ReindexEstimate",
     *,
     dry_run: bool,
 ) -> None:
@@ -64,14 +64,14 @@ def print_plan(
 
 def index_to_dict(service: "Application", record: "IndexRecord") -> dict[str, object]:
     coverage = service.catalog.coverage(record.id)
-    recipe = record.recipe
+    spec = record.spec
     return {
         "id": record.id,
         "state": record.state.value,
         "collection": record.collection,
-        "model": None if recipe is None else recipe.model_id,
-        "max_tokens": None if recipe is None else recipe.max_tokens,
-        "min_tokens": None if recipe is None else recipe.min_tokens,
+        "model": None if spec is None else spec.model_id,
+        "max_tokens": None if spec is None else spec.max_tokens,
+        "min_tokens": None if spec is None else spec.min_tokens,
         "current": coverage.current,
         "documents": coverage.documents,
         "chunks": coverage.written,
@@ -115,7 +115,7 @@ class Bar:
 
 
 @contextmanager
-def progress_bar(run: Run, doing: str = "Looking") -> Iterator[Bar]:
+def progress_bar(run: CommandRun, doing: str = "Looking") -> Iterator[Bar]:
     columns = (
         BarColumn(bar_width=30),
         TextColumn("{task.fields[text]}", markup=False),

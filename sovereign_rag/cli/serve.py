@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from sovereign_rag.cli.app import Run, command
+from sovereign_rag.cli.app import CommandRun, command
 from sovereign_rag.errors import BadInput, EnvironmentFault, SovereignError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
         examples=("sovereign-rag serve", "sovereign-rag serve --port 0 --allow-anonymous"),
     )
     def serve(
-        run: Run,
+        run: CommandRun,
         host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
         port: Annotated[
             int | None, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")
@@ -61,7 +61,7 @@ def register(app: typer.Typer) -> None:
             _serve(service, listener)
 
     @command(app, "worker", examples=("sovereign-rag worker --data-dir /srv/rag",))
-    def worker(run: Run) -> None:
+    def worker(run: CommandRun) -> None:
         """Work off ingestion jobs, and sync sources that have a schedule, until Ctrl-C or SIGTERM.
 
         What is begun is finished first.
@@ -156,7 +156,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _announce(run: Run, settings: "Settings", listener: socket.socket) -> None:
+def _announce(run: CommandRun, settings: "Settings", listener: socket.socket) -> None:
     host, port = settings.server.host, listener.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
     run.out.print(Text(f"http://{shown}:{port}"))

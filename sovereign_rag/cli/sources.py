@@ -6,7 +6,7 @@ import typer
 from rich.text import Text
 
 from sovereign_rag.access import DEFAULT_TENANT
-from sovereign_rag.cli.app import Run, command, new_app
+from sovereign_rag.cli.app import CommandRun, command, new_app
 from sovereign_rag.cli.identity import Tenant
 from sovereign_rag.cli.output import facts, print_json, safe, table
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from sovereign_rag.catalog.sources import SourceRecord
     from sovereign_rag.settings import AnySource
 
-Name = Annotated[str, typer.Argument(metavar="SOURCE", help="As `sources list` prints it.")]
+SourceArgument = Annotated[
+    str, typer.Argument(metavar="SOURCE", help="As `sources list` prints it.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +25,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(sources, name="sources")
 
     @command(sources, "list", examples=("sovereign-rag sources list",))
-    def list_(run: Run) -> None:
+    def list_(run: CommandRun) -> None:
         """List the sources of the settings, and the folders that were synced."""
         with run.open() as service:
             known = service.catalog.known_sources()
@@ -44,7 +46,7 @@ def register(app: typer.Typer) -> None:
         run.out.print(table(("name", "kind", "schedule", "last synced (UTC)", "state"), told))
 
     @command(sources, "show", examples=("sovereign-rag sources show archive",))
-    def show(run: Run, name: Name, tenant: Tenant = DEFAULT_TENANT) -> None:
+    def show(run: CommandRun, name: SourceArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
         """Show a source: its section of the settings, and how its last sync went."""
         with run.open() as service:
             source = service.sync.find(name, tenant)
@@ -71,7 +73,7 @@ def register(app: typer.Typer) -> None:
         )
 
     @command(sources, "forget", examples=("sovereign-rag sources forget /srv/old",))
-    def forget(run: Run, name: Name, tenant: Tenant = DEFAULT_TENANT) -> None:
+    def forget(run: CommandRun, name: SourceArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
         """Forget what a source held and when; its documents stay in the index."""
         with run.open() as service:
             service.catalog.forget_source(tenant, name)
@@ -82,7 +84,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _all(
-    run: Run, known: "list[SourceRecord]"
+    run: CommandRun, known: "list[SourceRecord]"
 ) -> "list[tuple[str, AnySource | None, SourceRecord | None]]":
     by_name = {(record.tenant, record.name): record for record in known}
     rows: list[tuple[str, AnySource | None, SourceRecord | None]] = [

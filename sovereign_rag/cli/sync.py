@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from sovereign_rag.access import DEFAULT_TENANT, local_owner
-from sovereign_rag.cli.app import INTERRUPTED, SOME_FAILED, Run, command
+from sovereign_rag.cli.app import INTERRUPTED, SOME_FAILED, CommandRun, command
 from sovereign_rag.cli.identity import Tenant
 from sovereign_rag.cli.ingest import _interruptible, _progress
 from sovereign_rag.cli.output import print_json, safe, table
@@ -48,7 +48,7 @@ Readers = Annotated[
     ),
 ]
 Level = Annotated[int | None, typer.Option(min=0, help="Least clearance of a reader.")]
-Access = Annotated[
+AccessOption = Annotated[
     str | None,
     typer.Option(
         metavar="posix|readers",
@@ -83,14 +83,14 @@ def register(app: typer.Typer) -> None:
         ),
     )
     def sync(
-        run: Run,
+        run: CommandRun,
         wanted: Wanted,
         dry_run: Annotated[
             bool, typer.Option("--dry-run", help="Print what would happen, and change nothing.")
         ] = False,
         readers: Readers = None,
         level: Level = None,
-        access: Access = None,
+        access: AccessOption = None,
         max_delete: MaxDelete = None,
         verify: Verify = False,
         tenant: Tenant = DEFAULT_TENANT,
@@ -151,11 +151,11 @@ def register(app: typer.Typer) -> None:
         ),
     )
     def watch(
-        run: Run,
+        run: CommandRun,
         wanted: Wanted,
         readers: Readers = None,
         level: Level = None,
-        access: Access = None,
+        access: AccessOption = None,
         max_delete: MaxDelete = None,
         every: Annotated[
             str | None,
@@ -260,7 +260,7 @@ def _to_dict(report: "SyncReport") -> dict[str, object]:
     }
 
 
-def _print(run: Run, report: "SyncReport") -> None:
+def _print(run: CommandRun, report: "SyncReport") -> None:
     plan = report.plan
     if report.dry_run:
         rows = [_row(step) for step in plan.steps if step.change.value in _TOLD]
@@ -293,7 +293,7 @@ def _row(step: "Step") -> tuple[object, ...]:
     return _WORDS[step.change.value], place, readers, "" if access is None else access.origin.value
 
 
-def _tell(run: Run, report: "SyncReport") -> None:
+def _tell(run: CommandRun, report: "SyncReport") -> None:
     """One line for a sync that changed something."""
     if run.json:
         if any(report.counts.get(name) for name in _TOLD):
@@ -305,7 +305,7 @@ def _tell(run: Run, report: "SyncReport") -> None:
         run.out.file.flush()
 
 
-def _tell_error(run: Run, name: str, error: "SovereignError") -> None:
+def _tell_error(run: CommandRun, name: str, error: "SovereignError") -> None:
     run.note(f"{name}: {error}", "red")
 
 

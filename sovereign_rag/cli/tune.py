@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from sovereign_rag.cli.app import Run, command
+from sovereign_rag.cli.app import CommandRun, command
 from sovereign_rag.cli.output import print_json, table
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def register_tune(models: typer.Typer) -> None:
     @command(models, "tune", examples=("sovereign-rag models tune",))
-    def tune(run: Run) -> None:
+    def tune(run: CommandRun) -> None:
         """Measure which way of computing the language model is fastest here, and keep it.
 
         Takes about 20 seconds and the time to load the model three times. The service does it by

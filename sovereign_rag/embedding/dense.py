@@ -11,7 +11,7 @@ import numpy as np
 
 from sovereign_rag.domain import Vectors
 from sovereign_rag.embedding.folder import ModelFolder, read_folder
-from sovereign_rag.embedding.worker_threads import Lanes, Tokens
+from sovereign_rag.embedding.worker_threads import Tokens, WorkerThreads
 from sovereign_rag.errors import ModelError
 from sovereign_rag.models import bundled
 from sovereign_rag.models.manifest import model_hash, require_hash
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class DenseEmbedder:
     """The `Embedder` of a sentence-transformers folder; any number of threads may call it.
 
-    Each core computes batches of its own (see `Lanes`): that keeps all of them busy beside the
-    parser's processes, where one batch spread over the cores would wait for the slowest.
+    Each core computes batches of its own (see `WorkerThreads`): that keeps all of them busy beside
+    the parser's processes, where one batch spread over the cores would wait for the slowest.
 
     A text's vector is the same up to rounding (1e-6 of a component) whatever texts it shares a
     batch with.
@@ -56,7 +56,7 @@ class DenseEmbedder:
             sha256 = hashlib.sha256("\0".join((sha256, *prefixes)).encode()).hexdigest()
         self._model_id = f"{folder.resolve().name}-{sha256[:8]}"
         self._loading = threading.Lock()
-        self._lanes = Lanes(
+        self._lanes = WorkerThreads(
             self._forward,
             lanes=settings.threads or physical_cores(),
             dimension=self.dimension,

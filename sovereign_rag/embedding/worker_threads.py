@@ -32,7 +32,7 @@ class _Request:
     done: threading.Event = field(default_factory=threading.Event)
 
 
-class Lanes:
+class WorkerThreads:
     """A fixed number of threads that each take a batch, compute it, and take the next.
 
     A batch is begun for the request that had the fewest turns, urgent ones first, so a question

@@ -11,7 +11,7 @@ from sovereign_rag.domain import Answer, Citation, Passage
 from sovereign_rag.evaluation.datasets import CorpusDocument, LabelledQuestion
 from sovereign_rag.evaluation.measures import contains_answer, mean, token_f1
 from sovereign_rag.evaluation.scratch import Index, Progress, corpus_id, fill
-from sovereign_rag.retrieval.retriever import Mode
+from sovereign_rag.retrieval.retriever import SearchMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def evaluate_answers(
     index: Index,
     *,
     kind: Kind | None = None,
-    mode: Mode | None = None,
+    mode: SearchMode | None = None,
     on_progress: Progress,
 ) -> AnswerReport:
     """Ask every question over its documents and judge the answers.

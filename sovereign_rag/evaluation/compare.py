@@ -40,7 +40,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangedQuestion:
     """A question that the two runs score differently, by the deciding measure."""
 
     id: str
@@ -63,8 +63,8 @@ class Comparison:
     measure: str  # the deciding one
     overall: tuple[Difference, ...]  # each measure over all questions, in the order of `MEASURES`
     by_language: tuple[Difference, ...]  # the deciding measure; none where there is one language
-    regressions: tuple[Change, ...]  # worst first
-    improvements: tuple[Change, ...]  # best first
+    regressions: tuple[ChangedQuestion, ...]  # worst first
+    improvements: tuple[ChangedQuestion, ...]  # best first
     unpaired_before: tuple[str, ...]  # ids that only the first run has
     unpaired_after: tuple[str, ...]
     ms_before: float  # median of the paired questions
@@ -198,10 +198,10 @@ def _difference(measure: str, language: str, pairs: Sequence[Pair]) -> Differenc
     )
 
 
-def _changes(measure: str, pairs: Sequence[Pair]) -> Iterable[Change]:
+def _changes(measure: str, pairs: Sequence[Pair]) -> Iterable[ChangedQuestion]:
     for first, second in pairs:
         if measure in first.values and measure in second.values:
             before, after = first.values[measure], second.values[measure]
             if abs(after - before) >= _SAME:
                 text = second.text or first.text
-                yield Change(first.id, first.language, text, before, after)
+                yield ChangedQuestion(first.id, first.language, text, before, after)

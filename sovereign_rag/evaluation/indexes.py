@@ -17,7 +17,7 @@ from sovereign_rag.evaluation.retrieval import RetrievalReport, evaluate_retriev
 from sovereign_rag.evaluation.runs import EvaluationRun, read_run
 from sovereign_rag.evaluation.scratch import Index, Progress
 from sovereign_rag.evaluation.spreadsheets import SUFFIXES, read_spreadsheet
-from sovereign_rag.retrieval.retriever import Mode
+from sovereign_rag.retrieval.retriever import SearchMode
 from sovereign_rag.version import VERSION
 
 
@@ -26,9 +26,9 @@ def run_over(
     questions: Path,
     out: Path,
     *,
-    recipe: Mapping[str, object],
+    spec: Mapping[str, object],
     kind: Kind = "extracts",
-    mode: Mode = "hybrid",
+    mode: SearchMode = "hybrid",
     limit: int | None = None,
     on_progress: Progress,
 ) -> EvaluationRun:
@@ -72,7 +72,7 @@ def run_over(
         **asdict(report),
         "table": report.table(),
         "version": VERSION,
-        "settings": {"index": dict(recipe)},
+        "settings": {"index": dict(spec)},
     }
     try:
         out.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

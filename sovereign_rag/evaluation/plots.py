@@ -6,7 +6,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from sovereign_rag.evaluation.compare import Change, Difference
+from sovereign_rag.evaluation.compare import ChangedQuestion, Difference
 from sovereign_rag.evaluation.significance import CONFIDENCE
 
 _WIDTH: Final = 720
@@ -49,7 +49,7 @@ def intervals(rows: Sequence[tuple[str, Difference]]) -> Markup:
     return Markup("").join(parts)
 
 
-def questions(changes: Sequence[Change], unchanged: int) -> Markup:
+def questions(changes: Sequence[ChangedQuestion], unchanged: int) -> Markup:
     """Every question as a bar, from the one that lost most to the one that gained most."""
     values = sorted([change.difference for change in changes] + [0.0] * unchanged)
     reach = max((abs(value) for value in values), default=0.0) or 1.0

@@ -10,14 +10,14 @@ from sovereign_rag.domain import Passage
 from sovereign_rag.evaluation.datasets import LabelledQuery, RetrievalSet
 from sovereign_rag.evaluation.measures import RANKING_MEASURES, judge_rankings, mean
 from sovereign_rag.evaluation.scratch import Progress, Searchable, corpus_id
-from sovereign_rag.retrieval.retriever import Mode
+from sovereign_rag.retrieval.retriever import SearchMode
 
 DEPTH = 10
 """Documents that are judged for each query."""
 _CHUNKS = (50, 100)
 """Chunks asked for; more where the first ones come from fewer documents than are judged."""
 
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def evaluate_retrieval(
     labelled: RetrievalSet,
     index: Searchable,
     *,
-    mode: Mode,
+    mode: SearchMode,
     limit_queries: int | None = None,
     on_progress: Progress,
 ) -> RetrievalReport:
@@ -89,7 +89,7 @@ def evaluate_retrieval(
     )
 
 
-def spread(items: Sequence[Item], limit: int | None) -> Sequence[Item]:
+def spread(items: Sequence[_Item], limit: int | None) -> Sequence[_Item]:
     """`limit` of the items, evenly spread, the same ones each time; None: all of them."""
     if limit is None or limit >= len(items):
         return items
@@ -101,7 +101,7 @@ def best_documents(passages: Sequence[Passage]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(corpus_id(passage.uri) for passage in passages))
 
 
-def _rank(query: LabelledQuery, index: Searchable, mode: Mode) -> tuple[str, ...]:
+def _rank(query: LabelledQuery, index: Searchable, mode: SearchMode) -> tuple[str, ...]:
     documents: tuple[str, ...] = ()
     for chunks in _CHUNKS:
         passages = index.search(query.text, mode=mode, limit=chunks, history=query.history)

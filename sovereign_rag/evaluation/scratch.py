@@ -26,9 +26,9 @@ from sovereign_rag.domain import (
 from sovereign_rag.errors import EnvironmentFault
 from sovereign_rag.evaluation.datasets import CorpusDocument
 from sovereign_rag.retrieval.conversation import Turn
-from sovereign_rag.retrieval.retriever import Mode
+from sovereign_rag.retrieval.retriever import SearchMode
 from sovereign_rag.settings import CatalogSettings, Settings, StoreSettings
-from sovereign_rag.store.protocol import Narrowing
+from sovereign_rag.store.protocol import SearchFilter
 
 if TYPE_CHECKING:
     from sovereign_rag.wiring import Application
@@ -59,7 +59,7 @@ class Searchable(Protocol):
         self,
         query: str,
         *,
-        mode: Mode | None,
+        mode: SearchMode | None,
         limit: int,
         tenant: str = DEFAULT_TENANT,
         history: Sequence[Turn] = (),
@@ -80,7 +80,7 @@ class Index(Searchable, Protocol):
         question: str,
         *,
         kind: Kind | None,
-        mode: Mode | None,
+        mode: SearchMode | None,
         exclude: frozenset[str] = frozenset(),
         tenant: str = DEFAULT_TENANT,
         history: Sequence[Turn] = (),
@@ -121,7 +121,7 @@ class ScratchIndex:
         self,
         query: str,
         *,
-        mode: Mode | None,
+        mode: SearchMode | None,
         limit: int,
         tenant: str = DEFAULT_TENANT,
         history: Sequence[Turn] = (),
@@ -135,13 +135,13 @@ class ScratchIndex:
         question: str,
         *,
         kind: Kind | None,
-        mode: Mode | None,
+        mode: SearchMode | None,
         exclude: frozenset[str] = frozenset(),
         tenant: str = DEFAULT_TENANT,
         history: Sequence[Turn] = (),
     ) -> Answer:
         ids = self._document_ids(tenant) if exclude else {}
-        narrowing = Narrowing(
+        search_filter = SearchFilter(
             exclude_documents=frozenset(ids[name] for name in exclude if name in ids)
         )
         return self._app.answering.answer(
@@ -149,7 +149,7 @@ class ScratchIndex:
             local_owner(tenant),
             kind=kind,
             mode=mode,
-            narrowing=narrowing,
+            search_filter=search_filter,
             history=history,
         )
 

@@ -48,7 +48,7 @@ _YES_TOO: Final = frozenset({"verdadero", "vero", "x"})
 _NO: Final = frozenset({"no", "n", "false", "0", "non", "faux", "nein", "falsch", "falso"})
 _SEVERAL: Final = re.compile(r"[|\n]")
 
-Cell = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
+_Cell = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
 
 
 def read_spreadsheet(path: Path) -> tuple[LabelledQuestion, ...]:
@@ -163,7 +163,9 @@ def _workbook(path: Path) -> Iterator[list[str]]:
 
     try:
         with CalamineWorkbook.from_path(str(path)) as workbook:
-            rows: list[list[Cell]] = workbook.get_sheet_by_index(0).to_python(skip_empty_area=False)
+            rows: list[list[_Cell]] = workbook.get_sheet_by_index(0).to_python(
+                skip_empty_area=False
+            )
     except OSError as error:
         raise BadInput(f"Could not read {path}: {error.strerror or error}.") from error
     except CalamineError as error:  # also a password
@@ -175,7 +177,7 @@ def _workbook(path: Path) -> Iterator[list[str]]:
         yield [_written(cell) for cell in row]
 
 
-def _written(cell: Cell) -> str:
+def _written(cell: _Cell) -> str:
     """A cell as it was typed in: 1889, not 1889.0."""
     if isinstance(cell, bool):
         return "yes" if cell else "no"

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from sovereign_rag.answer import Answering
+from sovereign_rag.answer import AnswerService
 from sovereign_rag.answering.draft import Kind
 from sovereign_rag.answering.extracts import EvidenceFinder
 from sovereign_rag.answering.rewrite import Rewriter
 from sovereign_rag.answering.trust import Unexamined
-from sovereign_rag.answering.verification import StatementChecker
+from sovereign_rag.answering.verification import ClaimVerifier
 from sovereign_rag.domain import Answer, Verdict
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.evaluation.measures import contains_answer
@@ -23,7 +23,7 @@ from sovereign_rag.exam.corpus import EXAMINEE, ExamLibrary
 from sovereign_rag.exam.question_set import ExamQuestion, Paper
 from sovereign_rag.exam.result import ExamResult, Mark
 from sovereign_rag.exam.results_file import MOST_TOKENS
-from sovereign_rag.generation.protocol import Generator
+from sovereign_rag.generation.protocol import LanguageModel
 from sovereign_rag.retrieval.retriever import Retriever
 from sovereign_rag.settings import AnswerSettings, GenerationSettings, RetrievalSettings
 
@@ -41,20 +41,20 @@ class Exam:
     def __init__(
         self,
         paper: Paper,
-        generator: Generator,
+        language_model: LanguageModel,
         generation: GenerationSettings,
         *,
         embedder: Embedder,
         lexical: LexicalEncoder,
     ) -> None:
         """`generation` is what the model is used with; all else is as it is unless set."""
-        self._paper, self._generator = paper, generator
+        self._paper, self._generator = paper, language_model
         library = ExamLibrary(paper, embedder=embedder, lexical=lexical)
         retrieval, answer = RetrievalSettings(), AnswerSettings(min_confidence=0)
         most = min(generation.max_tokens, MOST_TOKENS)
         generation = generation.model_copy(update={"max_tokens": most})
         trust = Unexamined(generation)
-        self._answering = Answering(
+        self._answering = AnswerService(
             retriever=Retriever(
                 embedder=embedder,
                 lexical=lexical,
@@ -62,15 +62,15 @@ class Exam:
                 live=library,
                 settings=retrieval,
             ),
-            rewriter=Rewriter(generator=lambda: None, lexical=lexical, trust=trust),
+            rewriter=Rewriter(language_model=lambda: None, lexical=lexical, trust=trust),
             evidence=EvidenceFinder(
                 embedder=embedder,
                 lexical=lexical,
                 dense_weight=retrieval.dense_weight,
                 sentences=answer.sentences,
             ),
-            checker=StatementChecker(embedder=embedder, lexical=lexical),
-            generator=lambda: generator,
+            checker=ClaimVerifier(embedder=embedder, lexical=lexical),
+            language_model=lambda: language_model,
             content=library,
             catalog=library,
             audit=library,

@@ -14,7 +14,7 @@ from sovereign_rag.exam.exam import Exam
 from sovereign_rag.exam.question_set import Paper, the_paper
 from sovereign_rag.exam.result import ExamResult, Mark
 from sovereign_rag.exam.results_file import Exams, exam_key
-from sovereign_rag.generation.protocol import Generator
+from sovereign_rag.generation.protocol import LanguageModel
 from sovereign_rag.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -49,16 +49,16 @@ class Examiner:
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def kept(self, generator: Generator) -> ExamResult | None:
+    def kept(self, language_model: LanguageModel) -> ExamResult | None:
         """The result of its exam, as the settings have it write; None: it sat none."""
-        return self._exams.kept(self._key(generator))
+        return self._exams.kept(self._key(language_model))
 
-    def of(self, generator: Generator, language: str) -> Trust:
-        result = self.kept(generator)
+    def judge(self, language_model: LanguageModel, language: str) -> Trust:
+        result = self.kept(language_model)
         if result is not None:
             return result.trust(language)
-        self._examine_when_idle(generator)
-        return self._prior.of(generator, language)
+        self._examine_when_idle(language_model)
+        return self._prior.judge(language_model, language)
 
     @contextmanager
     def question(self) -> Iterator[None]:
@@ -79,31 +79,31 @@ class Examiner:
         if self._thread is not None:
             self._thread.join(_CLOSE_S)
 
-    def _key(self, generator: Generator) -> str:
-        info = generator.info
+    def _key(self, language_model: LanguageModel) -> str:
+        info = language_model.info
         return exam_key(info.name, info.sha256, self._settings.generation, self._paper)
 
-    def _examine_when_idle(self, generator: Generator) -> None:
+    def _examine_when_idle(self, language_model: LanguageModel) -> None:
         """Once. Not a server's model: what it costs others is for an admin to order."""
-        if not self._settings.generation.exam or not generator.info.sha256:
+        if not self._settings.generation.exam or not language_model.info.sha256:
             return
         with self._lock:
             if self._thread is None:
-                name = f"exam of {generator.info.name}"
+                name = f"exam of {language_model.info.name}"
                 self._thread = threading.Thread(
-                    target=self._examine, args=(generator,), name=name, daemon=True
+                    target=self._examine, args=(language_model,), name=name, daemon=True
                 )
                 self._thread.start()
 
-    def _examine(self, generator: Generator) -> None:
-        key = self._key(generator)
+    def _examine(self, language_model: LanguageModel) -> None:
+        key = self._key(language_model)
         try:
             while self._is_quiet():
                 with self._exams.alone(key, wait=False) as alone:
                     if self._exams.kept(key) is not None:
                         return
                     if alone:
-                        self._sit(generator, key)
+                        self._sit(language_model, key)
                         return
                 # Another process holds it, and may yet be stopped in the middle.
                 self._closing.wait(self._idle_s)
@@ -113,11 +113,11 @@ class Examiner:
             if not self._closing.is_set():
                 raise
 
-    def _sit(self, generator: Generator, key: str) -> None:
+    def _sit(self, language_model: LanguageModel, key: str) -> None:
         """Question by question, each when nobody asks anything."""
         exam = Exam(
             self._paper,
-            generator,
+            language_model,
             self._settings.generation,
             embedder=self._embedder(),
             lexical=self._lexical,

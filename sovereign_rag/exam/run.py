@@ -8,7 +8,7 @@ from sovereign_rag.exam.exam import Exam, Progress
 from sovereign_rag.exam.question_set import the_paper
 from sovereign_rag.exam.result import ExamResult
 from sovereign_rag.exam.results_file import Exams, exam_key
-from sovereign_rag.generation.protocol import Generator
+from sovereign_rag.generation.protocol import LanguageModel
 from sovereign_rag.settings import EndpointSettings, Settings
 
 
@@ -38,24 +38,24 @@ def examine(
         Busy, GenerationError: It did not answer; nothing is kept.
     """
     exams, paper = Exams(settings.models_dir), the_paper()
-    with _generator(settings) as generator:
-        info = generator.info
+    with _generator(settings) as language_model:
+        info = language_model.info
         key = exam_key(info.name, info.sha256, settings.generation, paper)
         if not again and (result := exams.kept(key)) is not None:
             return result
         with exams.alone(key, wait=False) as alone:
             if alone:
-                return _sit(settings, generator, exams, key, on_progress)
+                return _sit(settings, language_model, exams, key, on_progress)
         on_wait()
         with exams.alone(key, wait=True):
             result = exams.kept(key)
             if result is None:  # the other one was stopped
-                result = _sit(settings, generator, exams, key, on_progress)
+                result = _sit(settings, language_model, exams, key, on_progress)
             return result
 
 
 def _sit(
-    settings: Settings, generator: Generator, exams: Exams, key: str, on_progress: Progress
+    settings: Settings, language_model: LanguageModel, exams: Exams, key: str, on_progress: Progress
 ) -> ExamResult:
     from sovereign_rag.embedding.compounds import CompoundSplitter
     from sovereign_rag.embedding.dense import DenseEmbedder
@@ -63,7 +63,7 @@ def _sit(
 
     exam = Exam(
         the_paper(),
-        generator,
+        language_model,
         settings.generation,
         embedder=DenseEmbedder.open(settings),
         lexical=Bm25Encoder(compounds=CompoundSplitter(settings.models_dir)),
@@ -74,17 +74,17 @@ def _sit(
 
 
 @contextmanager
-def _generator(settings: Settings) -> Iterator[Generator]:
+def _generator(settings: Settings) -> Iterator[LanguageModel]:
     from sovereign_rag.answering.prompt import system_prompts
-    from sovereign_rag.generation.endpoint import EndpointGenerator
-    from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
+    from sovereign_rag.generation.endpoint import EndpointModel
+    from sovereign_rag.generation.llama_cpp import LlamaCppModel
 
-    generator: Generator
+    language_model: LanguageModel
     if settings.generation.endpoint.urls:
-        generator = EndpointGenerator.open(settings.generation)
+        language_model = EndpointModel.open(settings.generation)
     else:
-        generator = LlamaCppGenerator.open(settings, public_prompts=system_prompts())
+        language_model = LlamaCppModel.open(settings, public_prompts=system_prompts())
     try:
-        yield generator
+        yield language_model
     finally:
-        generator.close()
+        language_model.close()

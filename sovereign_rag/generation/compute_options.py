@@ -11,7 +11,7 @@ SMALL_BYTES: Final = 512 << 20  # of a model's file
 _MOST_LANES: Final = 4
 _REPACKED_WELL: Final = {2, 7, 25}  # llama.cpp's file types Q4_0, Q8_0, IQ4_NL
 
-Waiting = Literal["passive", "active"]
+WaitPolicy = Literal["passive", "active"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ class Choice:
     "active" ones spin: faster on idle cores, and up to thirty times slower on shared ones.
     """
 
-    waiting: Waiting = "passive"
+    waiting: WaitPolicy = "passive"
     computing: Computing = field(default_factory=Computing)
 
 
-def environment(waiting: Waiting) -> dict[str, str]:
+def environment(waiting: WaitPolicy) -> dict[str, str]:
     """What a process that computes is started with."""
     # Spinning for some milliseconds bridges the time between two operations; GNU's "active" would
     # go on for a minute after an answer, and keep a core busy for nothing.

@@ -16,7 +16,7 @@ from sovereign_rag.generation.endpoint_address import AllowList, Resolve, look_u
 from sovereign_rag.generation.endpoint_answer import TOO_SLOW, EndpointAnswer
 from sovereign_rag.generation.endpoint_breaker import Breaker
 from sovereign_rag.generation.endpoint_server import EndpointFailed, Failed, Server, tls_context
-from sovereign_rag.generation.protocol import Message, ModelInfo, Piece
+from sovereign_rag.generation.protocol import Delta, Message, ModelInfo
 from sovereign_rag.settings import EndpointSettings, GenerationSettings
 
 _BYTES_PER_TOKEN: Final = (
@@ -43,7 +43,7 @@ class Health:
     detail: str
 
 
-class EndpointGenerator:
+class EndpointModel:
     """Writes for any number of callers, by the servers that the admin named."""
 
     def __init__(
@@ -135,7 +135,7 @@ class EndpointGenerator:
         max_tokens: int,
         stop: Sequence[str] = (),
         cancel: threading.Event | None = None,
-    ) -> Iterator[Piece]:
+    ) -> Iterator[Delta]:
         """As the protocol says; it returns with the first word, and raises before it.
 
         Up to the first word another server, or the same one again, is tried where one fails;

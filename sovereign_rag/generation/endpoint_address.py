@@ -28,7 +28,7 @@ class NotAdmitted(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class EndpointPlace:
     """Where a server is, as the settings say."""
 
     scheme: str
@@ -53,7 +53,7 @@ class Place:
         return _address(self.host)
 
 
-def place(url: str) -> Place:
+def place(url: str) -> EndpointPlace:
     """Read an address of the settings.
 
     Raises:
@@ -74,7 +74,7 @@ def place(url: str) -> Place:
             f"The address of the endpoint {host} holds more than scheme, host, port and path. A "
             "key goes into generation.endpoint.api_key."
         )
-    return Place(parts.scheme, host, port or _PORTS[parts.scheme], parts.path.rstrip("/"))
+    return EndpointPlace(parts.scheme, host, port or _PORTS[parts.scheme], parts.path.rstrip("/"))
 
 
 class AllowList:
@@ -113,7 +113,7 @@ class AllowList:
         )
         return host in self._names and inside
 
-    def choose(self, at: Place, resolve: Resolve) -> str:
+    def choose(self, at: EndpointPlace, resolve: Resolve) -> str:
         """The address to connect to, as text.
 
         Raises:

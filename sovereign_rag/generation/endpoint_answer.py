@@ -7,9 +7,9 @@ from queue import Empty
 from typing import Any, Final, Literal
 
 from sovereign_rag.errors import GenerationError
-from sovereign_rag.generation.endpoint_server import Failed, Request, Server
-from sovereign_rag.generation.endpoint_stream import Chunk, Usage
-from sovereign_rag.generation.protocol import Piece
+from sovereign_rag.generation.endpoint_server import Failed, Server, ServerRequest
+from sovereign_rag.generation.endpoint_stream import StreamChunk, Usage
+from sovereign_rag.generation.protocol import Delta
 from sovereign_rag.settings import EndpointSettings
 
 _LOOK_FOR_CANCEL_S: Final = 0.05
@@ -17,7 +17,7 @@ _MOST_CHARACTERS_PER_TOKEN: Final = 64  # beyond that the server disregards max_
 TOO_SLOW: Final = "it said no word in time"
 
 
-class EndpointAnswer(Iterator[Piece]):
+class EndpointAnswer(Iterator[Delta]):
     """The pieces of one answer of one server."""
 
     def __init__(
@@ -35,11 +35,11 @@ class EndpointAnswer(Iterator[Piece]):
         self._server, self._body, self._settings = server, body, settings
         self._cancel, self._deadline, self._release = cancel, deadline, release
         self._most = max_tokens * _MOST_CHARACTERS_PER_TOKEN
-        self._request: Request | None = None
-        self._first: Piece | None = None
+        self._request: ServerRequest | None = None
+        self._first: Delta | None = None
         self._ended = False
         self._characters = self._pieces = 0
-        self._finish: Chunk | None = None
+        self._finish: StreamChunk | None = None
         self._usage: Usage | None = None
 
     def begin(self) -> Failed | None:
@@ -51,7 +51,7 @@ class EndpointAnswer(Iterator[Piece]):
         else:
             self._request = self._server.begin(self._body)
         outcome = self._next(self._settings.first_token_timeout_s)
-        if isinstance(outcome, Piece):
+        if isinstance(outcome, Delta):
             self._first = outcome
             if outcome.finish is None:
                 self._server.breaker.answers()
@@ -65,14 +65,14 @@ class EndpointAnswer(Iterator[Piece]):
         self._end()
         return outcome
 
-    def __next__(self) -> Piece:
+    def __next__(self) -> Delta:
         if self._first is not None:
             piece, self._first = self._first, None
             return piece
         if self._ended:
             raise StopIteration
         outcome = self._next(self._settings.silence_timeout_s)
-        if isinstance(outcome, Piece):
+        if isinstance(outcome, Delta):
             return outcome
         self._server.breaker.failed(outcome.reason)
         self._end()
@@ -90,7 +90,7 @@ class EndpointAnswer(Iterator[Piece]):
     def __del__(self) -> None:
         self.close()
 
-    def _next(self, patience_s: float) -> Piece | Failed:
+    def _next(self, patience_s: float) -> Delta | Failed:
         """The next text, the end, or why there is none."""
         assert self._request is not None
         until = time.monotonic() + patience_s
@@ -128,12 +128,12 @@ class EndpointAnswer(Iterator[Piece]):
                 self._characters += len(event.text)
                 if self._characters > self._most:
                     return self._last("length")
-                return Piece(event.text)
+                return Delta(event.text)
 
-    def _last(self, finish: Literal["stop", "length", "cancelled"]) -> Piece:
+    def _last(self, finish: Literal["stop", "length", "cancelled"]) -> Delta:
         self._end()
         usage = self._usage or Usage(0, 0, self._pieces)  # most send a token a piece
-        return Piece(
+        return Delta(
             "",
             finish,
             prompt_tokens=usage.prompt_tokens,

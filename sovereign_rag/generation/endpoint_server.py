@@ -18,14 +18,14 @@ import httpx
 
 from sovereign_rag.generation.endpoint_address import (
     AllowList,
+    EndpointPlace,
     NotAdmitted,
-    Place,
     Resolve,
 )
 from sovereign_rag.generation.endpoint_breaker import Breaker
 from sovereign_rag.generation.endpoint_stream import (
-    Chunk,
     StreamBroken,
+    StreamChunk,
     error_text,
     read_chunks,
 )
@@ -46,7 +46,7 @@ class Failed:
     without_usage: bool = False  # the same request without `stream_options` may pass
 
 
-Event = Chunk | Failed | None
+ServerEvent = StreamChunk | Failed | None
 """What comes of a request, in order; None: it is done."""
 
 
@@ -55,7 +55,7 @@ class Server:
 
     def __init__(
         self,
-        at: Place,
+        at: EndpointPlace,
         settings: EndpointSettings,
         *,
         allow: AllowList,
@@ -84,9 +84,9 @@ class Server:
             timeout=httpx.Timeout(_SLOWEST_S, connect=settings.connect_timeout_s),
         )
 
-    def begin(self, body: Mapping[str, Any]) -> "Request":
+    def begin(self, body: Mapping[str, Any]) -> "ServerRequest":
         """Ask for a chat completion; it comes through the request's queue."""
-        return Request(self, body)
+        return ServerRequest(self, body)
 
     def models(self, *, timeout_s: float) -> list[str]:
         """The models that it lists.
@@ -142,7 +142,7 @@ class Server:
             timeout=httpx.USE_CLIENT_DEFAULT if timeout_s is None else timeout_s,
         )
 
-    def run(self, request: "Request", body: Mapping[str, Any]) -> None:
+    def run(self, request: "ServerRequest", body: Mapping[str, Any]) -> None:
         """Send a request and pass on what comes; in the request's thread."""
         try:
             content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
@@ -191,11 +191,11 @@ class EndpointFailed(Exception):
     """A server gave no answer; the text says why."""
 
 
-class Request:
+class ServerRequest:
     """A request under way."""
 
     def __init__(self, server: Server, body: Mapping[str, Any]) -> None:
-        self.events: SimpleQueue[Event] = SimpleQueue()
+        self.events: SimpleQueue[ServerEvent] = SimpleQueue()
         self._socket: socket.socket | None = None
         self._closed = False
         self._lock = threading.Lock()

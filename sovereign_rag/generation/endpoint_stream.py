@@ -13,7 +13,7 @@ class StreamBroken(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class StreamChunk:
     """One event: some text, the end, or the count of tokens."""
 
     text: str = ""
@@ -28,7 +28,7 @@ class Usage:
     completion_tokens: int
 
 
-def read_chunks(blocks: Iterable[bytes]) -> Iterator[Chunk]:
+def read_chunks(blocks: Iterable[bytes]) -> Iterator[StreamChunk]:
     """The chunks of a stream, until it says that it is done.
 
     Raises:
@@ -59,7 +59,7 @@ def _events(blocks: Iterable[bytes]) -> Iterator[bytes]:
         yield rest.removeprefix(b"data:").rstrip(b"\r")
 
 
-def _chunk(data: bytes) -> Chunk:
+def _chunk(data: bytes) -> StreamChunk:
     try:
         event = json.loads(data)
     except ValueError as error:
@@ -72,10 +72,10 @@ def _chunk(data: bytes) -> Chunk:
         usage = _usage(event.get("usage"))
         choices = event.get("choices") or ()
         if not choices:
-            return Chunk(usage=usage)
+            return StreamChunk(usage=usage)
         choice = choices[0]
         reason = choice.get("finish_reason")
-        return Chunk(
+        return StreamChunk(
             text=(choice.get("delta") or {}).get("content") or "",
             # Whatever else ends an answer (a filter, a tool) ends it like a full stop.
             finish=None if reason is None else "length" if reason == "length" else "stop",

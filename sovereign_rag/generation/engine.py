@@ -23,7 +23,7 @@ from sovereign_rag.generation.compute_options import Computing
 from sovereign_rag.generation.protocol import Message
 
 if TYPE_CHECKING:
-    from sovereign_rag.generation.scheduler import Event
+    from sovereign_rag.generation.scheduler import SlotEvent
 
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -49,9 +49,9 @@ class _Engine:
         from sovereign_rag.generation.lanes import Lanes, sequences_of_lane
         from sovereign_rag.generation.native import NativeContext, NativeModel, quiet
         from sovereign_rag.generation.requantize import ARRANGED_INTO, arrange
-        from sovereign_rag.generation.scheduler import Request
+        from sovereign_rag.generation.scheduler import SlotRequest
 
-        self._send, self._request = send, Request
+        self._send, self._request = send, SlotRequest
         self._template = ChatTemplate(
             configuration["template"],
             bos_token=configuration["bos_token"],
@@ -80,7 +80,7 @@ class _Engine:
             for lane in range(lanes)
         ]
 
-        def emit(events: "Sequence[Event]") -> None:
+        def emit(events: "Sequence[SlotEvent]") -> None:
             self._send({"events": [_line(event) for event in events]})  # one line for all callers
 
         self._lanes = Lanes(
@@ -97,7 +97,7 @@ class _Engine:
             "start": self._start,
             "count": self._count,
             "cancel": self._cancel,
-            "places": self._places,
+            "slot_use": self._slot_use,
         }
         try:
             for line in incoming:
@@ -136,8 +136,8 @@ class _Engine:
     def _cancel(self, order: Mapping[str, Any]) -> None:
         self._lanes.cancel(order["id"])
 
-    def _places(self, order: Mapping[str, Any]) -> None:
-        self._lanes.places(lambda places: self._send({"id": order["id"], "places": places}))
+    def _slot_use(self, order: Mapping[str, Any]) -> None:
+        self._lanes.slot_use(lambda used: self._send({"id": order["id"], "slot_use": used}))
 
     def _prompt(self, order: Mapping[str, Any]) -> PromptTokens | None:
         messages = [Message(role, content) for role, content in order["messages"]]
@@ -154,7 +154,7 @@ class _Engine:
         )
 
 
-def _line(event: "Event") -> dict[str, Any]:
+def _line(event: "SlotEvent") -> dict[str, Any]:
     line: dict[str, Any] = {"id": event.request, "text": event.text}
     if event.finish is not None:
         line |= {

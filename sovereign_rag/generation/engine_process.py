@@ -18,7 +18,7 @@ from sovereign_rag.system import offline
 
 Reply = Mapping[str, Any]
 
-_LAST_WORDS = {"count", "finish", "too_long", "refused", "gone", "places"}
+_LAST_WORDS = {"count", "finish", "too_long", "refused", "gone", "slot_use"}
 _CLOSING_S = 5.0
 _PACKAGE_ROOT = Path(__file__).parents[2]
 

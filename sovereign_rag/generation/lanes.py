@@ -18,7 +18,7 @@ from typing import Final
 
 from sovereign_rag.generation.fair_queue import FairQueue
 from sovereign_rag.generation.native import NativeContext
-from sovereign_rag.generation.scheduler import Event, Owner, Request, Scheduler, common
+from sovereign_rag.generation.scheduler import Owner, Scheduler, SlotEvent, SlotRequest, common
 
 _KEPT: Final = 8  # sequences kept after their answers, in all lanes together
 _REMEMBERED: Final = 256  # people whose last lane is known
@@ -32,16 +32,16 @@ class Lane:
         self,
         context: NativeContext,
         *,
-        places: int,
+        slots: int,
         kept: int,
         block: int,
-        emit: Callable[[Sequence[Event]], None],
+        emit: Callable[[Sequence[SlotEvent]], None],
     ) -> None:
-        self.context, self.places = context, places
+        self.context, self.slots = context, slots
         self._emit = emit
-        self._events: list[Event] = []  # of this step; told all at once
+        self._events: list[SlotEvent] = []  # of this step; told all at once
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self.scheduler = Scheduler(context, places, self._events.append, block=block, keep=kept)
+        self.scheduler = Scheduler(context, slots, self._events.append, block=block, keep=kept)
         self.requests = self.tokens = 0  # handed to this lane; `Lanes` counts
 
     def order(self, order: Callable[[], None]) -> None:
@@ -86,7 +86,7 @@ class Lanes:
         slots: int,
         context_tokens: int,
         block: int,
-        emit: Callable[[Sequence[Event]], None],
+        emit: Callable[[Sequence[SlotEvent]], None],
     ) -> None:
         """Start a lane's thread for each of `contexts`.
 
@@ -96,14 +96,14 @@ class Lanes:
         """
         self._context_tokens, self._emit = context_tokens, emit
         self._lock = threading.Lock()  # of what follows, and of the lanes' counts
-        self._queue: FairQueue[Request] = FairQueue()
-        self._where: dict[int, tuple[Lane, Request]] = {}
+        self._queue: FairQueue[SlotRequest] = FairQueue()
+        self._where: dict[int, tuple[Lane, SlotRequest]] = {}
         self._last: OrderedDict[Owner, _LastSeen] = OrderedDict()
         count = len(contexts)
         self._lanes = [
             Lane(
                 context,
-                places=_places(slots, count, number),
+                slots=_slots_of_lane(slots, count, number),
                 kept=_kept(count),
                 block=block,
                 emit=self._take_events,
@@ -113,11 +113,11 @@ class Lanes:
         for lane in self._lanes:
             threading.Thread(target=lane.run, args=(self._between_steps,), daemon=True).start()
 
-    def submit(self, request: Request) -> None:
+    def submit(self, request: SlotRequest) -> None:
         """Let `request` wait for its turn; it must fit into a context by itself."""
         with self._lock:
             self._queue.put(request)
-            # Places in lanes that are at work are given away between their steps: of those who
+            # Slots in lanes that are at work are given away between their steps: of those who
             # came meanwhile, the one whose turn it is takes them and not the one who was first.
             self._hand_out([lane for lane in self._lanes if not lane.requests])
 
@@ -127,13 +127,13 @@ class Lanes:
             waiting = self._queue.remove(request)
             lane = self._where[request][0] if request in self._where else None
         if waiting is not None:
-            self._emit([Event(request, "", "cancelled", len(waiting.tokens))])
+            self._emit([SlotEvent(request, "", "cancelled", len(waiting.tokens))])
         elif lane is not None:
             lane.order(lambda: lane.scheduler.cancel(request))
             if lane.scheduler.computing == {request}:
                 lane.context.abort()  # nobody else waits for this step
 
-    def places(self, tell: Callable[[tuple[int, int, int, int]], None]) -> None:
+    def slot_use(self, tell: Callable[[tuple[int, int, int, int]], None]) -> None:
         """Tell how many sequences are written, kept and free, and how many requests wait.
 
         Each lane counts after the orders that it was given before.
@@ -143,7 +143,7 @@ class Lanes:
 
         def count(lane: Lane) -> None:
             with lock:
-                counts.append(lane.scheduler.places)
+                counts.append(lane.scheduler.slot_use)
                 last = len(counts) == len(self._lanes)
             if last:
                 writing, kept, free = map(sum, zip(*counts, strict=True))
@@ -168,14 +168,14 @@ class Lanes:
             lane.requests += 1
             lane.tokens += request.need
             lane.order(lambda lane=lane, request=request: lane.scheduler.start(request))  # type: ignore[misc]  # mypy can't infer a default's type
-            lanes = [lane for lane in lanes if lane.requests < lane.places]
+            lanes = [lane for lane in lanes if lane.requests < lane.slots]
 
-    def _lane_for(self, request: Request, lanes: Sequence[Lane]) -> Lane | None:
+    def _lane_for(self, request: SlotRequest, lanes: Sequence[Lane]) -> Lane | None:
         """The one with the least to do, or that has read the beginning; None: none has room."""
         free = [
             lane
             for lane in lanes
-            if lane.requests < lane.places and lane.tokens + request.need <= self._context_tokens
+            if lane.requests < lane.slots and lane.tokens + request.need <= self._context_tokens
         ]
         last = self._last.get(request.owner)
         if last is not None and last.lane in free:
@@ -184,7 +184,7 @@ class Lanes:
                 return last.lane
         return min(free, key=lambda lane: lane.requests, default=None)
 
-    def _take_events(self, events: Sequence[Event]) -> None:
+    def _take_events(self, events: Sequence[SlotEvent]) -> None:
         ended = [event.request for event in events if event.finish is not None]
         if ended:
             with self._lock:
@@ -196,7 +196,7 @@ class Lanes:
         self._emit(events)
 
     def _between_steps(self) -> None:
-        """Give places to those who wait, and end who waits and is too late."""
+        """Give slots to those who wait, and end who waits and is too late."""
         if not len(self._queue):
             return
         with self._lock:
@@ -205,15 +205,15 @@ class Lanes:
                 self._queue.remove(request.id)
             self._hand_out(self._lanes)
         if late:
-            self._emit([Event(r.id, "", "deadline", len(r.tokens)) for r in late])
+            self._emit([SlotEvent(r.id, "", "deadline", len(r.tokens)) for r in late])
 
 
 def sequences_of_lane(slots: int, lanes: int, number: int) -> int:
     """How many sequences the context of lane `number`, counted from 0, must hold."""
-    return Scheduler.sequences(_places(slots, lanes, number), _kept(lanes))
+    return Scheduler.sequences(_slots_of_lane(slots, lanes, number), _kept(lanes))
 
 
-def _places(slots: int, lanes: int, number: int) -> int:
+def _slots_of_lane(slots: int, lanes: int, number: int) -> int:
     """Its share of `slots`; the first lanes have one more where they don't divide."""
     return slots // lanes + (number < slots % lanes)
 

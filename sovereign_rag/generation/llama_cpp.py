@@ -12,7 +12,7 @@ from typing import Any, Self
 from sovereign_rag.errors import BadInput, Busy, GenerationError, ModelError, SovereignError
 from sovereign_rag.generation.compute_options import pinned
 from sovereign_rag.generation.engine_process import EngineProcess, Reply
-from sovereign_rag.generation.protocol import Message, ModelInfo, Piece
+from sovereign_rag.generation.protocol import Delta, Message, ModelInfo
 from sovereign_rag.generation.requantize import arranged_copy
 from sovereign_rag.generation.tuning import Tuning
 from sovereign_rag.models.gguf_header import GgufHeader
@@ -30,7 +30,7 @@ _GRACE_S = 5.0  # for the engine to say by itself that the time is over
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class SlotUse:
     """Sequences of the engine's context by what they are used for, and who waits for one."""
 
     writing: int
@@ -39,7 +39,7 @@ class Places:
     waiting: int
 
 
-class LlamaCppGenerator:
+class LlamaCppModel:
     """Writes for any number of callers; the engine starts with the first request."""
 
     def __init__(
@@ -142,7 +142,7 @@ class LlamaCppGenerator:
         stop: Sequence[str] = (),
         cancel: threading.Event | None = None,
         timeout_s: float | None = None,
-    ) -> Iterator[Piece]:
+    ) -> Iterator[Delta]:
         """As the protocol says; what it raises is raised here, before the first piece.
 
         `timeout_s` is the time for this answer, waiting included; None: as the settings say.
@@ -156,7 +156,7 @@ class LlamaCppGenerator:
             if ahead >= settings.slots + settings.queue:
                 wait_s = self._wait_s(ahead)
                 raise Busy(
-                    f"All {settings.slots} places and the {settings.queue} of the queue are "
+                    f"All {settings.slots} slots and the {settings.queue} of the queue are "
                     f"taken. Ask again in about {wait_s:.0f} s.",
                     retry_after_s=wait_s,
                 )
@@ -187,7 +187,7 @@ class LlamaCppGenerator:
             ahead = self._engine.writing if self._engine is not None else 0
         return self._wait_s(ahead) if ahead >= self._settings.slots else 0.0
 
-    def places(self) -> Places:
+    def slot_use(self) -> SlotUse:
         """What the engine holds at this moment.
 
         Raises:
@@ -195,8 +195,8 @@ class LlamaCppGenerator:
         """
         with self._lock:
             engine = self._running()
-        _, replies = engine.ask({"op": "places"})
-        return Places(*_first(replies)["places"])
+        _, replies = engine.ask({"op": "slot_use"})
+        return SlotUse(*_first(replies)["slot_use"])
 
     def close(self) -> None:
         """End the engine; what is being written fails."""
@@ -262,7 +262,7 @@ class LlamaCppGenerator:
         }
 
     def _wait_s(self, ahead: int) -> float:
-        """Until those ahead have had their places, by how long the last ones kept theirs.
+        """Until those ahead have had their slots, by how long the last ones kept theirs.
 
         Those at work came together or spread over time, nobody knows which; half of a place's
         time is the least that is told.
@@ -276,7 +276,7 @@ class LlamaCppGenerator:
         self._place_s = before + 0.2 * (seconds - before)
 
 
-class _Answer(Iterator[Piece]):
+class _Answer(Iterator[Delta]):
     """The pieces of one answer. Not a generator: it can be closed before its first piece."""
 
     def __init__(
@@ -293,7 +293,7 @@ class _Answer(Iterator[Piece]):
         self._note_length = note_length
         self._ended = self._cancel_sent = False
 
-    def __next__(self) -> Piece:
+    def __next__(self) -> Delta:
         if self._ended:
             raise StopIteration
         reply = self._next_reply()
@@ -301,13 +301,13 @@ class _Answer(Iterator[Piece]):
             self._ended = True
             raise GenerationError(reply["gone"])
         if "finish" not in reply:
-            return Piece(reply["text"])
+            return Delta(reply["text"])
         self._ended = True
         if reply["finish"] == "deadline":
             raise _too_late()
         if reply["finish"] != "cancelled":
             self._note_length(reply["seconds"])
-        return Piece(
+        return Delta(
             reply["text"],
             reply["finish"],
             prompt_tokens=reply["prompt_tokens"],

@@ -43,7 +43,7 @@ class Feed:
     sample: bool
 
 
-class Outcome(Enum):
+class DecodeOutcome(Enum):
     DONE = "done"
     NO_ROOM = "no room"  # nothing was computed; some sequence has to go first
     ABORTED = "aborted"  # part of it may have been computed
@@ -213,7 +213,7 @@ class NativeContext:
         if sampler is not None:
             llama.llama_sampler_free(sampler)
 
-    def decode(self, feeds: Sequence[Feed]) -> tuple[Outcome, dict[int, int]]:
+    def decode(self, feeds: Sequence[Feed]) -> tuple[DecodeOutcome, dict[int, int]]:
         """Compute the feeds' tokens in one step.
 
         Returns:
@@ -226,11 +226,11 @@ class NativeContext:
         self._stop_flag[0] = b"\x00"
         code = llama.llama_decode(self._context, self._batch.native)
         if code == 0:
-            return Outcome.DONE, places
+            return DecodeOutcome.DONE, places
         if code == 1:
-            return Outcome.NO_ROOM, {}
+            return DecodeOutcome.NO_ROOM, {}
         if code == 2:
-            return Outcome.ABORTED, {}
+            return DecodeOutcome.ABORTED, {}
         raise RuntimeError(f"llama_decode gave {code}: {last_log()}")
 
     def sample(self, sampler: int | None, place: int) -> int:

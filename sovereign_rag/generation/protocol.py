@@ -37,7 +37,7 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Delta:
     """A piece of text as it is written; the last one has a `finish`."""
 
     text: str
@@ -47,7 +47,7 @@ class Piece:
     completion_tokens: int = 0
 
 
-class Generator(Protocol):
+class LanguageModel(Protocol):
     """Writes text, for any number of callers at once."""
 
     @property
@@ -66,7 +66,7 @@ class Generator(Protocol):
         max_tokens: int,
         stop: Sequence[str] = (),
         cancel: threading.Event | None = None,
-    ) -> Iterator[Piece]:
+    ) -> Iterator[Delta]:
         """Write an answer to `messages`, piece by piece; closing the iterator frees the place.
 
         Nothing computed for one tenant is reused for another, nor within a tenant what was

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Literal
 
-from sovereign_rag.generation.native import Feed, NativeContext, Outcome
+from sovereign_rag.generation.native import DecodeOutcome, Feed, NativeContext
 from sovereign_rag.generation.text_stream import TextStream
 
 SHORTEST_READ = 8  # tokens of a prompt read in a step however slow the model is
@@ -32,7 +32,7 @@ Owner = tuple[str, str]  # tenant and person
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SlotRequest:
     id: int
     tenant: str
     tokens: tuple[int, ...]
@@ -57,7 +57,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class SlotEvent:
     """Text of one request, or its end."""
 
     request: int
@@ -81,7 +81,7 @@ class _Kept:
 
 @dataclass(slots=True, eq=False)
 class _Slot:
-    request: Request
+    request: SlotRequest
     sequence: int
     sampler: int | None
     text: TextStream
@@ -115,7 +115,7 @@ class Scheduler:
 
     model: NativeContext
     slots: int
-    emit: Callable[[Event], None]
+    emit: Callable[[SlotEvent], None]
     block: int = 64  # tokens; long enough for the kernels, short enough to stop at and share by
     keep: int = 8  # sequences kept after their answers, at most
     computing: frozenset[int] = frozenset()  # requests in the step at work; others may read it
@@ -137,11 +137,11 @@ class Scheduler:
         return not self._active
 
     @property
-    def places(self) -> tuple[int, int, int]:
+    def slot_use(self) -> tuple[int, int, int]:
         """How many sequences are written, kept and free."""
         return len(self._active), len(self._kept), len(self._free)
 
-    def start(self, request: Request) -> None:
+    def start(self, request: SlotRequest) -> None:
         """Read and write for `request` from the next step on."""
         self._active.append(
             _Slot(
@@ -171,7 +171,7 @@ class Scheduler:
         begin = time.monotonic()
         outcome, places = self._decode(plan)
         self.computing = frozenset()
-        if outcome is Outcome.ABORTED:
+        if outcome is DecodeOutcome.ABORTED:
             for slot, _ in plan:
                 self._roll_back(slot)
             return
@@ -213,7 +213,7 @@ class Scheduler:
             read += count
         return plan
 
-    def _decode(self, plan: Sequence[tuple[_Slot, int]]) -> tuple[Outcome, dict[int, int]]:
+    def _decode(self, plan: Sequence[tuple[_Slot, int]]) -> tuple[DecodeOutcome, dict[int, int]]:
         feeds = [
             Feed(
                 slot.sequence,
@@ -225,7 +225,7 @@ class Scheduler:
         ]
         while True:
             outcome, places = self.model.decode(feeds)
-            if outcome is not Outcome.NO_ROOM:
+            if outcome is not DecodeOutcome.NO_ROOM:
                 return outcome, places
             if not self._kept:
                 raise RuntimeError("no room in the context for requests that were admitted")
@@ -239,7 +239,7 @@ class Scheduler:
         slot.tokens.append(token)
         text = slot.text.feed(vocabulary.bytes_of(token))
         if text:
-            self.emit(Event(slot.request.id, text))
+            self.emit(SlotEvent(slot.request.id, text))
         if slot.text.stopped:
             self._finish(slot, "stop")
         elif slot.written >= slot.request.max_tokens:
@@ -255,7 +255,7 @@ class Scheduler:
         while len(self._kept) > self.keep:
             self._drop(self._least_needed())
         self.emit(
-            Event(
+            SlotEvent(
                 slot.request.id,
                 "" if finish in ("cancelled", "deadline") else slot.text.finish(),
                 finish,

@@ -25,7 +25,7 @@ from sovereign_rag.errors import GenerationError
 from sovereign_rag.generation.compute_options import (
     Choice,
     Computing,
-    Waiting,
+    WaitPolicy,
     defaults,
     environment,
     most_lanes,
@@ -132,7 +132,7 @@ class Tuning:
         """Whether two copies of the weights, beside the engine's own, leave half the memory."""
         return 3 * self._header.size < memory_bytes() / 2
 
-    def _run(self, repack: bool, waiting: Waiting, stop: Callable[[], bool]) -> Speeds | None:
+    def _run(self, repack: bool, waiting: WaitPolicy, stop: Callable[[], bool]) -> Speeds | None:
         made = self._arranged is not None and self._arranged.is_file()
         order = {
             "model": str(self._arranged if made else self._header.path),
@@ -195,7 +195,7 @@ class Tuning:
                 Path(scratch).replace(self._folder / _FILE)
 
 
-def _speeds(reply: Mapping[str, Any], repack: bool, waiting: Waiting) -> Speeds:
+def _speeds(reply: Mapping[str, Any], repack: bool, waiting: WaitPolicy) -> Speeds:
     reads = {int(block): float(speed) for block, speed in reply["read"].items()}
     writes = {int(threads): float(speed) for threads, speed in reply["write"].items()}
     wide = {int(threads): float(speed) for threads, speed in reply["wide"].items()}

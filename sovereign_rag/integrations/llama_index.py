@@ -31,10 +31,10 @@ from numpy.typing import NDArray
 from sovereign_rag.access import Principal
 from sovereign_rag.domain import Passage
 from sovereign_rag.embedding.protocol import Embedder
-from sovereign_rag.generation.protocol import Generator, Message
+from sovereign_rag.generation.protocol import LanguageModel, Message
 from sovereign_rag.integrations.llama_index_asking import narrowing_of, turns_of
-from sovereign_rag.retrieval.retriever import Mode
-from sovereign_rag.services.search import Searching
+from sovereign_rag.retrieval.retriever import SearchMode
+from sovereign_rag.services.search import SearchService
 
 
 class SovereignRetriever(BaseRetriever):
@@ -42,11 +42,11 @@ class SovereignRetriever(BaseRetriever):
 
     def __init__(
         self,
-        searching: Searching,
+        searching: SearchService,
         principal: Principal,
         *,
         limit: int = 8,
-        mode: Mode | None = None,
+        mode: SearchMode | None = None,
         filters: MetadataFilters | None = None,
         history: Sequence[ChatMessage] = (),
     ) -> None:
@@ -75,7 +75,7 @@ class SovereignRetriever(BaseRetriever):
             self._principal,
             limit=self._limit,
             mode=self._mode,
-            narrowing=self._narrowing,
+            search_filter=self._narrowing,
             history=self._history,
         )
         return [_node(passage) for passage in passages]
@@ -116,13 +116,15 @@ class SovereignLLM(CustomLLM):
     setting's.
     """
 
-    _generator: Generator = PrivateAttr()
+    _generator: LanguageModel = PrivateAttr()
     _tenant: str = PrivateAttr()
     _max_tokens: int = PrivateAttr()
 
-    def __init__(self, generator: Generator, *, tenant: str, max_tokens: int = 300) -> None:
+    def __init__(
+        self, language_model: LanguageModel, *, tenant: str, max_tokens: int = 300
+    ) -> None:
         super().__init__()
-        self._generator, self._tenant, self._max_tokens = generator, tenant, max_tokens
+        self._generator, self._tenant, self._max_tokens = language_model, tenant, max_tokens
 
     @property
     def metadata(self) -> LLMMetadata:

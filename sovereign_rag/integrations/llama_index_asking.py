@@ -18,7 +18,7 @@ from llama_index.core.vector_stores.types import (
 
 from sovereign_rag.errors import BadInput
 from sovereign_rag.retrieval.conversation import Turn
-from sovereign_rag.store.protocol import Narrowing
+from sovereign_rag.store.protocol import SearchFilter
 
 _OF_SETS: Final = {
     ("document_id", True): "documents",
@@ -41,7 +41,7 @@ _ALLOWED: Final = (
 )
 
 
-def narrowing_of(filters: MetadataFilters | None) -> Narrowing:
+def narrowing_of(filters: MetadataFilters | None) -> SearchFilter:
     """The narrowing that LlamaIndex's filters mean.
 
     Raises:
@@ -55,7 +55,7 @@ def narrowing_of(filters: MetadataFilters | None) -> Narrowing:
         if name in conditions:
             raise BadInput(f"Two filters on {given.key} were given, where one is taken. {_ALLOWED}")
         conditions[name] = value
-    return Narrowing(**conditions)  # type: ignore[arg-type]  # each name with the type of its field
+    return SearchFilter(**conditions)  # type: ignore[arg-type]  # each name with the type of its field
 
 
 def turns_of(messages: Sequence[ChatMessage]) -> tuple[Turn, ...]:

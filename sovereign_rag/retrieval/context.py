@@ -33,7 +33,7 @@ CountTokens = Callable[[Sequence[str]], list[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class ContextBudget:
     passages: int
     per_document: int  # before the passages of other documents come first
     tokens: int
@@ -41,7 +41,7 @@ class Budget:
 
 def assemble(
     found: Sequence[Passage],
-    budget: Budget,
+    budget: ContextBudget,
     *,
     neighbours: Neighbours,
     count_tokens: CountTokens,
@@ -107,7 +107,7 @@ class _Wording:
         return self.numbers <= better.numbers and shared >= ALIKE * shorter
 
 
-def _spread(passages: Iterator[Passage], budget: Budget) -> list[Passage]:
+def _spread(passages: Iterator[Passage], budget: ContextBudget) -> list[Passage]:
     """A document's passages beyond its share come after those of all others."""
     first: list[Passage] = []
     later: list[Passage] = []

@@ -19,17 +19,17 @@ from sovereign_rag.access import ReadScope
 from sovereign_rag.catalog.records import LiveDocument
 from sovereign_rag.domain import Chunk, Passage, SparseVector
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
-from sovereign_rag.retrieval.context import Budget, assemble
+from sovereign_rag.retrieval.context import ContextBudget, assemble
 from sovereign_rag.retrieval.conversation import Turn, subject
 from sovereign_rag.retrieval.rerank import Reranker
 from sovereign_rag.settings import RetrievalSettings
 from sovereign_rag.store.protocol import (
-    NO_NARROWING,
+    NO_FILTER,
     ChunkStore,
     DenseQuery,
     Hit,
     LexicalQuery,
-    Narrowing,
+    SearchFilter,
     point_id,
 )
 
@@ -54,7 +54,7 @@ MOST_EARLIER = 4
 MOST_NAMED = 50
 """How many are looked up for that: some of them are gone, or not the asker's to read any more."""
 
-Mode = Literal["hybrid", "dense", "lexical"]
+SearchMode = Literal["hybrid", "dense", "lexical"]
 
 
 class LiveDocuments(Protocol):
@@ -137,8 +137,8 @@ class Retriever:
         scope: ReadScope,
         *,
         limit: int,
-        mode: Mode | None = None,
-        narrowing: Narrowing = NO_NARROWING,
+        mode: SearchMode | None = None,
+        search_filter: SearchFilter = NO_FILTER,
     ) -> list[Passage]:
         """The best `limit` passages that the scope may read, best first.
 
@@ -153,9 +153,9 @@ class Retriever:
         candidates = max(self._settings.candidates, limit)
         legs: list[DenseQuery | LexicalQuery] = []
         if mode != "lexical":
-            legs.append(DenseQuery(self._vector(query), candidates, narrowing))
+            legs.append(DenseQuery(self._vector(query), candidates, search_filter))
         if mode != "dense":
-            legs.append(LexicalQuery(query.terms, candidates, narrowing))
+            legs.append(LexicalQuery(query.terms, candidates, search_filter))
         if mode == "hybrid" and not query.idf:
             results, idf = self._store.search_and_weigh(legs, query.terms.indices, scope)
             query = self._weighed(query, idf)
@@ -177,8 +177,8 @@ class Retriever:
         query: Query,
         scope: ReadScope,
         *,
-        mode: Mode | None = None,
-        narrowing: Narrowing = NO_NARROWING,
+        mode: SearchMode | None = None,
+        search_filter: SearchFilter = NO_FILTER,
         earlier: Sequence[str] = (),
     ) -> list[Passage]:
         """The passages that an answer is made from, best first; see `context.assemble`.
@@ -188,13 +188,13 @@ class Retriever:
                 what was cited before in a conversation. Only those that the scope may read now.
         """
         settings = self._settings
-        budget = Budget(settings.passages, settings.per_document, settings.context_tokens)
+        budget = ContextBudget(settings.passages, settings.per_document, settings.context_tokens)
         found = self.retrieve(
-            query, scope, limit=SPARE * budget.passages, mode=mode, narrowing=narrowing
+            query, scope, limit=SPARE * budget.passages, mode=mode, search_filter=search_filter
         )
         if earlier:
             better = found[: (budget.passages + 1) // 2]
-            kept = self._by_id(earlier, query, scope, mode=mode, narrowing=narrowing)
+            kept = self._by_id(earlier, query, scope, mode=mode, search_filter=search_filter)
             offered = (*better, *kept, *found[len(better) :])
             found = list({passage.id: passage for passage in offered}.values())
         return assemble(
@@ -210,8 +210,8 @@ class Retriever:
         query: Query,
         scope: ReadScope,
         *,
-        mode: Mode | None,
-        narrowing: Narrowing,
+        mode: SearchMode | None,
+        search_filter: SearchFilter,
     ) -> list[Passage]:
         """Passages by id, as the search finds them among themselves; at most `MOST_EARLIER`."""
         places = [_place(id_) for id_ in dict.fromkeys(ids)][:MOST_NAMED]
@@ -223,8 +223,10 @@ class Retriever:
         ][:MOST_EARLIER]
         if not chunks:
             return []
-        narrowing = replace(narrowing, chunks=frozenset(chunks))
-        return self.retrieve(query, scope, limit=len(chunks), mode=mode, narrowing=narrowing)
+        search_filter = replace(search_filter, chunks=frozenset(chunks))
+        return self.retrieve(
+            query, scope, limit=len(chunks), mode=mode, search_filter=search_filter
+        )
 
     def _neighbours(
         self, wanted: Sequence[tuple[Passage, int]], scope: ReadScope
@@ -235,7 +237,9 @@ class Retriever:
             for passage, place in wanted
         )
         anywhere = np.full(self._embedder.dimension, self._embedder.dimension**-0.5, np.float32)
-        (hits,) = self._store.search([DenseQuery(anywhere, len(ids), Narrowing(chunks=ids))], scope)
+        (hits,) = self._store.search(
+            [DenseQuery(anywhere, len(ids), SearchFilter(chunks=ids))], scope
+        )
         return {(hit.chunk.document_id, hit.chunk.index): hit.chunk for hit in hits}
 
     def _vector(self, query: Query) -> NDArray[np.float32]:
@@ -261,17 +265,17 @@ class Retriever:
             without_lexical = frozenset()
         rest: list[DenseQuery | LexicalQuery] = []
         if without_dense:
-            narrowing = Narrowing(chunks=without_dense)
-            rest.append(DenseQuery(dense.vector, len(without_dense), narrowing))
+            search_filter = SearchFilter(chunks=without_dense)
+            rest.append(DenseQuery(dense.vector, len(without_dense), search_filter))
         if without_lexical:
-            narrowing = Narrowing(chunks=without_lexical)
-            rest.append(LexicalQuery(lexical.vector, len(without_lexical), narrowing))
+            search_filter = SearchFilter(chunks=without_lexical)
+            rest.append(LexicalQuery(lexical.vector, len(without_lexical), search_filter))
         for leg, scores in zip(rest, self._store.scores(rest, scope) if rest else [], strict=True):
             (found.dense if isinstance(leg, DenseQuery) else found.lexical).update(scores)
         return found
 
     def _passages(
-        self, found: "_Found", query: Query, scope: ReadScope, mode: Mode, limit: int
+        self, found: "_Found", query: Query, scope: ReadScope, mode: SearchMode, limit: int
     ) -> list[Passage]:
         """The best `limit` of what was found, in order; of them alone passages are made."""
         documents = sorted({hit.chunk.document_id for hit in found.hits.values()})

@@ -9,21 +9,21 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from sovereign_rag.answer import Answering
+from sovereign_rag.answer import AnswerService
 from sovereign_rag.answering.extracts import EvidenceFinder
 from sovereign_rag.answering.prompt import system_prompts
 from sovereign_rag.answering.rewrite import Rewriter
-from sovereign_rag.answering.verification import StatementChecker
+from sovereign_rag.answering.verification import ClaimVerifier
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.errors import ModelMissing, SovereignError
 from sovereign_rag.exam.examiner import Examiner
-from sovereign_rag.generation.protocol import Generator, Watched
-from sovereign_rag.indexes.all_indexes import EveryIndex, OpenIndex, OpenIndexes
+from sovereign_rag.generation.protocol import LanguageModel, Watched
+from sovereign_rag.indexes.all_indexes import EveryIndexStore, OpenIndex, OpenIndexes
 from sovereign_rag.retrieval.rerank import CrossEncoderReranker
 from sovereign_rag.retrieval.retriever import Retriever
-from sovereign_rag.services.documents import Documents, PageRenderer
-from sovereign_rag.services.jobs import JobDesk
-from sovereign_rag.services.search import Searching
+from sovereign_rag.services.documents import DocumentService, PageRenderer
+from sovereign_rag.services.jobs import JobService
+from sovereign_rag.services.search import SearchService
 from sovereign_rag.settings import Settings
 from sovereign_rag.storage.audit import AuditLog
 from sovereign_rag.storage.content import ContentStore
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sovereign_rag.embedding.protocol import Embedder
     from sovereign_rag.store.protocol import ChunkStore
 
-Part = TypeVar("Part")
+_Part = TypeVar("_Part")
 
 
 class Service:
@@ -68,14 +68,14 @@ class Service:
         )
         self._close.append(self.indexes.close)
 
-    def _once(self, name: str, make: Callable[[], Part]) -> Part:
+    def _once(self, name: str, make: Callable[[], _Part]) -> _Part:
         """Make a part at its first use, once, whichever threads ask."""
         with self._making:
             if name not in self._parts:
                 self._parts[name] = make()
             return self._parts[name]  # type: ignore[return-value]  # stored under its own name
 
-    def _of_index(self, name: str, make: "Callable[[OpenIndex], Part]") -> Part:
+    def _of_index(self, name: str, make: "Callable[[OpenIndex], _Part]") -> _Part:
         """A part that belongs to the index in use: a request that took it keeps to that index."""
         index = self.indexes.current()
         with self._making:
@@ -104,27 +104,27 @@ class Service:
 
         return Bm25Encoder(compounds=CompoundSplitter(self.settings.models_dir))
 
-    def generator(self) -> Generator | None:
+    def language_model(self) -> LanguageModel | None:
         """The language model, loading nothing but its header; None: there is none."""
         return self._once("generator", self._open_generator)
 
-    def _open_generator(self) -> Generator | None:
+    def _open_generator(self) -> LanguageModel | None:
         if self.settings.generation.endpoint.urls:
-            from sovereign_rag.generation.endpoint import EndpointGenerator
+            from sovereign_rag.generation.endpoint import EndpointModel
 
-            endpoint = EndpointGenerator.open(self.settings.generation)
+            endpoint = EndpointModel.open(self.settings.generation)
             self._close.append(endpoint.close)
             return endpoint
-        from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
+        from sovereign_rag.generation.llama_cpp import LlamaCppModel
 
         try:
-            generator = LlamaCppGenerator.open(self.settings, public_prompts=system_prompts())
+            language_model = LlamaCppModel.open(self.settings, public_prompts=system_prompts())
         except ModelMissing:
             if self.settings.generation.model is not None:
                 raise
             return None  # no model named and no package that ships one: extracts only
-        self._close.append(generator.close)
-        return generator
+        self._close.append(language_model.close)
+        return language_model
 
     @property
     def reranker(self) -> "CrossEncoderReranker | None":
@@ -146,24 +146,24 @@ class Service:
         )
 
     @property
-    def searching(self) -> Searching:
+    def searching(self) -> SearchService:
         return self._of_index(
             "searching",
-            lambda index: Searching(
+            lambda index: SearchService(
                 retriever=self._make_retriever(index), store=index.store, audit=self.audit
             ),
         )
 
     @property
-    def everywhere(self) -> EveryIndex:
+    def everywhere(self) -> EveryIndexStore:
         """The chunks of documents in every index that there is."""
-        return self._once("everywhere", lambda: EveryIndex(self.indexes, self.catalog))
+        return self._once("everywhere", lambda: EveryIndexStore(self.indexes, self.catalog))
 
     @property
-    def documents(self) -> Documents:
+    def documents(self) -> DocumentService:
         return self._once(
             "documents",
-            lambda: Documents(
+            lambda: DocumentService(
                 catalog=self.catalog,
                 content=self.content,
                 store=lambda: self.everywhere,
@@ -173,18 +173,18 @@ class Service:
         )
 
     @property
-    def jobs(self) -> JobDesk:
-        return self._once("jobs", lambda: JobDesk(catalog=self.catalog, audit=self.audit))
+    def jobs(self) -> JobService:
+        return self._once("jobs", lambda: JobService(catalog=self.catalog, audit=self.audit))
 
     @property
-    def answering(self) -> Answering:
+    def answering(self) -> AnswerService:
         return self._of_index("answering", self._make_answering)
 
-    def _make_answering(self, index: OpenIndex) -> Answering:
-        return Answering(
+    def _make_answering(self, index: OpenIndex) -> AnswerService:
+        return AnswerService(
             retriever=self._make_retriever(index),
             rewriter=Rewriter(
-                generator=self.generator,
+                language_model=self.language_model,
                 lexical=self.lexical,
                 trust=self.examiner,
             ),
@@ -194,8 +194,8 @@ class Service:
                 dense_weight=self.settings.retrieval.dense_weight,
                 sentences=self.settings.answer.sentences,
             ),
-            checker=StatementChecker(embedder=index.embedder, lexical=self.lexical),
-            generator=self.generator,
+            checker=ClaimVerifier(embedder=index.embedder, lexical=self.lexical),
+            language_model=self.language_model,
             content=self.content,
             catalog=self.catalog.at(index.record.id),
             audit=self.audit,
@@ -226,12 +226,12 @@ class Service:
             "catalog": lambda: self.catalog.jobs("default", limit=1),
             "embedding": lambda: self.embedder,
             "store": lambda: self.store.flush(),
-            "generation": self.generator,
+            "generation": self.language_model,
         }
         report = {name: _state(check) for name, check in checks.items()}
         if report["generation"] == "ok":
-            generator = self.generator()
-            trouble = generator.trouble() if isinstance(generator, Watched) else None
+            language_model = self.language_model()
+            trouble = language_model.trouble() if isinstance(language_model, Watched) else None
             report["generation"] = f"limited: {trouble}" if trouble else "ok"
         report["index"] = self._index_state()
         free_mib = shutil.disk_usage(self.settings.data_dir).free >> 20

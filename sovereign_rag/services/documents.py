@@ -12,7 +12,7 @@ from sovereign_rag.domain import Box, PageText, ParsedDocument
 from sovereign_rag.errors import Forbidden, NotFound
 from sovereign_rag.storage.audit import AuditTrail, entry
 from sovereign_rag.storage.content import ContentStore
-from sovereign_rag.store.protocol import Everywhere
+from sovereign_rag.store.protocol import AllIndexes
 
 IMAGE_DPI = 110
 PROTECTED = "protected"
@@ -51,11 +51,11 @@ class DocumentCatalog(Protocol):
         tasks: Sequence[NewTask],
         idempotency_key: str | None = None,
         *,
-        bring: Callable[[], None],
+        before_commit: Callable[[], None],
     ) -> JobRecord: ...
 
 
-class Documents:
+class DocumentService:
     """What a principal may see and do with documents; unreadable and missing are the same."""
 
     def __init__(
@@ -63,7 +63,7 @@ class Documents:
         *,
         catalog: DocumentCatalog,
         content: ContentStore,
-        store: Callable[[], Everywhere],
+        store: Callable[[], AllIndexes],
         renderer: PageRenderer,
         audit: AuditTrail,
     ) -> None:
@@ -165,12 +165,12 @@ class Documents:
         principal: Principal,
         idempotency_key: str | None = None,
         *,
-        bring: Callable[[], None],
+        before_commit: Callable[[], None],
     ) -> JobRecord:
         """Hand documents in, to be ingested by a worker.
 
         Args:
-            bring: Puts their bytes into the content store, once nothing removes them there.
+            before_commit: Puts their bytes into the content store, once nothing removes them there.
 
         Raises:
             Forbidden: The principal is no admin.
@@ -178,7 +178,11 @@ class Documents:
         if not principal.is_admin:
             raise Forbidden("Only an admin may add documents; ask for an admin key.")
         job = self._catalog.create_job(
-            principal.tenant, f"user:{principal.user}", tasks, idempotency_key, bring=bring
+            principal.tenant,
+            f"user:{principal.user}",
+            tasks,
+            idempotency_key,
+            before_commit=before_commit,
         )
         detail = {"job": job.id, "uris": [task.uri for task in tasks]}
         self._audit.append(entry("ingest", principal, detail))

@@ -36,7 +36,7 @@ class JobCatalog(Protocol):
     def retry_job(self, job_id: str, tenant: str) -> JobRecord: ...
 
 
-class JobDesk:
+class JobService:
     """What a principal may see and do with jobs.
 
     The owner and the admins of a tenant see its jobs, everybody else those that they sent in;

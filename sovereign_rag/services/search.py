@@ -7,15 +7,15 @@ from sovereign_rag.access import Principal, read_scope
 from sovereign_rag.domain import Passage
 from sovereign_rag.errors import BadInput
 from sovereign_rag.retrieval.conversation import Turn, newest
-from sovereign_rag.retrieval.retriever import Mode, Retriever
+from sovereign_rag.retrieval.retriever import Retriever, SearchMode
 from sovereign_rag.storage.audit import AuditTrail, disclosed, entry
-from sovereign_rag.store.protocol import NO_NARROWING, ChunkStore, FacetField, Narrowing
+from sovereign_rag.store.protocol import NO_FILTER, ChunkStore, FacetField, SearchFilter
 from sovereign_rag.text import language as languages
 
 MOST_PASSAGES = 100
 
 
-class Searching:
+class SearchService:
     """Searches on behalf of principals."""
 
     def __init__(self, *, retriever: Retriever, store: ChunkStore, audit: AuditTrail) -> None:
@@ -27,8 +27,8 @@ class Searching:
         principal: Principal,
         *,
         limit: int = 10,
-        mode: Mode | None = None,
-        narrowing: Narrowing = NO_NARROWING,
+        mode: SearchMode | None = None,
+        search_filter: SearchFilter = NO_FILTER,
         history: Sequence[Turn] = (),
     ) -> list[Passage]:
         """The best `limit` (1 to 100) passages that `principal` may read, best first.
@@ -51,14 +51,14 @@ class Searching:
             query, languages.of_question(query), scope, history=history, weighed=False
         )
         passages = self._retriever.retrieve(
-            asked, scope, limit=limit, mode=mode, narrowing=narrowing
+            asked, scope, limit=limit, mode=mode, search_filter=search_filter
         )
         detail = {"question": query, "disclosed": disclosed(passages)}
         self._audit.append(entry("search", principal, detail))
         return passages
 
     def facets(
-        self, principal: Principal, *, narrowing: Narrowing = NO_NARROWING
+        self, principal: Principal, *, search_filter: SearchFilter = NO_FILTER
     ) -> dict[FacetField, Mapping[str, int]]:
         """How many passages `principal` may read, by language and by media type.
 
@@ -70,11 +70,13 @@ class Searching:
         """
         scope = read_scope(principal)
         fields: tuple[FacetField, ...] = get_args(FacetField)
-        counted = {field: self._store.facet(field, scope, narrowing) for field in fields}
+        counted = {field: self._store.facet(field, scope, search_filter) for field in fields}
         # Counts tell of documents, and a narrowing to a single one tells of that one.
         detail = {
             "counted": {field: dict(values) for field, values in counted.items()},
-            "documents": sorted(narrowing.documents) if narrowing.documents is not None else None,
+            "documents": sorted(search_filter.documents)
+            if search_filter.documents is not None
+            else None,
         }
         self._audit.append(entry("search.facets", principal, detail))
         return counted

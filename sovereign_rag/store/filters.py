@@ -3,37 +3,37 @@
 from qdrant_client import models
 
 from sovereign_rag.access import ReadScope
-from sovereign_rag.store.protocol import Narrowing
+from sovereign_rag.store.protocol import SearchFilter
 
 
-def filter_of(scope: ReadScope, narrowing: Narrowing) -> models.Filter:
+def filter_of(scope: ReadScope, search_filter: SearchFilter) -> models.Filter:
     """The scope, and below it what the caller leaves out. Never empty: a scope has both."""
     must: list[models.Condition] = [
         equals("tenant", scope.tenant),
         _any_of("readers", scope.labels),
         models.FieldCondition(key="level", range=models.Range(lte=scope.clearance)),
     ]
-    for key, allowed in _sets(narrowing, scope).items():
+    for key, allowed in _sets(search_filter, scope).items():
         if allowed is not None:
             must.append(_any_of(key, allowed))
-    if narrowing.chunks is not None:
-        must.append(models.HasIdCondition(has_id=sorted(narrowing.chunks)))
-    begin, end = narrowing.modified_from, narrowing.modified_before
+    if search_filter.chunks is not None:
+        must.append(models.HasIdCondition(has_id=sorted(search_filter.chunks)))
+    begin, end = search_filter.modified_from, search_filter.modified_before
     if begin is not None:
         range_ = models.Range(gte=begin.timestamp())
         must.append(models.FieldCondition(key="modified", range=range_))
     if end is not None:
         range_ = models.Range(lt=end.timestamp())
         must.append(models.FieldCondition(key="modified", range=range_))
-    excluded = narrowing.exclude_documents
+    excluded = search_filter.exclude_documents
     return models.Filter(
         must=must, must_not=[_any_of("document_id", excluded)] if excluded else None
     )
 
 
-def is_open(narrowing: Narrowing, scope: ReadScope) -> bool:
+def is_open(search_filter: SearchFilter, scope: ReadScope) -> bool:
     """Whether anything can pass: an empty set matches nothing."""
-    sets = (narrowing.chunks, *_sets(narrowing, scope).values())
+    sets = (search_filter.chunks, *_sets(search_filter, scope).values())
     return all(allowed is None or allowed for allowed in sets)
 
 
@@ -49,14 +49,14 @@ def equals(key: str, value: str) -> models.FieldCondition:
     return models.FieldCondition(key=key, match=models.MatchValue(value=value))
 
 
-def _sets(narrowing: Narrowing, scope: ReadScope) -> dict[str, frozenset[str] | None]:
+def _sets(search_filter: SearchFilter, scope: ReadScope) -> dict[str, frozenset[str] | None]:
     """What a narrowing allows, by payload field."""
-    labels = narrowing.labels
+    labels = search_filter.labels
     return {
-        "document_id": narrowing.documents,
-        "language": narrowing.languages,
-        "media_type": narrowing.media_types,
-        "places": narrowing.place_keys,
+        "document_id": search_filter.documents,
+        "language": search_filter.languages,
+        "media_type": search_filter.media_types,
+        "places": search_filter.place_keys,
         # Whom else a document is shared with is not for the caller to find out.
         "readers": None if labels is None else labels & scope.labels,
     }

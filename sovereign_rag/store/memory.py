@@ -13,14 +13,14 @@ from sovereign_rag.domain import SparseVector
 from sovereign_rag.errors import StoreError
 from sovereign_rag.store.protocol import (
     MOST_FACETS,
-    NO_NARROWING,
+    NO_FILTER,
+    ChunkOrigin,
     DenseQuery,
     FacetField,
     Hit,
     IndexedChunk,
     LexicalQuery,
-    Narrowing,
-    Origin,
+    SearchFilter,
     point_id,
 )
 
@@ -59,7 +59,9 @@ class MemoryStore:
         self, tenant: str, document_id: str, version: str, indexes: range
     ) -> list[IndexedChunk]:
         asked = (self._chunks.get(point_id(document_id, version, index)) for index in indexes)
-        return [replace(c, origin=Origin()) for c in asked if c is not None and c.tenant == tenant]
+        return [
+            replace(c, origin=ChunkOrigin()) for c in asked if c is not None and c.tenant == tenant
+        ]
 
     def set_access(
         self, tenant: str, document_id: str, *, readers: frozenset[str], level: int
@@ -91,13 +93,13 @@ class MemoryStore:
             for term in terms
         }
 
-    def count(self, scope: ReadScope, narrowing: Narrowing = NO_NARROWING) -> int:
-        return len(self._readable(scope, narrowing))
+    def count(self, scope: ReadScope, search_filter: SearchFilter = NO_FILTER) -> int:
+        return len(self._readable(scope, search_filter))
 
     def facet(
-        self, field: FacetField, scope: ReadScope, narrowing: Narrowing = NO_NARROWING
+        self, field: FacetField, scope: ReadScope, search_filter: SearchFilter = NO_FILTER
     ) -> Mapping[str, int]:
-        values = Counter(_facet(c, field) for c in self._readable(scope, narrowing).values())
+        values = Counter(_facet(c, field) for c in self._readable(scope, search_filter).values())
         del values[None]
         ordered = sorted(values.items(), key=lambda pair: (-pair[1], pair[0] or ""))
         return {value: count for value, count in ordered[:MOST_FACETS] if value is not None}
@@ -109,7 +111,7 @@ class MemoryStore:
         self._chunks.clear()
 
     def _search(self, query: DenseQuery | LexicalQuery, scope: ReadScope) -> list[Hit]:
-        readable = self._readable(scope, query.narrowing)
+        readable = self._readable(scope, query.search_filter)
         if isinstance(query, DenseQuery):
             scores = {k: float(np.dot(c.dense, query.vector)) for k, c in readable.items()}
         else:
@@ -119,13 +121,13 @@ class MemoryStore:
         best = sorted(scores, key=lambda key: (-scores[key], key))[: query.limit]
         return [_hit(key, self._chunks[key], scores[key]) for key in best]
 
-    def _readable(self, scope: ReadScope, narrowing: Narrowing) -> dict[str, IndexedChunk]:
+    def _readable(self, scope: ReadScope, search_filter: SearchFilter) -> dict[str, IndexedChunk]:
         return {
             key: c
             for key, c in self._chunks.items()
             if scope.allows(tenant=c.tenant, readers=c.readers, level=c.level)
-            and (narrowing.chunks is None or key in narrowing.chunks)
-            and _is_left(c, scope, narrowing)
+            and (search_filter.chunks is None or key in search_filter.chunks)
+            and _is_left(c, scope, search_filter)
         }
 
     def _of_document(self, tenant: str, document_id: str) -> dict[str, IndexedChunk]:
@@ -136,8 +138,8 @@ class MemoryStore:
         }
 
 
-def _is_left(c: IndexedChunk, scope: ReadScope, narrowing: Narrowing) -> bool:
-    n, origin = narrowing, c.origin
+def _is_left(c: IndexedChunk, scope: ReadScope, search_filter: SearchFilter) -> bool:
+    n, origin = search_filter, c.origin
     return (
         (n.documents is None or c.chunk.document_id in n.documents)
         and c.chunk.document_id not in n.exclude_documents
@@ -149,8 +151,8 @@ def _is_left(c: IndexedChunk, scope: ReadScope, narrowing: Narrowing) -> bool:
     )
 
 
-def _is_dated(modified: datetime | None, narrowing: Narrowing) -> bool:
-    begin, end = narrowing.modified_from, narrowing.modified_before
+def _is_dated(modified: datetime | None, search_filter: SearchFilter) -> bool:
+    begin, end = search_filter.modified_from, search_filter.modified_before
     if begin is None and end is None:
         return True
     if modified is None:

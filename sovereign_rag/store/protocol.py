@@ -21,7 +21,7 @@ FacetField = Literal["language", "media_type"]
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class ChunkOrigin:
     """Where a chunk's document comes from: what integrators narrow a search by."""
 
     uri: str = ""
@@ -44,11 +44,11 @@ class IndexedChunk:
     level: int
     dense: NDArray[np.float32]  # shape (dimension,), unit length
     lexical: SparseVector
-    origin: Origin = Origin()
+    origin: ChunkOrigin = ChunkOrigin()
 
 
 @dataclass(frozen=True, slots=True)
-class Narrowing:
+class SearchFilter:
     """What a caller leaves out of what they may read; it can never add to it.
 
     Every condition given must hold, and all of them beside the scope's. None leaves a condition
@@ -68,28 +68,28 @@ class Narrowing:
 
     @property
     def place_keys(self) -> frozenset[str] | None:
-        """The keys that `Origin.places` must meet; None: wherever."""
+        """The keys that `ChunkOrigin.places` must meet; None: wherever."""
         if self.sources is None:
             return None
         folders = {source.rstrip("/") + "/" for source in self.sources}
         return frozenset(place_key(source) for source in self.sources | folders)
 
 
-NO_NARROWING = Narrowing()
+NO_FILTER = SearchFilter()
 
 
 @dataclass(frozen=True, slots=True)
 class DenseQuery:
     vector: NDArray[np.float32]  # shape (dimension,), unit length
     limit: int
-    narrowing: Narrowing = NO_NARROWING
+    search_filter: SearchFilter = NO_FILTER
 
 
 @dataclass(frozen=True, slots=True)
 class LexicalQuery:
     vector: SparseVector
     limit: int
-    narrowing: Narrowing = NO_NARROWING
+    search_filter: SearchFilter = NO_FILTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +178,12 @@ class ChunkStore(Protocol):
         """
         ...
 
-    def count(self, scope: ReadScope, narrowing: Narrowing = NO_NARROWING) -> int:
+    def count(self, scope: ReadScope, search_filter: SearchFilter = NO_FILTER) -> int:
         """Number of chunks that the scope may read, exactly."""
         ...
 
     def facet(
-        self, field: FacetField, scope: ReadScope, narrowing: Narrowing = NO_NARROWING
+        self, field: FacetField, scope: ReadScope, search_filter: SearchFilter = NO_FILTER
     ) -> Mapping[str, int]:
         """Number of chunks that the scope may read by the values of `field`, exactly.
 
@@ -198,7 +198,7 @@ class ChunkStore(Protocol):
     def close(self) -> None: ...
 
 
-class Everywhere(Protocol):
+class AllIndexes(Protocol):
     """The chunks of documents in each index that there is: their end, and their rights."""
 
     def prune(self, tenant: str, document_id: str, *, keep: str | None) -> None:

@@ -21,13 +21,13 @@ from sovereign_rag.errors import StoreError
 from sovereign_rag.store.filters import document, equals, filter_of, is_open, of_tenant
 from sovereign_rag.store.protocol import (
     MOST_FACETS,
-    NO_NARROWING,
+    NO_FILTER,
     DenseQuery,
     FacetField,
     Hit,
     IndexedChunk,
     LexicalQuery,
-    Narrowing,
+    SearchFilter,
     point_id,
 )
 from sovereign_rag.store.queries import can_match, is_found, request_of, stored_weight, weighing
@@ -209,19 +209,19 @@ class QdrantStore:
     def idf(self, terms: Sequence[int], scope: ReadScope) -> Mapping[int, float]:
         return self.search_and_weigh((), terms, scope)[1]
 
-    def count(self, scope: ReadScope, narrowing: Narrowing = NO_NARROWING) -> int:
-        return self._count(filter_of(scope, narrowing)) if is_open(narrowing, scope) else 0
+    def count(self, scope: ReadScope, search_filter: SearchFilter = NO_FILTER) -> int:
+        return self._count(filter_of(scope, search_filter)) if is_open(search_filter, scope) else 0
 
     def facet(
-        self, field: FacetField, scope: ReadScope, narrowing: Narrowing = NO_NARROWING
+        self, field: FacetField, scope: ReadScope, search_filter: SearchFilter = NO_FILTER
     ) -> Mapping[str, int]:
-        if not is_open(narrowing, scope):
+        if not is_open(search_filter, scope):
             return {}
         with self._asking():
             found = self._client.facet(
                 self._collection,
                 field,
-                facet_filter=filter_of(scope, narrowing),
+                facet_filter=filter_of(scope, search_filter),
                 limit=MOST_FACETS,
                 exact=True,
             )

@@ -29,7 +29,7 @@ def request_of(query: DenseQuery | LexicalQuery, scope: ReadScope) -> models.Que
     return models.QueryRequest(
         query=asked,
         using=LEXICAL if isinstance(query, LexicalQuery) else DENSE,
-        filter=filter_of(scope, query.narrowing),
+        filter=filter_of(scope, query.search_filter),
         params=_lexical_params(scope.tenant) if isinstance(query, LexicalQuery) else _DENSE_PARAMS,
         limit=query.limit,
         with_payload=True,
@@ -39,7 +39,7 @@ def request_of(query: DenseQuery | LexicalQuery, scope: ReadScope) -> models.Que
 def can_match(query: DenseQuery | LexicalQuery, scope: ReadScope) -> bool:
     """Whether it needs asking at all."""
     has_terms = not isinstance(query, LexicalQuery) or bool(query.vector.indices)
-    return query.limit > 0 and has_terms and is_open(query.narrowing, scope)
+    return query.limit > 0 and has_terms and is_open(query.search_filter, scope)
 
 
 def is_found(point: models.ScoredPoint, query: DenseQuery | LexicalQuery) -> bool:

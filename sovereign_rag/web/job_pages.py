@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from sovereign_rag.api.jobs import JobId, event_stream, followed
 from sovereign_rag.catalog.records import TaskState
 from sovereign_rag.http.identity import CurrentPrincipal, CurrentService
-from sovereign_rag.http.streaming import Event
+from sovereign_rag.http.streaming import StreamEvent
 from sovereign_rag.web.rendering import fragment, page
 
 router = APIRouter(include_in_schema=False)
@@ -77,6 +77,6 @@ async def events(
     async def pieces() -> AsyncIterator[bytes]:
         async for progress in following:
             html = fragment(request, "job_progress.html", progress=progress)
-            yield Event("progress", {"html": html}).encode()
+            yield StreamEvent("progress", {"html": html}).encode()
 
     return event_stream(pieces())

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from sovereign_rag.access import Principal
-from sovereign_rag.answer import AnswerEvent, Done, Found, Quoted, Token
+from sovereign_rag.answer import AnswerEvent, Done, DraftToken, Found, Quoted
 from sovereign_rag.answering.citations import boxes as quote_boxes
-from sovereign_rag.api.answers import AnsweringPlaces, accepts_events, check_length, last
+from sovereign_rag.api.answers import AnswerSlots, accepts_events, check_length, last
 from sovereign_rag.api.documents import DocumentId, PageNumber, SpanEnd, SpanStart
 from sovereign_rag.catalog.keys import key_id_of
 from sovereign_rag.errors import BadInput, SovereignError, Unauthenticated
@@ -24,7 +24,7 @@ from sovereign_rag.http.identity import (
     session_cookie,
     the_service,
 )
-from sovereign_rag.http.streaming import Event, EventStream, at_once
+from sovereign_rag.http.streaming import EventStream, StreamEvent, at_once
 from sovereign_rag.retrieval.conversation import Turn
 from sovereign_rag.services.container import Service
 from sovereign_rag.web.conversation import MOST_HISTORY, read_turns
@@ -58,7 +58,7 @@ async def ask(
     request: Request,
     principal: CurrentPrincipal,
     service: CurrentService,
-    places: AnsweringPlaces,
+    slots: AnswerSlots,
     question: Annotated[str, Form()] = "",
     history: Annotated[str, Form(max_length=MOST_HISTORY)] = "",
 ) -> Response:
@@ -79,7 +79,7 @@ async def ask(
 
     if accepts_events(request):
         pieces = _pieces(request, events, turns)
-        return await EventStream.opened(pieces, cancel=cancel, places=places)
+        return await EventStream.opened(pieces, cancel=cancel, slots=slots)
 
     def whole() -> Response:
         return page(
@@ -91,7 +91,7 @@ async def ask(
             view=answer_view(last(events()), turns),
         )
 
-    return await at_once(whole, request, cancel=cancel, places=places)
+    return await at_once(whole, request, cancel=cancel, slots=slots)
 
 
 @router.get("/documents")
@@ -209,24 +209,24 @@ def error_page(request: Request, status: int, detail: str) -> Response:
 
 def _pieces(
     request: Request, events: Callable[[], Iterator[AnswerEvent]], turns: tuple[Turn, ...]
-) -> Iterator[Event]:
+) -> Iterator[StreamEvent]:
     """The life of an answer as pieces of the page, made by the templates that make it whole."""
     t = locale_of(request)
     quotes = 0
     for event in events():
         match event:
             case Found(passages):
-                yield Event("found", {"status": t.count("found", len(passages))})
+                yield StreamEvent("found", {"status": t.count("found", len(passages))})
             case Quoted(statement):
                 statements, sources = numbered((statement,), quotes + 1)
                 quotes += len(sources)
                 html = fragment(request, "quote.html", cited=statements[0])
-                yield Event("extract", {"html": html})
-            case Token(text):
-                yield Event("token", {"text": text, "status": t("ask.writing")})
+                yield StreamEvent("extract", {"html": html})
+            case DraftToken(text):
+                yield StreamEvent("token", {"text": text, "status": t("ask.writing")})
             case Done(answer):
                 html = fragment(request, "answer.html", view=answer_view(answer, turns))
-                yield Event("answer", {"html": html, "status": t("answer.ready")})
+                yield StreamEvent("answer", {"html": html, "status": t("answer.ready")})
 
 
 def _forgetting(response: Response, service: Service) -> Response:

@@ -12,7 +12,7 @@ from sovereign_rag.web.conversation import written_turns
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class QuoteSource:
     """A citation with the number of its chip."""
 
     number: int
@@ -27,7 +27,7 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class CitedStatement:
     statement: Statement
-    sources: tuple[Source, ...]
+    sources: tuple[QuoteSource, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class AnswerView:
 
     answer: Answer
     statements: tuple[CitedStatement, ...]
-    sources: tuple[Source, ...]
+    sources: tuple[QuoteSource, ...]
     earlier: tuple[Turn, ...] = ()  # of the conversation, oldest first
 
     @property
@@ -70,15 +70,15 @@ def answer_view(answer: Answer, earlier: tuple[Turn, ...] = ()) -> AnswerView:
 
 def numbered(
     statements: Sequence[Statement], first: int = 1
-) -> tuple[tuple[CitedStatement, ...], tuple[Source, ...]]:
+) -> tuple[tuple[CitedStatement, ...], tuple[QuoteSource, ...]]:
     """Number the citations of `statements` in order of appearance, from `first`."""
-    sources: dict[tuple[str, int | None, int, int], Source] = {}
+    sources: dict[tuple[str, int | None, int, int], QuoteSource] = {}
     cited: list[CitedStatement] = []
     for statement in statements:
-        own: list[Source] = []
+        own: list[QuoteSource] = []
         for c in statement.citations:
             place = (c.document_id, c.page, c.start, c.end)
-            own.append(sources.setdefault(place, Source(first + len(sources), c)))
+            own.append(sources.setdefault(place, QuoteSource(first + len(sources), c)))
         cited.append(CitedStatement(statement, tuple(dict.fromkeys(own))))
     return tuple(cited), tuple(sources.values())
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sovereign_rag.access import Principal, local_owner
-from sovereign_rag.answer import Done, Found, Quoted, Token
+from sovereign_rag.answer import Done, DraftToken, Found, Quoted
 from sovereign_rag.catalog.records import AuditEntry
 from sovereign_rag.domain import Answer, AnswerKind, Verdict
 from sovereign_rag.embedding.dense import DenseEmbedder
@@ -149,7 +149,7 @@ def test_a_written_answer_is_checked_statement_by_statement(library: Application
 
     answer = events[-1].answer if isinstance(events[-1], Done) else None
     assert answer is not None
-    assert any(isinstance(event, Token) for event in events)
+    assert any(isinstance(event, DraftToken) for event in events)
     assert answer.model is not None
     assert answer.usage["completion_tokens"] > 0
     assert stands_verbatim(library, answer)
@@ -198,7 +198,7 @@ def test_where_unsupported_statements_are_withheld_nothing_unchecked_is_shown(
     with open_service(settings, embedder=embedder) as application:
         events = [list(application.answering.stream(q, HR)) for q in QUESTIONS]
 
-    assert not any(isinstance(event, Token) for stream in events for event in stream)
+    assert not any(isinstance(event, DraftToken) for stream in events for event in stream)
     answers = [stream[-1].answer for stream in events if isinstance(stream[-1], Done)]
     assert any(answer.model is not None for answer in answers)
     assert all(s.supported for answer in answers for s in answer.statements)
@@ -231,9 +231,9 @@ class FullDisk:
 
 
 def test_what_cannot_be_audited_is_not_released(library: Application) -> None:
-    from sovereign_rag.services.search import Searching
+    from sovereign_rag.services.search import SearchService
 
-    searching = Searching(retriever=library.retriever, store=library.store, audit=FullDisk())
+    searching = SearchService(retriever=library.retriever, store=library.store, audit=FullDisk())
 
     with pytest.raises(AuditError):
         searching.search("visitors badge", HR)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sovereign_rag.answering.expected_answer import asked, lacks, quantities
+from sovereign_rag.answering.expected_answer import expected_answer_type, lacks, quantities
 
 
 def lacking(question: str, sentence: str, language: str = "en", around: str = "") -> bool:
@@ -22,7 +22,7 @@ def lacking(question: str, sentence: str, language: str = "en", around: str = ""
 def test_a_question_for_a_time_is_not_answered_by_a_sentence_without_one(
     language: str, question: str, without: str, right: str
 ) -> None:
-    assert asked(question, language) == "time"
+    assert expected_answer_type(question, language) == "time"
     assert lacking(question, without, language)
     assert not lacking(question, right, language)
 
@@ -41,7 +41,7 @@ def test_a_question_for_a_time_is_not_answered_by_a_sentence_without_one(
 def test_a_question_for_an_amount_is_not_answered_by_a_sentence_without_one(
     language: str, question: str, without: str, right: str
 ) -> None:
-    assert asked(question, language) == "amount"
+    assert expected_answer_type(question, language) == "amount"
     assert lacking(question, without, language)
     assert not lacking(question, right, language)
 
@@ -90,7 +90,7 @@ def test_a_question_for_what_is_not_so_needs_a_sentence_that_says_not() -> None:
 
 
 def test_other_questions_and_other_languages_lack_nothing_by_their_words() -> None:
-    assert asked("Who built the fort?", "en") is None
+    assert expected_answer_type("Who built the fort?", "en") is None
     assert not lacking("Who built the fort?", "The fort is large.")
-    assert asked("När byggdes fortet?", "sv") is None
+    assert expected_answer_type("När byggdes fortet?", "sv") is None
     assert lacking("Vad hände 1935?", "Kriget började 1931.", "sv")

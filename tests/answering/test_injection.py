@@ -8,7 +8,7 @@ from sovereign_rag.answering.prompt import build_prompt
 from sovereign_rag.domain import Chunk, PageSpan, Passage
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.embedding.lexical import Bm25Encoder
-from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
+from sovereign_rag.generation.llama_cpp import LlamaCppModel
 from sovereign_rag.retrieval.retriever import Query
 from sovereign_rag.settings import load_settings
 
@@ -74,10 +74,10 @@ def test_an_order_to_a_model_is_not_quoted_as_evidence(embedder: DenseEmbedder) 
 @pytest.mark.model
 def test_a_model_reads_the_passage_without_the_order_to_it() -> None:
     fee = Extract(passage(TEXT), 0, 33, 8.0, 0.9, 1.0)
-    generator = LlamaCppGenerator.open(load_settings(), public_prompts=[])
+    language_model = LlamaCppModel.open(load_settings(), public_prompts=[])
 
-    prompt = build_prompt("What is the fee?", "en", [fee], generator, max_tokens=10)
-    generator.close()
+    prompt = build_prompt("What is the fee?", "en", [fee], language_model, max_tokens=10)
+    language_model.close()
 
     shown = prompt.messages[-1].content
     assert "45 euros" in shown

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sovereign_rag.answering.verification import StatementChecker
+from sovereign_rag.answering.verification import ClaimVerifier
 from sovereign_rag.domain import Chunk, PageSpan, PageText, Passage, Verdict
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.embedding.lexical import Bm25Encoder
@@ -26,8 +26,8 @@ def passage(text: str, language: str = "en") -> Passage:
 
 
 @pytest.fixture(scope="module")
-def checker(embedder: DenseEmbedder) -> StatementChecker:
-    return StatementChecker(embedder=embedder, lexical=Bm25Encoder())
+def checker(embedder: DenseEmbedder) -> ClaimVerifier:
+    return ClaimVerifier(embedder=embedder, lexical=Bm25Encoder())
 
 
 SOURCE = (
@@ -51,7 +51,7 @@ SOURCE = (
     ],
 )
 def test_a_statement_is_supported_only_where_numbers_and_negations_agree(
-    checker: StatementChecker, statement: str, supported: bool
+    checker: ClaimVerifier, statement: str, supported: bool
 ) -> None:
     (checked,) = checker.check(statement, "en", [passage(SOURCE)], Pages(SOURCE))
 
@@ -61,7 +61,7 @@ def test_a_statement_is_supported_only_where_numbers_and_negations_agree(
 
 
 def test_a_draft_is_cut_into_statements_each_with_its_own_verdict(
-    checker: StatementChecker,
+    checker: ClaimVerifier,
 ) -> None:
     draft = "The notice period is 3 months. It was decided in Paris in 1999."
 
@@ -71,7 +71,7 @@ def test_a_draft_is_cut_into_statements_each_with_its_own_verdict(
 
 
 def test_a_statement_that_is_said_in_part_is_told_apart_from_one_from_nowhere(
-    checker: StatementChecker,
+    checker: ClaimVerifier,
 ) -> None:
     draft = (
         "Employees have 30 days of leave a year and a free parking space near the office. "

@@ -115,8 +115,8 @@ def test_a_search_gives_passages_with_the_parts_of_their_scores(product: Product
     )
 
 
-def _texts(client: httpx.Client, query: str, **narrowing: object) -> list[str]:
-    response = client.post("/v1/search", json={"query": query, **narrowing})
+def _texts(client: httpx.Client, query: str, **search_filter: object) -> list[str]:
+    response = client.post("/v1/search", json={"query": query, **search_filter})
     assert response.status_code == 200, response.text
     return [passage["text"] for passage in response.json()["passages"]]
 
@@ -142,7 +142,7 @@ def test_a_caller_narrows_the_search_by_what_documents_are(product: Product) -> 
 
 
 @pytest.mark.parametrize(
-    "narrowing",
+    "search_filter",
     [
         {"labels": ["group:hr"]},
         {"labels": ["owner"]},
@@ -153,12 +153,12 @@ def test_a_caller_narrows_the_search_by_what_documents_are(product: Product) -> 
     ],
 )
 def test_no_filter_shows_what_the_caller_may_not_read(
-    product: Product, narrowing: dict[str, object]
+    product: Product, search_filter: dict[str, object]
 ) -> None:
     with product.client("ana") as finance, product.client("hugo") as hr:
-        hidden = _texts(finance, SALARY_QUESTION, **narrowing)
+        hidden = _texts(finance, SALARY_QUESTION, **search_filter)
         shown = _texts(hr, SALARY_QUESTION, labels=["group:hr"])
-        counted = finance.post("/v1/search/facets", json=narrowing).json()
+        counted = finance.post("/v1/search/facets", json=search_filter).json()
 
     assert all("grade seven" not in text for text in hidden)
     assert any("grade seven" in text for text in shown)

@@ -157,7 +157,7 @@ def test_a_document_that_finds_no_room_is_refused_and_taken_with_room_again(
 def test_no_room_for_temporary_files_at_the_first_question_is_told_and_the_next_one_works() -> None:
     program = (
         "import resource\n"
-        "from sovereign_rag import language\n"
+        "from sovereign_rag.text import language\n"
         "from sovereign_rag.errors import EnvironmentFault\n"
         "soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))\n"

@@ -14,7 +14,7 @@ import pytest
 from sovereign_rag.access import local_owner
 from sovereign_rag.app import create_app
 from sovereign_rag.embedding.dense import DenseEmbedder
-from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
+from sovereign_rag.generation.llama_cpp import LlamaCppModel
 from sovereign_rag.generation.protocol import Message
 from sovereign_rag.models import bundled
 from sovereign_rag.settings import Settings
@@ -100,9 +100,9 @@ def last_event(lines: Iterator[str]) -> dict[str, str]:
 @pytest.mark.model
 def test_who_finds_the_model_s_places_taken_is_told_when_to_come_again(start: Started) -> None:
     with start() as service:
-        generator = service.application.generator()
-        assert generator is not None
-        story = generator.stream([STORY], tenant="other", max_tokens=3_000)
+        language_model = service.application.language_model()
+        assert language_model is not None
+        story = language_model.stream([STORY], tenant="other", max_tokens=3_000)
         next(story)
         refused = service.ask()
         quick = service.client.post("/v1/answers", json={**QUESTION, "kind": "extracts"})
@@ -121,11 +121,11 @@ def test_a_killed_engine_ends_the_answer_with_an_error_and_the_next_one_is_writt
     start: Started,
 ) -> None:
     with start(max_tokens=400) as service:
-        generator = service.application.generator()
-        assert isinstance(generator, LlamaCppGenerator)
+        language_model = service.application.language_model()
+        assert isinstance(language_model, LlamaCppModel)
         with service.writing() as lines:
-            assert generator.engine_pid is not None
-            os.kill(generator.engine_pid, signal.SIGKILL)
+            assert language_model.engine_pid is not None
+            os.kill(language_model.engine_pid, signal.SIGKILL)
             end = last_event(lines)
         meanwhile = service.ready()
         after = service.ask()

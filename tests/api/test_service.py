@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from sovereign_rag.errors import Busy, GenerationError
 from sovereign_rag.http.errors import UNEXPECTED, error_response
 from sovereign_rag.http.middleware import UnexpectedErrors, host_name
-from sovereign_rag.http.streaming import Event, EventStream
+from sovereign_rag.http.streaming import EventStream, StreamEvent
 from tests.api.conftest import Product, serving
 
 
@@ -155,9 +155,9 @@ def test_a_failure_that_nobody_foresaw_tells_its_caller_nothing() -> None:
 def test_an_answer_is_given_up_when_its_asker_leaves() -> None:
     cancel, ended = threading.Event(), threading.Event()
 
-    def events() -> Iterator[Event]:
+    def events() -> Iterator[StreamEvent]:
         try:
-            yield Event("token", {"text": "first"})
+            yield StreamEvent("token", {"text": "first"})
             cancel.wait(60)
         finally:
             ended.set()
@@ -174,8 +174,8 @@ def test_an_answer_is_given_up_when_its_asker_leaves() -> None:
 def test_a_silent_stream_shows_that_it_lives() -> None:
     seen = threading.Event()
 
-    def events() -> Iterator[Event]:
-        yield Event("token", {"text": "first"})
+    def events() -> Iterator[StreamEvent]:
+        yield StreamEvent("token", {"text": "first"})
         seen.wait(60)
 
     with (
@@ -189,8 +189,8 @@ def test_a_silent_stream_shows_that_it_lives() -> None:
 
 
 def test_a_failure_after_the_first_event_is_the_last_event() -> None:
-    def events() -> Iterator[Event]:
-        yield Event("token", {"text": "first"})
+    def events() -> Iterator[StreamEvent]:
+        yield StreamEvent("token", {"text": "first"})
         raise GenerationError("The model failed while writing.")
 
     with serving(_streaming(events(), threading.Event())) as url:
@@ -204,14 +204,14 @@ def test_a_failure_after_the_first_event_is_the_last_event() -> None:
 
 
 def test_a_refusal_before_the_first_event_is_an_ordinary_response() -> None:
-    def events() -> Iterator[Event]:
+    def events() -> Iterator[StreamEvent]:
         raise Busy("Every place is taken.", retry_after_s=3)
         yield
 
     async def stream(request: Request) -> Response:
         try:
             return await EventStream.opened(
-                events(), cancel=threading.Event(), places=anyio.CapacityLimiter(1)
+                events(), cancel=threading.Event(), slots=anyio.CapacityLimiter(1)
             )
         except Busy as error:
             return error_response(error)
@@ -223,10 +223,10 @@ def test_a_refusal_before_the_first_event_is_an_ordinary_response() -> None:
 
 
 def _streaming(
-    events: Iterator[Event], cancel: threading.Event, heartbeat_s: float = 10.0
+    events: Iterator[StreamEvent], cancel: threading.Event, heartbeat_s: float = 10.0
 ) -> Starlette:
     async def stream(request: Request) -> Response:
         places = anyio.CapacityLimiter(2)
-        return EventStream(events, cancel=cancel, places=places, heartbeat_s=heartbeat_s)
+        return EventStream(events, cancel=cancel, slots=places, heartbeat_s=heartbeat_s)
 
     return Starlette(routes=[Route("/", stream)])

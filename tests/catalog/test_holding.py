@@ -173,7 +173,9 @@ def test_bytes_are_not_removed_between_the_record_of_a_task_and_their_arrival(
         catalog.unless_in_use(content, lambda: removed.append("while they arrived"))
 
     catalog.unless_in_use(content, lambda: removed.append("before"))
-    catalog.create_job("default", "owner", [new_task(URI, content_hash=content)], bring=bring)
+    catalog.create_job(
+        "default", "owner", [new_task(URI, content_hash=content)], before_commit=bring
+    )
     catalog.unless_in_use(content, lambda: removed.append("while the task waits"))
 
     assert removed == ["before"]
@@ -184,7 +186,7 @@ def test_a_job_whose_bytes_could_not_be_brought_never_was(catalog: Catalog) -> N
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space"):
-        catalog.create_job("default", "owner", [new_task(URI)], bring=bring)
+        catalog.create_job("default", "owner", [new_task(URI)], before_commit=bring)
 
     assert catalog.jobs("default", 10) == []
 
@@ -193,7 +195,7 @@ def test_the_content_of_a_file_is_in_use_from_when_its_worker_names_it(
     catalog: Catalog, task: TaskRecord
 ) -> None:
     before = catalog.content_in_use("b" * 64)
-    catalog.bring_content(Lease(task.id, "w1"), "b" * 64)
+    catalog.record_content(Lease(task.id, "w1"), "b" * 64)
     in_work = catalog.content_in_use("b" * 64)
     catalog.finish_task(task.id, "w1", TaskState.INDEXED)
 

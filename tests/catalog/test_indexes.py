@@ -13,7 +13,7 @@ from sovereign_rag.catalog import migrate
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.database import Database
 from sovereign_rag.catalog.index_rows import IndexState
-from sovereign_rag.catalog.index_spec import Recipe
+from sovereign_rag.catalog.index_spec import IndexSpec
 from sovereign_rag.catalog.indexes import IndexRecord
 from sovereign_rag.catalog.records import DocumentRecord
 from sovereign_rag.errors import BadInput, Busy, IndexSwitched
@@ -21,7 +21,7 @@ from sovereign_rag.settings import Settings
 from tests.catalog.conftest import SetClock, stored
 
 OWNER = read_scope(local_owner())
-RECIPE = Recipe("e5-1", 384, None, None, None, 320, 60, "words-1", 2)
+RECIPE = IndexSpec("e5-1", 384, None, None, None, 320, 60, "words-1", 2)
 
 
 def begin(catalog: Catalog) -> IndexRecord:
@@ -55,8 +55,8 @@ def test_there_is_one_live_index_from_the_beginning_and_it_is_named_once(catalog
     named = catalog.name_live_index(RECIPE, "chunks")
     again = catalog.name_live_index(replace(RECIPE, model_id="another"), "others")
 
-    assert (first.recipe, first.collection) == (None, "")
-    assert (named.recipe, named.collection) == (RECIPE, "chunks")
+    assert (first.spec, first.collection) == (None, "")
+    assert (named.spec, named.collection) == (RECIPE, "chunks")
     assert again == named
 
 

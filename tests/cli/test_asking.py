@@ -8,25 +8,25 @@ from typing import Any
 
 import pytest
 
-from sovereign_rag.cli.narrowing import narrowing
+from sovereign_rag.cli.filter_options import search_filter
 from sovereign_rag.errors import BadInput
-from sovereign_rag.store.protocol import NO_NARROWING, Narrowing
+from sovereign_rag.store.protocol import NO_FILTER, SearchFilter
 from tests.cli.running import CommandLine, document_named
 
 Filled = tuple[Path, dict[str, Any]]
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
-def _narrowing(**options: Any) -> Narrowing:
+def _narrowing(**options: Any) -> SearchFilter:
     names = ("types", "sources", "languages", "labels", "from_", "to", "documents")
-    return narrowing(*(options.get(name) for name in names))
+    return search_filter(*(options.get(name) for name in names))
 
 
 # What options mean
 
 
 def test_options_that_are_not_given_leave_nothing_out() -> None:
-    assert _narrowing() == NO_NARROWING
+    assert _narrowing() == NO_FILTER
 
 
 def test_types_are_named_as_people_do_or_as_machines_do() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sovereign_rag.domain import Vectors
-from sovereign_rag.embedding.worker_threads import Lanes, Tokens
+from sovereign_rag.embedding.worker_threads import Tokens, WorkerThreads
 
 
 class Counting:
@@ -40,8 +40,8 @@ def model() -> Counting:
 
 
 @pytest.fixture
-def lanes(model: Counting) -> Iterator[Lanes]:
-    lanes = Lanes(model, lanes=1, dimension=2, batch_size=8)
+def lanes(model: Counting) -> Iterator[WorkerThreads]:
+    lanes = WorkerThreads(model, lanes=1, dimension=2, batch_size=8)
     yield lanes
     lanes.close()
 
@@ -54,14 +54,14 @@ def rows(texts: Sequence[Tokens]) -> list[list[float]]:
     return [[float(len(tokens)), float(tokens[0])] for tokens in texts]
 
 
-def test_vectors_come_back_in_the_order_of_the_texts(lanes: Lanes) -> None:
+def test_vectors_come_back_in_the_order_of_the_texts(lanes: WorkerThreads) -> None:
     texts = [text(length, first=length) for length in (5, 300, 20, 21, 290, 6)]
 
     assert lanes.embed(texts, urgent=False).tolist() == rows(texts)
 
 
 def test_callers_at_the_same_time_each_get_their_own(model: Counting) -> None:
-    lanes = Lanes(model, lanes=4, dimension=2, batch_size=8)
+    lanes = WorkerThreads(model, lanes=4, dimension=2, batch_size=8)
     wanted = [[text(10 + (n * i) % 90, first=100 * n + i) for i in range(40)] for n in range(6)]
 
     with ThreadPoolExecutor(6) as threads:
@@ -71,14 +71,14 @@ def test_callers_at_the_same_time_each_get_their_own(model: Counting) -> None:
     assert got == [rows(texts) for texts in wanted]
 
 
-def test_a_batch_holds_texts_of_like_length_alone(lanes: Lanes, model: Counting) -> None:
+def test_a_batch_holds_texts_of_like_length_alone(lanes: WorkerThreads, model: Counting) -> None:
     lanes.embed([text(length) for length in [300, 20] * 12], urgent=False)
 
     assert all(len(set(batch)) == 1 for batch in model.batches)
     assert max(len(batch) for batch in model.batches) <= 8
 
 
-def test_texts_of_different_callers_share_a_batch(lanes: Lanes, model: Counting) -> None:
+def test_texts_of_different_callers_share_a_batch(lanes: WorkerThreads, model: Counting) -> None:
     model.hold()
     with ThreadPoolExecutor(3) as threads:
         first = threads.submit(lanes.embed, [text(50)], urgent=False)
@@ -92,7 +92,9 @@ def test_texts_of_different_callers_share_a_batch(lanes: Lanes, model: Counting)
     assert model.batches == [[50], [60] * 4]
 
 
-def test_a_question_comes_before_what_is_being_ingested(lanes: Lanes, model: Counting) -> None:
+def test_a_question_comes_before_what_is_being_ingested(
+    lanes: WorkerThreads, model: Counting
+) -> None:
     model.hold()
     with ThreadPoolExecutor(2) as threads:
         ingestion = threads.submit(lanes.embed, [text(300)] * 30, urgent=False)
@@ -107,7 +109,7 @@ def test_a_question_comes_before_what_is_being_ingested(lanes: Lanes, model: Cou
 
 
 def test_a_late_caller_is_served_before_an_early_one_has_everything(
-    lanes: Lanes, model: Counting
+    lanes: WorkerThreads, model: Counting
 ) -> None:
     model.hold()
     with ThreadPoolExecutor(2) as threads:
@@ -122,14 +124,14 @@ def test_a_late_caller_is_served_before_an_early_one_has_everything(
     assert model.batches[1] == [40]
 
 
-def test_who_asked_for_what_fails_is_told_and_the_next_is_served(lanes: Lanes) -> None:
+def test_who_asked_for_what_fails_is_told_and_the_next_is_served(lanes: WorkerThreads) -> None:
     with pytest.raises(ValueError, match="no such token"):
         lanes.embed([text(5), text(5, first=-1), text(400)], urgent=False)
 
     assert lanes.embed([text(5)], urgent=False).tolist() == [[5, 0]]
 
 
-def test_who_waits_when_the_lanes_are_closed_is_told(lanes: Lanes, model: Counting) -> None:
+def test_who_waits_when_the_lanes_are_closed_is_told(lanes: WorkerThreads, model: Counting) -> None:
     model.hold()
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(lanes.embed, [text(300)] * 30, urgent=False)
@@ -140,7 +142,7 @@ def test_who_waits_when_the_lanes_are_closed_is_told(lanes: Lanes, model: Counti
         model.go.set()
 
 
-def wait_until_waiting(lanes: Lanes, requests: int) -> None:
+def wait_until_waiting(lanes: WorkerThreads, requests: int) -> None:
     """Until so many callers have texts that no batch has taken yet."""
     deadline = time.monotonic() + 30
     while lanes.waiting != requests:

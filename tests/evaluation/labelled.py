@@ -21,7 +21,7 @@ from sovereign_rag.evaluation.datasets import (
     CorpusDocument,
 )
 from sovereign_rag.retrieval.conversation import Turn
-from sovereign_rag.retrieval.retriever import Mode
+from sovereign_rag.retrieval.retriever import SearchMode
 
 DOCUMENTS = (
     CorpusDocument("leave", "Urlaub", "Der Urlaub beträgt dreißig Tage im Jahr.", "de"),
@@ -52,7 +52,7 @@ class WordIndex:
         self,
         query: str,
         *,
-        mode: Mode | None,
+        mode: SearchMode | None,
         limit: int,
         tenant: str = DEFAULT_TENANT,
         history: Sequence[Turn] = (),
@@ -72,7 +72,7 @@ class WordIndex:
         question: str,
         *,
         kind: Kind | None,
-        mode: Mode | None,
+        mode: SearchMode | None,
         exclude: frozenset[str] = frozenset(),
         tenant: str = DEFAULT_TENANT,
         history: Sequence[Turn] = (),

@@ -21,7 +21,7 @@ from sovereign_rag.evaluation.datasets import (
 )
 from sovereign_rag.evaluation.retrieval import evaluate_retrieval, spread
 from sovereign_rag.retrieval.conversation import Turn
-from sovereign_rag.retrieval.retriever import Mode
+from sovereign_rag.retrieval.retriever import SearchMode
 from tests.evaluation.labelled import DOCUMENTS, WordIndex, _citation, _write_set
 
 
@@ -90,7 +90,7 @@ def test_more_chunks_are_asked_for_when_they_come_from_too_few_documents(tmp_pat
             self,
             query: str,
             *,
-            mode: Mode | None,
+            mode: SearchMode | None,
             limit: int,
             tenant: str = DEFAULT_TENANT,
             history: Sequence[Turn] = (),

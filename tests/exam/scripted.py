@@ -10,7 +10,7 @@ from sovereign_rag.errors import GenerationError
 from sovereign_rag.exam.question_set import ExamQuestion, Paper, the_paper
 from sovereign_rag.exam.result import ExamResult, Mark
 from sovereign_rag.exam.results_file import Exams, exam_key
-from sovereign_rag.generation.protocol import Message, ModelInfo, Piece
+from sovereign_rag.generation.protocol import Delta, Message, ModelInfo
 from sovereign_rag.settings import Settings
 
 INFO = ModelInfo(
@@ -43,7 +43,7 @@ def asked(prompt: str) -> ExamQuestion:
     return next(q for q in the_paper().questions if prompt.rstrip().endswith(q.text))
 
 
-class ScriptedGenerator:
+class ScriptedModel:
     """Answers the exam's questions, and keeps which it was asked."""
 
     def __init__(self, answer: Answer = knowing, *, info: ModelInfo = INFO) -> None:
@@ -65,7 +65,7 @@ class ScriptedGenerator:
         max_tokens: int,
         stop: Sequence[str] = (),
         cancel: threading.Event | None = None,
-    ) -> Iterator[Piece]:
+    ) -> Iterator[Delta]:
         if self.fails:
             raise GenerationError("The engine is gone. Ask again.")
         prompt = messages[-1].content
@@ -75,10 +75,10 @@ class ScriptedGenerator:
         if number in self.holds:
             assert cancel is not None
             assert cancel.wait(300), "nobody cancelled it"
-            yield Piece("", "cancelled")
+            yield Delta("", "cancelled")
             return
-        yield Piece(self._answer(question, prompt))
-        yield Piece("", "stop", prompt_tokens=100, completion_tokens=10)
+        yield Delta(self._answer(question, prompt))
+        yield Delta("", "stop", prompt_tokens=100, completion_tokens=10)
 
     def close(self) -> None:
         """Nothing is held."""

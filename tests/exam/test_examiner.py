@@ -13,7 +13,7 @@ from sovereign_rag.exam.question_set import Paper
 from sovereign_rag.exam.results_file import Exams, exam_key
 from sovereign_rag.generation.protocol import ModelInfo
 from sovereign_rag.settings import GenerationSettings, Settings
-from tests.exam.scripted import INFO, ScriptedGenerator, copying, result_of, short
+from tests.exam.scripted import INFO, ScriptedModel, copying, result_of, short
 
 PAPER = short("en-1", "en-2")
 Make = Callable[..., Examiner]
@@ -44,29 +44,29 @@ def examiner(settings: Settings, embedder: DenseEmbedder) -> Iterator[Make]:
         one.close()
 
 
-def threads(generator: ScriptedGenerator) -> list[threading.Thread]:
+def threads(language_model: ScriptedModel) -> list[threading.Thread]:
     """Those that examine it."""
-    name = f"exam of {generator.info.name}"
+    name = f"exam of {language_model.info.name}"
     return [thread for thread in threading.enumerate() if thread.name == name]
 
 
-def until_over(generator: ScriptedGenerator) -> None:
-    for thread in threads(generator):
+def until_over(language_model: ScriptedModel) -> None:
+    for thread in threads(language_model):
         thread.join(300)
 
 
-def until_examined(examiner: Examiner, generator: ScriptedGenerator) -> None:
-    until_over(generator)
-    assert examiner.kept(generator) is not None
+def until_examined(examiner: Examiner, language_model: ScriptedModel) -> None:
+    until_over(language_model)
+    assert examiner.kept(language_model) is not None
 
 
 def test_until_it_is_examined_its_size_decides_and_then_its_exam(examiner: Make) -> None:
-    small = ScriptedGenerator()
+    small = ScriptedModel()
     made = examiner()
 
-    before = made.of(small, "en")
+    before = made.judge(small, "en")
     until_examined(made, small)
-    after = made.of(small, "en")
+    after = made.judge(small, "en")
 
     assert (before.trusted, before.by) == (False, "prior")
     assert (after.trusted, after.by) == (True, "exam")
@@ -74,47 +74,47 @@ def test_until_it_is_examined_its_size_decides_and_then_its_exam(examiner: Make)
 
 
 def test_a_large_model_that_is_worse_than_the_passages_loses_its_trust(examiner: Make) -> None:
-    large = ScriptedGenerator(
+    large = ScriptedModel(
         lambda question, prompt: "NOT FOUND",
         info=ModelInfo("large", "7" * 64, "none", 10**11, 8_192, None),
     )
     made = examiner()
 
-    before = made.of(large, "en")
+    before = made.judge(large, "en")
     until_examined(made, large)
 
     assert before.trusted
-    assert not made.of(large, "en").trusted
+    assert not made.judge(large, "en").trusted
 
 
 def test_the_result_serves_the_next_start_and_nobody_is_asked_again(examiner: Make) -> None:
-    first, again = ScriptedGenerator(), ScriptedGenerator(copying)
+    first, again = ScriptedModel(), ScriptedModel(copying)
     made = examiner()
-    made.of(first, "en")
+    made.judge(first, "en")
     until_examined(made, first)
 
-    told = examiner().of(again, "en")
+    told = examiner().judge(again, "en")
 
     assert told.by == "exam"
     assert again.asked == []
 
 
 def test_a_real_question_comes_first_and_the_exam_goes_on_after_it(examiner: Make) -> None:
-    generator = ScriptedGenerator()
-    generator.holds = {1}
+    language_model = ScriptedModel()
+    language_model.holds = {1}
     made = examiner()
-    made.of(generator, "en")
+    made.judge(language_model, "en")
     for _ in range(2):
-        assert generator.writing.acquire(timeout=300)
+        assert language_model.writing.acquire(timeout=300)
 
     with made.question():  # the second one, held, is cancelled for it
-        assert made.of(generator, "en").by == "prior"
-        asked = list(generator.asked)
-    until_examined(made, generator)
+        assert made.judge(language_model, "en").by == "prior"
+        asked = list(language_model.asked)
+    until_examined(made, language_model)
 
     assert asked == ["en-1", "en-2"]
-    assert generator.asked == ["en-1", "en-2", "en-2"]
-    result = made.kept(generator)
+    assert language_model.asked == ["en-1", "en-2", "en-2"]
+    result = made.kept(language_model)
     assert result is not None
     assert [mark.question for mark in result.marks] == ["en-1", "en-2"]
 
@@ -122,19 +122,19 @@ def test_a_real_question_comes_first_and_the_exam_goes_on_after_it(examiner: Mak
 def test_a_service_that_ends_in_the_middle_keeps_nothing_of_the_exam(
     examiner: Make, settings: Settings
 ) -> None:
-    generator = ScriptedGenerator()
-    generator.holds = {1}
+    language_model = ScriptedModel()
+    language_model.holds = {1}
     made = examiner()
-    made.of(generator, "en")
+    made.judge(language_model, "en")
     for _ in range(2):
-        assert generator.writing.acquire(timeout=300)
+        assert language_model.writing.acquire(timeout=300)
 
     made.close()
 
-    assert made.kept(generator) is None
+    assert made.kept(language_model) is None
     assert not (settings.models_dir / "exams.json").exists()
-    later, free = examiner(), ScriptedGenerator()
-    later.of(free, "en")
+    later, free = examiner(), ScriptedModel()
+    later.judge(free, "en")
     until_examined(later, free)
     assert free.asked == ["en-1", "en-2"]
 
@@ -142,15 +142,15 @@ def test_a_service_that_ends_in_the_middle_keeps_nothing_of_the_exam(
 def test_a_model_that_fails_in_its_exam_is_left_alone_until_the_next_start(
     examiner: Make,
 ) -> None:
-    generator = ScriptedGenerator()
-    generator.fails = True
+    language_model = ScriptedModel()
+    language_model.fails = True
     made = examiner()
 
-    before = made.of(generator, "en")
-    until_over(generator)
+    before = made.judge(language_model, "en")
+    until_over(language_model)
 
-    assert made.kept(generator) is None
-    assert made.of(generator, "en") == before
+    assert made.kept(language_model) is None
+    assert made.judge(language_model, "en") == before
 
 
 @pytest.mark.parametrize(
@@ -163,30 +163,30 @@ def test_a_model_that_fails_in_its_exam_is_left_alone_until_the_next_start(
 def test_nobody_is_examined_by_itself_whom_the_admin_keeps_from_it_nor_a_server(
     examiner: Make, generation: dict[str, object], info: ModelInfo
 ) -> None:
-    generator = ScriptedGenerator(info=info)
+    language_model = ScriptedModel(info=info)
 
-    told = examiner(**generation).of(generator, "en")
+    told = examiner(**generation).judge(language_model, "en")
 
     assert told.by == "prior"
-    assert threads(generator) == []
+    assert threads(language_model) == []
 
 
 def test_two_that_would_examine_the_same_model_take_turns(
     examiner: Make, settings: Settings
 ) -> None:
-    one, other = ScriptedGenerator(), ScriptedGenerator()
+    one, other = ScriptedModel(), ScriptedModel()
     key = exam_key(INFO.name, INFO.sha256, GenerationSettings(), PAPER)
     exams = Exams(settings.models_dir)
     waiting = examiner()
 
     with exams.alone(key, wait=False) as first, exams.alone(key, wait=False) as second:
-        waiting.of(other, "en")
+        waiting.judge(other, "en")
         exams.keep(key, result_of(4, 3))
     until_examined(waiting, one)
 
     assert (first, second) == (True, False)
     assert other.asked == []
-    assert waiting.of(other, "en").right == 20
+    assert waiting.judge(other, "en").right == 20
 
 
 def test_a_broken_file_of_results_counts_as_none_and_is_made_again(settings: Settings) -> None:

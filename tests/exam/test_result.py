@@ -9,8 +9,8 @@ from sovereign_rag.answering.prompt import Prompt
 from sovereign_rag.answering.trust import Trust
 from sovereign_rag.domain import LANGUAGES, Statement, Verdict
 from sovereign_rag.exam.result import ExamResult
-from sovereign_rag.generation.protocol import Piece
-from tests.exam.scripted import ScriptedGenerator, result_of
+from sovereign_rag.generation.protocol import Delta
+from tests.exam.scripted import ScriptedModel, result_of
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_a_result_is_the_same_after_it_was_written_down() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_notice_tells_the_counts_in_the_asker_s_language(language: str) -> None:
-    generator, said = ScriptedGenerator(), (Statement("x", Verdict.SUPPORTED, ()),)
+    language_model, said = ScriptedModel(), (Statement("x", Verdict.SUPPORTED, ()),)
     good, bad = result_of(4, 3).trust(language), result_of(1, 3).trust(language)
 
     def written(trust: Trust) -> str:
         prompt = Prompt((), "x", ())
-        return generated("x", said, prompt, generator, Piece(""), language, trust=trust).notice
+        return generated("x", said, prompt, language_model, Delta(""), language, trust=trust).notice
 
-    of_extracts = extracts_notice("auto", generator, bad, language)
+    of_extracts = extracts_notice("auto", language_model, bad, language)
 
     assert "scripted" in of_extracts
     assert [counted(text) for text in (of_extracts, written(bad), written(good))] == [

@@ -11,13 +11,15 @@ from sovereign_rag.exam.exam import Exam
 from sovereign_rag.exam.question_set import Paper, the_paper
 from sovereign_rag.exam.result import ExamResult
 from sovereign_rag.exam.results_file import exam_key
-from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
+from sovereign_rag.generation.llama_cpp import LlamaCppModel
 from sovereign_rag.settings import EndpointSettings, GenerationSettings, load_settings
-from tests.exam.scripted import ScriptedGenerator, copying, short
+from tests.exam.scripted import ScriptedModel, copying, short
 
 
-def sat(embedder: DenseEmbedder, generator: ScriptedGenerator, paper: Paper) -> ExamResult:
-    exam = Exam(paper, generator, GenerationSettings(), embedder=embedder, lexical=Bm25Encoder())
+def sat(embedder: DenseEmbedder, language_model: ScriptedModel, paper: Paper) -> ExamResult:
+    exam = Exam(
+        paper, language_model, GenerationSettings(), embedder=embedder, lexical=Bm25Encoder()
+    )
     return exam.sit()
 
 
@@ -37,7 +39,7 @@ def test_each_language_is_asked_as_much_and_has_a_question_that_nothing_answers(
 def test_who_says_not_found_is_right_where_nothing_answers_and_wrong_elsewhere(
     embedder: DenseEmbedder,
 ) -> None:
-    refusing = ScriptedGenerator(lambda question, prompt: "NOT FOUND")
+    refusing = ScriptedModel(lambda question, prompt: "NOT FOUND")
 
     result = sat(embedder, refusing, short("fr-1", "fr-5"))
 
@@ -56,9 +58,13 @@ def test_a_wrong_answer_or_one_with_something_made_up_is_not_right(
         "The cold room on the second floor is kept at minus 20 degrees.",
     ]
     said = iter(sayings)
-    generator = ScriptedGenerator(lambda question, prompt: next(said))
+    language_model = ScriptedModel(lambda question, prompt: next(said))
     exam = Exam(
-        short("en-1"), generator, GenerationSettings(), embedder=embedder, lexical=Bm25Encoder()
+        short("en-1"),
+        language_model,
+        GenerationSettings(),
+        embedder=embedder,
+        lexical=Bm25Encoder(),
     )
 
     marks = [exam.ask(exam.questions[0]) for _ in sayings]
@@ -69,7 +75,7 @@ def test_a_wrong_answer_or_one_with_something_made_up_is_not_right(
 def test_who_copies_the_passage_out_gains_nothing_by_it(embedder: DenseEmbedder) -> None:
     paper = short("en-1", "en-2", "en-5")
 
-    result = sat(embedder, ScriptedGenerator(copying), paper)
+    result = sat(embedder, ScriptedModel(copying), paper)
 
     assert right(result) == ["en-1"]  # it stands first; the others' answers at the end, or nowhere
 
@@ -79,14 +85,16 @@ def test_the_model_that_comes_along_is_no_better_than_the_passages(
     embedder: DenseEmbedder,
 ) -> None:
     settings = load_settings(overrides={"generation": {"tune": False, "max_tokens": 48}})
-    generator = LlamaCppGenerator.open(settings)
+    language_model = LlamaCppModel.open(settings)
     paper = short("fr-1", "de-1", "es-3", "it-3", "en-5")
-    exam = Exam(paper, generator, settings.generation, embedder=embedder, lexical=Bm25Encoder())
+    exam = Exam(
+        paper, language_model, settings.generation, embedder=embedder, lexical=Bm25Encoder()
+    )
 
     try:
         result = exam.sit()
     finally:
-        generator.close()
+        language_model.close()
 
     score = result.score()
     assert score.extracts_right == 4

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
+from sovereign_rag.generation.llama_cpp import LlamaCppModel
 from sovereign_rag.settings import Settings, load_settings
 from tests.generation.opening import opened
 
@@ -15,7 +15,7 @@ def settings() -> Settings:
 
 
 @pytest.fixture(scope="module")
-def generator(settings: Settings) -> Iterator[LlamaCppGenerator]:
-    generator = opened(settings)
-    yield generator
-    generator.close()
+def language_model(settings: Settings) -> Iterator[LlamaCppModel]:
+    language_model = opened(settings)
+    yield language_model
+    language_model.close()

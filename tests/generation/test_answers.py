@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from sovereign_rag.errors import BadInput, Busy, GenerationError, ModelError, ModelMissing
-from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
-from sovereign_rag.generation.protocol import Message, Piece
+from sovereign_rag.generation.llama_cpp import LlamaCppModel
+from sovereign_rag.generation.protocol import Delta, Message
 from sovereign_rag.generation.text_stream import TextStream
 from sovereign_rag.settings import Settings
 from tests.generation.opening import SYSTEM, opened
@@ -25,15 +25,15 @@ PASSAGE = Message("user", "The lease ends with three months' notice. " * 24 + "S
 
 
 def ask(
-    generator: LlamaCppGenerator,
+    language_model: LlamaCppModel,
     *messages: Message,
     tenant: str = "a",
     max_tokens: int = 24,
     stop: Sequence[str] = (),
     timeout_s: float | None = None,
-) -> tuple[str, Piece]:
+) -> tuple[str, Delta]:
     pieces = list(
-        generator.stream(
+        language_model.stream(
             messages, tenant=tenant, max_tokens=max_tokens, stop=stop, timeout_s=timeout_s
         )
     )
@@ -42,20 +42,20 @@ def ask(
 
 @pytest.mark.model
 def test_an_answer_comes_piece_by_piece_and_its_end_tells_what_it_took(
-    generator: LlamaCppGenerator,
+    language_model: LlamaCppModel,
 ) -> None:
-    pieces = list(generator.stream([QUESTION], tenant="a", max_tokens=12))
+    pieces = list(language_model.stream([QUESTION], tenant="a", max_tokens=12))
 
     assert len(pieces) > 6
     assert [piece.finish for piece in pieces[:-1]] == [None] * (len(pieces) - 1)
     assert pieces[-1].finish == "length"
     assert pieces[-1].completion_tokens == 12
-    assert pieces[-1].prompt_tokens == generator.count_tokens([QUESTION])
+    assert pieces[-1].prompt_tokens == language_model.count_tokens([QUESTION])
 
 
 @pytest.mark.model
-def test_the_model_ends_its_turn_by_itself(generator: LlamaCppGenerator) -> None:
-    text, last = ask(generator, Message("user", "Say only: hello"), max_tokens=200)
+def test_the_model_ends_its_turn_by_itself(language_model: LlamaCppModel) -> None:
+    text, last = ask(language_model, Message("user", "Say only: hello"), max_tokens=200)
 
     assert last.finish == "stop"
     assert "<|im_end|>" not in text
@@ -74,11 +74,11 @@ def test_the_same_question_alone_gets_the_same_answer(settings: Settings) -> Non
 
 
 @pytest.mark.model
-def test_callers_at_once_get_each_their_own_answer(generator: LlamaCppGenerator) -> None:
+def test_callers_at_once_get_each_their_own_answer(language_model: LlamaCppModel) -> None:
     words = ["river", "candle", "tiger", "bread", "lemon", "garden"]
 
     def echo(word: str) -> str:
-        return ask(generator, Message("user", f"Repeat this word three times: {word}"))[0]
+        return ask(language_model, Message("user", f"Repeat this word three times: {word}"))[0]
 
     with ThreadPoolExecutor(len(words)) as pool:
         answers = list(pool.map(echo, words))
@@ -89,14 +89,14 @@ def test_callers_at_once_get_each_their_own_answer(generator: LlamaCppGenerator)
 
 
 @pytest.mark.model
-def test_a_long_prompt_does_not_stop_a_running_answer(generator: LlamaCppGenerator) -> None:
-    story = generator.stream([STORY], tenant="a", max_tokens=160)
+def test_a_long_prompt_does_not_stop_a_running_answer(language_model: LlamaCppModel) -> None:
+    story = language_model.stream([STORY], tenant="a", max_tokens=160)
     next(story)
     read = threading.Event()
     long = Message("user", "one two three four five six seven eight nine ten " * 50)
 
     def read_long() -> None:
-        ask(generator, long, tenant="b", max_tokens=2)
+        ask(language_model, long, tenant="b", max_tokens=2)
         read.set()
 
     thread = threading.Thread(target=read_long)
@@ -159,12 +159,12 @@ def test_an_answer_that_nobody_reads_on_frees_its_place(settings: Settings) -> N
 
 @pytest.mark.model
 def test_a_stop_string_ends_the_answer_and_is_not_part_of_it(
-    generator: LlamaCppGenerator,
+    language_model: LlamaCppModel,
 ) -> None:
-    whole, _ = ask(generator, STORY, max_tokens=30)
+    whole, _ = ask(language_model, STORY, max_tokens=30)
     stop = whole[20:26]
 
-    text, last = ask(generator, STORY, max_tokens=30, stop=[stop])
+    text, last = ask(language_model, STORY, max_tokens=30, stop=[stop])
 
     assert last.finish == "stop"
     assert stop not in text
@@ -173,15 +173,15 @@ def test_a_stop_string_ends_the_answer_and_is_not_part_of_it(
 
 @pytest.mark.model
 def test_a_prompt_beyond_the_context_is_refused_and_a_shorter_one_taken(
-    generator: LlamaCppGenerator,
+    language_model: LlamaCppModel,
 ) -> None:
-    room = generator.info.context_tokens - generator.count_tokens([QUESTION])
+    room = language_model.info.context_tokens - language_model.count_tokens([QUESTION])
 
     with pytest.raises(BadInput, match=r"generation\.context_tokens"):
-        generator.stream([QUESTION], tenant="a", max_tokens=room + 1)
+        language_model.stream([QUESTION], tenant="a", max_tokens=room + 1)
     with pytest.raises(BadInput):
-        generator.stream([Message("user", "word " * 5000)], tenant="a", max_tokens=16)
-    fitting = generator.stream([QUESTION], tenant="a", max_tokens=room)
+        language_model.stream([Message("user", "word " * 5000)], tenant="a", max_tokens=16)
+    fitting = language_model.stream([QUESTION], tenant="a", max_tokens=room)
 
     assert next(fitting).finish is None
     del fitting
@@ -189,20 +189,20 @@ def test_a_prompt_beyond_the_context_is_refused_and_a_shorter_one_taken(
 
 @pytest.mark.model
 def test_a_killed_engine_fails_its_answers_and_the_next_call_has_a_new_one(
-    generator: LlamaCppGenerator,
+    language_model: LlamaCppModel,
 ) -> None:
-    story = generator.stream([STORY], tenant="a", max_tokens=1500)
+    story = language_model.stream([STORY], tenant="a", max_tokens=1500)
     next(story)
-    first = generator.engine_pid
+    first = language_model.engine_pid
     assert first is not None
 
     os.kill(first, signal.SIGKILL)
     with pytest.raises(GenerationError, match="signal 9"):
         list(story)
-    _, last = ask(generator, QUESTION, max_tokens=4)
+    _, last = ask(language_model, QUESTION, max_tokens=4)
 
     assert last.completion_tokens == 4
-    assert generator.engine_pid not in (None, first)
+    assert language_model.engine_pid not in (None, first)
 
 
 @pytest.mark.model
@@ -288,7 +288,7 @@ def test_more_callers_than_the_context_holds_wait_and_all_are_answered(
 ) -> None:
     tight = opened(settings, context_tokens=512, slots=4)
 
-    def one(number: int) -> Piece:
+    def one(number: int) -> Delta:
         text = Message("user", f"Number {number}. " + "The sky is blue. " * 25)
         return ask(tight, text, tenant=f"t{number % 2}", max_tokens=60)[1]
 
@@ -310,10 +310,10 @@ def test_sampling_at_a_temperature_repeats_itself_from_its_seed(settings: Settin
 
 
 @pytest.mark.model
-def test_messages_out_of_turn_still_make_a_prompt(generator: LlamaCppGenerator) -> None:
+def test_messages_out_of_turn_still_make_a_prompt(language_model: LlamaCppModel) -> None:
     turns = [SYSTEM, QUESTION, Message("assistant", "Blue, white, red."), STORY]
 
-    assert generator.count_tokens(turns) > generator.count_tokens([SYSTEM, QUESTION])
+    assert language_model.count_tokens(turns) > language_model.count_tokens([SYSTEM, QUESTION])
 
 
 def test_a_model_is_described_without_being_loaded(settings: Settings) -> None:

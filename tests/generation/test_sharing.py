@@ -12,8 +12,8 @@ import pytest
 
 from sovereign_rag.errors import Busy, GenerationError
 from sovereign_rag.generation.fair_queue import FairQueue
-from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
-from sovereign_rag.generation.protocol import Message, Piece
+from sovereign_rag.generation.llama_cpp import LlamaCppModel
+from sovereign_rag.generation.protocol import Delta, Message
 from sovereign_rag.settings import Settings
 from tests.generation.opening import SYSTEM, opened
 
@@ -81,25 +81,27 @@ def test_a_request_that_left_the_queue_has_no_turn() -> None:
 
 
 def ask(
-    generator: LlamaCppGenerator,
+    language_model: LlamaCppModel,
     *messages: Message,
     tenant: str = "a",
     person: str = "",
     max_tokens: int = 2,
-) -> tuple[str, Piece]:
-    pieces = list(generator.stream(messages, tenant=tenant, person=person, max_tokens=max_tokens))
+) -> tuple[str, Delta]:
+    pieces = list(
+        language_model.stream(messages, tenant=tenant, person=person, max_tokens=max_tokens)
+    )
     return "".join(piece.text for piece in pieces), pieces[-1]
 
 
 @pytest.mark.model
-def test_what_one_person_asked_speeds_up_nobody_else(generator: LlamaCppGenerator) -> None:
+def test_what_one_person_asked_speeds_up_nobody_else(language_model: LlamaCppModel) -> None:
     """Tokens read again stand for time: they tell exactly what a stopwatch would tell roughly."""
-    first = ask(generator, SYSTEM, LEASE, tenant="t", person="ana")[1]
-    again = ask(generator, SYSTEM, LEASE, tenant="t", person="ana")[1]
-    colleague = ask(generator, SYSTEM, LEASE, tenant="t", person="bo")[1]
-    stranger = ask(generator, SYSTEM, LEASE, tenant="u", person="ana")[1]
+    first = ask(language_model, SYSTEM, LEASE, tenant="t", person="ana")[1]
+    again = ask(language_model, SYSTEM, LEASE, tenant="t", person="ana")[1]
+    colleague = ask(language_model, SYSTEM, LEASE, tenant="t", person="bo")[1]
+    stranger = ask(language_model, SYSTEM, LEASE, tenant="u", person="ana")[1]
 
-    public = generator.count_tokens([SYSTEM])
+    public = language_model.count_tokens([SYSTEM])
     assert first.cached_tokens <= public
     assert again.cached_tokens > public + 100
     assert 0 < colleague.cached_tokens <= public
@@ -107,11 +109,11 @@ def test_what_one_person_asked_speeds_up_nobody_else(generator: LlamaCppGenerato
 
 
 @pytest.mark.model
-def test_a_conversation_s_earlier_turns_are_not_read_again(generator: LlamaCppGenerator) -> None:
-    said, first = ask(generator, SYSTEM, LEASE, person="cora", max_tokens=16)
+def test_a_conversation_s_earlier_turns_are_not_read_again(language_model: LlamaCppModel) -> None:
+    said, first = ask(language_model, SYSTEM, LEASE, person="cora", max_tokens=16)
     follow_up = [SYSTEM, LEASE, Message("assistant", said), Message("user", "And the deposit?")]
 
-    _, second = ask(generator, *follow_up, person="cora")
+    _, second = ask(language_model, *follow_up, person="cora")
 
     assert second.cached_tokens >= first.prompt_tokens - 64
     assert second.prompt_tokens - second.cached_tokens < first.prompt_tokens / 2
@@ -129,10 +131,10 @@ def test_a_deadline_is_kept_by_the_engine_although_nobody_reads(settings: Settin
         list(waiting)
     with pytest.raises(GenerationError, match=r"generation\.timeout_s"):
         list(story)
-    places = short.places()
+    slots = short.slot_use()
     short.close()
 
-    assert (places.writing, places.waiting) == (0, 0)
+    assert (slots.writing, slots.waiting) == (0, 0)
 
 
 @pytest.mark.model
@@ -187,14 +189,14 @@ def test_callers_that_leave_leave_nothing_behind(settings: Settings) -> None:
 
     with ThreadPoolExecutor(12) as pool:
         ended = list(pool.map(one, range(len(markers))))
-    places = crowded.places()
+    slots = crowded.slot_use()
     _, last = ask(crowded, STORY, max_tokens=4)
     crowded.close()
 
     fates = Counter(fate for fate, _ in ended)
     assert len(fates) == 4
-    assert (places.writing, places.waiting) == (0, 0)
-    assert places.kept + places.free == 4 + 8
+    assert (slots.writing, slots.waiting) == (0, 0)
+    assert slots.kept + slots.free == 4 + 8
     assert last.completion_tokens == 4
     for number, (_, said) in enumerate(ended):
         assert set(re.findall(r"zq\d{3}x", said)) <= {markers[number]}

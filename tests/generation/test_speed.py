@@ -10,7 +10,7 @@ import pytest
 
 from sovereign_rag.errors import ModelError
 from sovereign_rag.generation.compute_options import Choice, Computing, defaults, pinned
-from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
+from sovereign_rag.generation.llama_cpp import LlamaCppModel
 from sovereign_rag.generation.protocol import Message
 from sovereign_rag.generation.requantize import arrange, arranged_copy
 from sovereign_rag.generation.tuning import Tuning
@@ -141,10 +141,10 @@ def test_where_no_copy_can_be_written_the_file_itself_is_used(
     assert not (tmp_path / "full.gguf").exists()
 
 
-def generator_of(path: Path, tmp_path: Path, **changes: object) -> LlamaCppGenerator:
+def generator_of(path: Path, tmp_path: Path, **changes: object) -> LlamaCppModel:
     generation = told(model=path, slots=1, context_tokens=512, tune=False, **changes)
     settings: Settings = load_settings(overrides={"generation": generation.model_dump()})
-    return LlamaCppGenerator.open(settings)
+    return LlamaCppModel.open(settings)
 
 
 @pytest.mark.model
@@ -156,10 +156,10 @@ def generator_of(path: Path, tmp_path: Path, **changes: object) -> LlamaCppGener
     ],
 )
 def test_every_way_of_computing_answers(tmp_path: Path, changes: dict[str, object]) -> None:
-    generator = generator_of(bundled.smollm2(), tmp_path, **changes)
+    language_model = generator_of(bundled.smollm2(), tmp_path, **changes)
 
-    pieces = list(generator.stream([QUESTION], tenant="a", max_tokens=8))
-    generator.close()
+    pieces = list(language_model.stream([QUESTION], tenant="a", max_tokens=8))
+    language_model.close()
 
     assert pieces[-1].completion_tokens == 8
 

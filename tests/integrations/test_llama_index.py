@@ -264,9 +264,9 @@ def test_embeddings_are_those_of_our_embedder(embedder: DenseEmbedder) -> None:
 
 @pytest.mark.model
 def test_the_language_model_writes_the_same_streamed_or_at_once(company: Application) -> None:
-    generator = company.generator()
-    assert generator is not None
-    llm = SovereignLLM(generator, tenant=ANA.tenant, max_tokens=12)
+    language_model = company.language_model()
+    assert language_model is not None
+    llm = SovereignLLM(language_model, tenant=ANA.tenant, max_tokens=12)
     messages = [
         ChatMessage(role=MessageRole.SYSTEM, content="You answer briefly."),
         ChatMessage(role=MessageRole.USER, content="Name a colour."),
@@ -287,9 +287,9 @@ def test_the_language_model_writes_the_same_streamed_or_at_once(company: Applica
 def test_a_query_engine_of_llama_index_answers_from_what_its_principal_may_read(
     company: Application,
 ) -> None:
-    generator = company.generator()
-    assert generator is not None
-    llm = SovereignLLM(generator, tenant=ANA.tenant, max_tokens=16)
+    language_model = company.language_model()
+    assert language_model is not None
+    llm = SovereignLLM(language_model, tenant=ANA.tenant, max_tokens=16)
     engine = RetrieverQueryEngine.from_args(retriever(company, ANA), llm=llm)
 
     response = engine.query("What does the door keeper earn?")

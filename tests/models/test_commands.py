@@ -93,13 +93,13 @@ def test_a_model_is_imported_listed_and_removed_by_commands(cli: Cli, tmp_path: 
     file = tmp_path / "Small.gguf"
     shutil.copyfile(bundled.smollm2(), file)
 
-    brought = json.loads(cli("models", "import", str(file), "--no-exam", "--json")[1])
-    imported = brought["imported"]
+    record_content = json.loads(cli("models", "import", str(file), "--no-exam", "--json")[1])
+    imported = record_content["imported"]
     registry = Registry(tmp_path / "models")
     present = [model.name for model in registry.all()]
     removed = cli("models", "remove", "small")
 
-    assert brought["exam"] is None
+    assert record_content["exam"] is None
     assert (imported["name"], imported["hash_from"]) == ("small", "admin")
     assert imported["sha256"] == bundled.SMOLLM2_SHA256
     assert present == ["small"]

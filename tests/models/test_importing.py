@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sovereign_rag.errors import BadInput, ModelError, ModelMissing, NotFound
-from sovereign_rag.generation.llama_cpp import LlamaCppGenerator
+from sovereign_rag.generation.llama_cpp import LlamaCppModel
 from sovereign_rag.generation.protocol import Message
 from sovereign_rag.generation.smoke_test import try_model
 from sovereign_rag.models import bundled
@@ -157,11 +157,11 @@ def test_an_imported_model_is_tried_and_then_used_by_its_name(tmp_path: Path) ->
     registry = Registry(tmp_path)
     model = import_model(bundled.smollm2(), registry, try_out=try_model, name="small")
 
-    generator = LlamaCppGenerator.open(settings_with("small", tmp_path))
-    pieces = list(generator.stream([Message("user", "Hi")], tenant="t", max_tokens=4))
-    generator.close()
+    language_model = LlamaCppModel.open(settings_with("small", tmp_path))
+    pieces = list(language_model.stream([Message("user", "Hi")], tenant="t", max_tokens=4))
+    language_model.close()
 
-    assert generator.info.id == f"small@{bundled.SMOLLM2_SHA256[:12]}+q8_0"
+    assert language_model.info.id == f"small@{bundled.SMOLLM2_SHA256[:12]}+q8_0"
     assert model.sha256 == bundled.SMOLLM2_SHA256
     assert pieces[-1].finish is not None
 

@@ -19,17 +19,17 @@ from sovereign_rag.evaluation.datasets import read_corpus, read_questions, read_
 from sovereign_rag.evaluation.measures import mean
 from sovereign_rag.evaluation.retrieval import RetrievalReport, evaluate_retrieval
 from sovereign_rag.evaluation.scratch import ScratchIndex, fill
-from sovereign_rag.retrieval.retriever import Mode
+from sovereign_rag.retrieval.retriever import SearchMode
 from sovereign_rag.settings import Settings, load_settings
 from sovereign_rag.wiring import open_service
 
 HERE: Final = Path(__file__).parent
 LANGUAGES: Final = ("fr", "de", "en")
-MODES: Final[tuple[Mode, ...]] = ("hybrid", "dense", "lexical")
+MODES: Final[tuple[SearchMode, ...]] = ("hybrid", "dense", "lexical")
 
 Values = Mapping[str, float]
 """A measure's name -> its value; the higher the better."""
-Searches = Mapping[Mode, RetrievalReport]
+Searches = Mapping[SearchMode, RetrievalReport]
 
 
 def measure(

@@ -10,7 +10,7 @@ from sovereign_rag.evaluation.answers import AnswerReport
 from sovereign_rag.evaluation.datasets import read_retrieval_set
 from sovereign_rag.evaluation.measures import judge_rankings
 from sovereign_rag.evaluation.retrieval import RetrievalReport
-from sovereign_rag.retrieval.retriever import Mode
+from sovereign_rag.retrieval.retriever import SearchMode
 from sovereign_rag.settings import Settings
 from tests.quality import gate
 
@@ -64,7 +64,7 @@ def test_every_floor_belongs_to_a_measure(
 def test_the_gate_notices_that_a_leg_is_off(
     language: str,
     measured: tuple[gate.Searches, AnswerReport],
-    leg: Mode,
+    leg: SearchMode,
     noticed: str,
 ) -> None:
     searches, _ = measured

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sovereign_rag.domain import Chunk, PageSpan, Passage
-from sovereign_rag.retrieval.context import Budget, assemble
+from sovereign_rag.retrieval.context import ContextBudget, assemble
 
-ROOMY = Budget(passages=10, per_document=10, tokens=10_000)
+ROOMY = ContextBudget(passages=10, per_document=10, tokens=10_000)
 
 
 def passage(
@@ -74,7 +74,7 @@ def test_texts_that_differ_in_a_number_are_both_kept() -> None:
 def test_one_document_does_not_crowd_out_the_others_and_is_not_cut_off_either() -> None:
     long = [passage(f"Rule {n} of the long book.", document="long", index=3 * n) for n in range(5)]
     other = passage("What the short leaflet says.", document="short")
-    budget = Budget(passages=4, per_document=2, tokens=10_000)
+    budget = ContextBudget(passages=4, per_document=2, tokens=10_000)
 
     spread = assemble([*long, other], budget, neighbours=nothing, count_tokens=words)
     alone = assemble(long, budget, neighbours=nothing, count_tokens=words)
@@ -149,13 +149,13 @@ def test_the_budget_of_tokens_holds_and_the_best_passage_stays_in_any_case() -> 
 
     within = assemble(
         [short, long, other],
-        Budget(passages=10, per_document=10, tokens=20),
+        ContextBudget(passages=10, per_document=10, tokens=20),
         neighbours=nothing,
         count_tokens=words,
     )
     best = assemble(
         [long, short],
-        Budget(passages=10, per_document=10, tokens=20),
+        ContextBudget(passages=10, per_document=10, tokens=20),
         neighbours=nothing,
         count_tokens=words,
     )

@@ -14,16 +14,16 @@ from sovereign_rag.domain import Chunk, PageSpan, Passage, Vectors
 from sovereign_rag.embedding.lexical import Bm25Encoder
 from sovereign_rag.retrieval.conversation import Turn
 from sovereign_rag.retrieval.rerank import Reranker
-from sovereign_rag.retrieval.retriever import Mode, Retriever
+from sovereign_rag.retrieval.retriever import Retriever, SearchMode
 from sovereign_rag.settings import RetrievalSettings
 from sovereign_rag.store.memory import MemoryStore
 from sovereign_rag.store.protocol import (
+    ChunkOrigin,
     DenseQuery,
     Hit,
     IndexedChunk,
     LexicalQuery,
-    Narrowing,
-    Origin,
+    SearchFilter,
 )
 
 DIMENSION = 256
@@ -112,7 +112,7 @@ def chunk(
         0,
         HashEmbedder().embed_passages([text])[0],
         LEXICAL.encode_passages([text], [language])[0],
-        Origin(f"file:///{document}", "text/plain"),
+        ChunkOrigin(f"file:///{document}", "text/plain"),
     )
 
 
@@ -223,7 +223,7 @@ def test_a_narrowing_holds_for_both_legs() -> None:
     query = search.query("How long is the Snake river?", "en", ANA)
 
     found = search.retrieve(
-        query, ANA, limit=10, narrowing=Narrowing(sources=frozenset({"file:///jury"}))
+        query, ANA, limit=10, search_filter=SearchFilter(sources=frozenset({"file:///jury"}))
     )
 
     assert [p.chunk.text for p in found] == [RIVERS[2].chunk.text]
@@ -266,7 +266,7 @@ class CountedStore(MemoryStore):
     ],
 )
 def test_a_search_takes_two_round_trips_at_most_and_finds_what_a_weighed_question_does(
-    mode: Mode, candidates: int, trips: list[str]
+    mode: SearchMode, candidates: int, trips: list[str]
 ) -> None:
     store = CountedStore()
     # What each leg likes best differs: all the small words, or the rare ones.
@@ -290,7 +290,7 @@ def test_a_search_takes_two_round_trips_at_most_and_finds_what_a_weighed_questio
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
-def test_a_shorter_list_is_the_beginning_of_a_longer_one(mode: Mode) -> None:
+def test_a_shorter_list_is_the_beginning_of_a_longer_one(mode: SearchMode) -> None:
     texts = ("The river is long.", "Der Fluss ist lang.", "The river and the jury.", "A long jury.")
     search = retriever(
         *(

@@ -5,8 +5,8 @@ import pytest
 from sovereign_rag.access import Principal, local_owner
 from sovereign_rag.catalog.records import AuditEntry
 from sovereign_rag.errors import AuditError
-from sovereign_rag.services.search import Searching
-from sovereign_rag.store.protocol import Narrowing
+from sovereign_rag.services.search import SearchService
+from sovereign_rag.store.protocol import SearchFilter
 from sovereign_rag.wiring import Application
 from tests.rights.oracle import Paper
 
@@ -27,7 +27,9 @@ def test_counts_are_on_the_record_like_searches(
     application.searching.search("gate", local_owner("north"))
     before = list(application.audit.read())[-1].number
 
-    counted = application.searching.facets(ana, narrowing=Narrowing(documents=frozenset({one})))
+    counted = application.searching.facets(
+        ana, search_filter=SearchFilter(documents=frozenset({one}))
+    )
 
     (record,) = application.audit.read(after=before)
     assert (record.entry.action, record.entry.principal) == ("search.facets", "user:ana")
@@ -39,7 +41,7 @@ def test_counts_that_can_t_be_recorded_are_not_given(
     product: tuple[Application, list[Paper]],
 ) -> None:
     application, _ = product
-    unrecorded = Searching(
+    unrecorded = SearchService(
         retriever=application.retriever, store=application.store, audit=FullDisk()
     )
 

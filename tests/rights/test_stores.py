@@ -20,12 +20,12 @@ from sovereign_rag.settings import Settings
 from sovereign_rag.store.connect import open_store
 from sovereign_rag.store.memory import MemoryStore
 from sovereign_rag.store.protocol import (
+    ChunkOrigin,
     ChunkStore,
     DenseQuery,
     IndexedChunk,
     LexicalQuery,
-    Narrowing,
-    Origin,
+    SearchFilter,
     point_id,
 )
 from tests.rights.oracle import (
@@ -71,8 +71,8 @@ class World:
             paper.tenant, paper.id, readers=stored_readers(labels), level=paper.level
         )
 
-    def seen_by(self, asker: Principal, narrowing: Narrowing) -> list[Paper]:
-        return [p for p in self.papers if may_read(asker, p) and _is_left(p, asker, narrowing)]
+    def seen_by(self, asker: Principal, search_filter: SearchFilter) -> list[Paper]:
+        return [p for p in self.papers if may_read(asker, p) and _is_left(p, asker, search_filter)]
 
 
 def _chunks(paper: Paper) -> Iterator[IndexedChunk]:
@@ -87,18 +87,18 @@ def _chunks(paper: Paper) -> Iterator[IndexedChunk]:
             level=paper.level,
             dense=EAST,
             lexical=WORD,
-            origin=Origin(media_type=paper.media_type),
+            origin=ChunkOrigin(media_type=paper.media_type),
         )
 
 
-def _is_left(paper: Paper, asker: Principal, narrowing: Narrowing) -> bool:
+def _is_left(paper: Paper, asker: Principal, search_filter: SearchFilter) -> bool:
     own = {f"user:{asker.user}", "everyone", *(f"group:{name}" for name in asker.groups)}
-    labels = narrowing.labels
+    labels = search_filter.labels
     return (
-        (narrowing.documents is None or paper.id in narrowing.documents)
-        and paper.id not in narrowing.exclude_documents
-        and (narrowing.languages is None or paper.language in narrowing.languages)
-        and (narrowing.media_types is None or paper.media_type in narrowing.media_types)
+        (search_filter.documents is None or paper.id in search_filter.documents)
+        and paper.id not in search_filter.exclude_documents
+        and (search_filter.languages is None or paper.language in search_filter.languages)
+        and (search_filter.media_types is None or paper.media_type in search_filter.media_types)
         and (labels is None or bool(labels & own & paper.readers))
     )
 
@@ -109,7 +109,7 @@ def _optional(values: st.SearchStrategy[str]) -> st.SearchStrategy[frozenset[str
 
 PAPER_IDS = [str(uuid.uuid5(uuid.NAMESPACE_OID, f"paper {n}")) for n in range(28)]
 narrowings = st.builds(
-    Narrowing,
+    SearchFilter,
     documents=st.one_of(
         st.none(), st.none(), st.frozensets(st.sampled_from(PAPER_IDS), max_size=20)
     ),
@@ -135,11 +135,11 @@ def world(
 
 
 @often
-@given(asker=askers, narrowing=narrowings, changes=changes)
+@given(asker=askers, search_filter=narrowings, changes=changes)
 def test_a_store_returns_and_counts_what_the_asker_may_read_and_all_of_it(
     world: World,
     asker: Principal,
-    narrowing: Narrowing,
+    search_filter: SearchFilter,
     changes: list[tuple[int, frozenset[str], int]],
 ) -> None:
     for number, labels, level in changes:
@@ -147,15 +147,15 @@ def test_a_store_returns_and_counts_what_the_asker_may_read_and_all_of_it(
     scope = read_scope(asker)
 
     dense, lexical = world.store.search(
-        [DenseQuery(EAST, 1_000, narrowing), LexicalQuery(WORD, 1_000, narrowing)], scope
+        [DenseQuery(EAST, 1_000, search_filter), LexicalQuery(WORD, 1_000, search_filter)], scope
     )
 
-    allowed = world.seen_by(asker, narrowing)
+    allowed = world.seen_by(asker, search_filter)
     expected = sorted(point_id(paper.id, "v1", index) for paper in allowed for index in range(2))
     assert sorted(hit.id for hit in dense) == expected
     assert sorted(hit.id for hit in lexical) == expected
-    assert world.store.count(scope, narrowing) == len(expected)
-    assert world.store.facet("language", scope, narrowing) == dict(
+    assert world.store.count(scope, search_filter) == len(expected)
+    assert world.store.facet("language", scope, search_filter) == dict(
         Counter(paper.language for paper in allowed for _ in range(2))
     )
 
@@ -168,7 +168,7 @@ def test_naming_chunks_outright_does_not_open_them(
     named = frozenset(point_id(paper_id, "v1", 0) for paper_id in chunks)
 
     (hits,) = world.store.search(
-        [DenseQuery(EAST, 1_000, Narrowing(chunks=named))], read_scope(asker)
+        [DenseQuery(EAST, 1_000, SearchFilter(chunks=named))], read_scope(asker)
     )
 
     allowed = {paper.id for paper in world.papers if may_read(asker, paper)} & chunks

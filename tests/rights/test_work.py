@@ -16,10 +16,10 @@ from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.errors import NotFound
 from sovereign_rag.retrieval.conversation import Turn
 from sovereign_rag.retrieval.retriever import Retriever
-from sovereign_rag.services.documents import Documents
-from sovereign_rag.services.search import Searching
+from sovereign_rag.services.documents import DocumentService
+from sovereign_rag.services.search import SearchService
 from sovereign_rag.settings import Settings
-from sovereign_rag.store.protocol import Narrowing
+from sovereign_rag.store.protocol import SearchFilter
 from sovereign_rag.wiring import Application, open_service
 from tests.rights.conftest import TEXT
 
@@ -66,13 +66,13 @@ class Watched:
         )
 
     @property
-    def searching(self) -> Searching:
+    def searching(self) -> SearchService:
         store = self._counted(self.application.store)
-        return Searching(retriever=self.retriever, store=store, audit=self.application.audit)
+        return SearchService(retriever=self.retriever, store=store, audit=self.application.audit)
 
     @property
-    def documents(self) -> Documents:
-        return Documents(
+    def documents(self) -> DocumentService:
+        return DocumentService(
             catalog=self._counted(self.application.catalog),
             content=self._counted(self.application.content),
             store=lambda: self._counted(self.application.everywhere),
@@ -157,10 +157,10 @@ def test_a_search_does_the_same_work_whether_or_not_there_is_more_that_is_hidden
         lambda w, who, id_: w.documents.boxes(id_, 1, 0, 5, who),
         lambda w, who, id_: w.documents.delete(id_, who),
         lambda w, who, id_: w.searching.facets(
-            who, narrowing=Narrowing(documents=frozenset({id_}))
+            who, search_filter=SearchFilter(documents=frozenset({id_}))
         ),
         lambda w, who, id_: w.searching.search(
-            "common notice gate", who, narrowing=Narrowing(documents=frozenset({id_}))
+            "common notice gate", who, search_filter=SearchFilter(documents=frozenset({id_}))
         ),
     ],
     ids=["document", "page", "pages", "image", "boxes", "removal", "facets", "search"],

@@ -16,11 +16,11 @@ from sovereign_rag.settings import Settings, StoreSettings
 from sovereign_rag.store.connect import open_store
 from sovereign_rag.store.memory import MemoryStore
 from sovereign_rag.store.protocol import (
+    ChunkOrigin,
     ChunkStore,
     Hit,
     IndexedChunk,
     LexicalQuery,
-    Origin,
 )
 
 DIMENSION = 8
@@ -41,7 +41,7 @@ EAST = np.eye(DIMENSION, dtype=np.float32)[0]
 EVERYWHERE = LexicalQuery(SparseVector((7,), (1.0,)), limit=100)  # `chunk` gives all the term 7
 
 
-UNKNOWN = Origin()
+UNKNOWN = ChunkOrigin()
 
 
 ANA = read_scope(Principal("ana"))
@@ -88,7 +88,7 @@ def chunk(
     language: str | None = "en",
     dense: NDArray[np.float32] = EAST,
     terms: SparseVector | None = None,
-    origin: Origin = UNKNOWN,
+    origin: ChunkOrigin = UNKNOWN,
 ) -> IndexedChunk:
     return IndexedChunk(
         chunk=Chunk(

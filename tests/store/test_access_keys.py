@@ -14,7 +14,7 @@ from sovereign_rag.store.embedded import access_keys, translate
 from sovereign_rag.store.embedded.engine import Collection, Engine
 from sovereign_rag.store.embedded.rest_server import create_app
 from sovereign_rag.store.filters import document, filter_of
-from sovereign_rag.store.protocol import NO_NARROWING, Narrowing
+from sovereign_rag.store.protocol import NO_FILTER, SearchFilter
 from sovereign_rag.store.schema import PAYLOAD_INDEXES, create_request
 
 HR, IT = (str(uuid.uuid5(uuid.NAMESPACE_OID, name)) for name in ("hr", "it"))
@@ -91,8 +91,10 @@ def _without_keys(payload: rest.Payload | None) -> rest.Payload:
     return {k: value for k, value in (payload or {}).items() if k != access_keys.FIELD}
 
 
-def readable(collection: Collection, scope: ReadScope, narrowing: Narrowing = NO_NARROWING) -> int:
-    return collection.count(filter_of(scope, narrowing))
+def readable(
+    collection: Collection, scope: ReadScope, search_filter: SearchFilter = NO_FILTER
+) -> int:
+    return collection.count(filter_of(scope, search_filter))
 
 
 def few(condition: rest.FieldCondition) -> int:
@@ -105,7 +107,7 @@ def most(condition: rest.FieldCondition) -> int:
 
 
 def test_the_three_conditions_of_a_scope_become_one() -> None:
-    narrowed = filter_of(ANA, Narrowing(labels=frozenset({"group:hr"})))
+    narrowed = filter_of(ANA, SearchFilter(labels=frozenset({"group:hr"})))
 
     found = access_keys.by_key(narrowed, {0, 1, 2}, few)
 
@@ -121,7 +123,7 @@ def test_the_three_conditions_of_a_scope_become_one() -> None:
 
 
 def test_where_most_of_a_tenant_is_readable_the_rest_of_it_is_left_out() -> None:
-    excluded = Narrowing(exclude_documents=frozenset({HR}))
+    excluded = SearchFilter(exclude_documents=frozenset({HR}))
 
     found = access_keys.by_key(filter_of(ANA, excluded), {0, 1, 2}, most)
 
@@ -146,7 +148,7 @@ def test_where_most_of_a_tenant_is_readable_the_rest_of_it_is_left_out() -> None
     "given",
     [
         document("default", HR),
-        rest.Filter(must=filter_of(ANA, NO_NARROWING).must[:2]),  # type: ignore[index]  # a list
+        rest.Filter(must=filter_of(ANA, NO_FILTER).must[:2]),  # type: ignore[index]  # a list
         None,
     ],
 )
@@ -157,7 +159,7 @@ def test_another_filter_stays_as_it_is(given: rest.Filter | None) -> None:
 def test_a_filter_that_would_name_too_many_keys_stays_as_it_is() -> None:
     given = filter_of(
         read_scope(Principal("ana", frozenset(f"g{n}" for n in range(99)), clearance=99)),
-        NO_NARROWING,
+        NO_FILTER,
     )
 
     assert access_keys.by_key(given, set(range(10)), few) is not given
@@ -190,7 +192,7 @@ def test_the_keys_stay_within_the_engine(engine: Engine) -> None:
     asked = rest.QueryRequest(
         query=[1.0, 0.0],
         using="dense",
-        filter=filter_of(BO, NO_NARROWING),
+        filter=filter_of(BO, NO_FILTER),
         limit=1,
         with_payload=True,
     )

@@ -12,15 +12,15 @@ from qdrant_client.http import models as rest
 from sovereign_rag.access import Principal, read_scope
 from sovereign_rag.domain import SparseVector
 from sovereign_rag.store.embedded.reading import queries_of
-from sovereign_rag.store.protocol import DenseQuery, LexicalQuery, Narrowing
+from sovereign_rag.store.protocol import DenseQuery, LexicalQuery, SearchFilter
 from sovereign_rag.store.queries import request_of, weighing
 
 ANA = read_scope(Principal("ana", frozenset({"hr", "it"}), clearance=2))
 ID = str(uuid.UUID(int=7))
 NARROWINGS = (
-    Narrowing(),
-    Narrowing(chunks=frozenset({ID}), languages=frozenset({"fr", "de"})),
-    Narrowing(
+    SearchFilter(),
+    SearchFilter(chunks=frozenset({ID}), languages=frozenset({"fr", "de"})),
+    SearchFilter(
         exclude_documents=frozenset({ID}),
         sources=frozenset({"file:///a"}),
         modified_from=datetime(2026, 1, 2, tzinfo=UTC),
@@ -37,10 +37,10 @@ def body(*searches: rest.QueryRequest) -> bytes:
     return batch.model_dump_json(exclude_unset=True, by_alias=True).encode()
 
 
-@pytest.mark.parametrize("narrowing", NARROWINGS, ids=["none", "some", "others"])
-def test_what_the_store_asks_is_read_as_the_models_read_it(narrowing: Narrowing) -> None:
-    dense = request_of(DenseQuery(VECTOR, 50, narrowing), ANA)
-    lexical = request_of(LexicalQuery(TERMS, 50, narrowing), ANA)
+@pytest.mark.parametrize("search_filter", NARROWINGS, ids=["none", "some", "others"])
+def test_what_the_store_asks_is_read_as_the_models_read_it(search_filter: SearchFilter) -> None:
+    dense = request_of(DenseQuery(VECTOR, 50, search_filter), ANA)
+    lexical = request_of(LexicalQuery(TERMS, 50, search_filter), ANA)
     given = body(dense, lexical, weighing(3, ANA))
 
     for _ in range(2):  # also what was read before

@@ -7,11 +7,11 @@ import pytest
 from sovereign_rag.access import Principal, ReadScope, local_owner, read_scope, stored_readers
 from sovereign_rag.errors import Unauthenticated
 from sovereign_rag.store.protocol import (
+    ChunkOrigin,
     ChunkStore,
     DenseQuery,
     LexicalQuery,
-    Narrowing,
-    Origin,
+    SearchFilter,
     point_id,
 )
 from tests.store.chunks import ANA, BOARD, EAST, EVERYWHERE, HR, IT, OWNER, SALES, chunk, found
@@ -63,26 +63,26 @@ def test_a_scope_without_labels_or_from_elsewhere_cannot_be_made() -> None:
 
 
 @pytest.mark.parametrize(
-    ("narrowing", "left"),
+    ("search_filter", "left"),
     [
-        (Narrowing(), {0, 1, 2}),
-        (Narrowing(documents=frozenset({HR})), {0}),
-        (Narrowing(documents=frozenset({HR, IT})), {0, 1}),
-        (Narrowing(documents=frozenset({BOARD})), set()),  # not hers to read
-        (Narrowing(documents=frozenset()), set()),
-        (Narrowing(exclude_documents=frozenset({HR})), {1, 2}),
-        (Narrowing(documents=frozenset({HR}), exclude_documents=frozenset({HR})), set()),
-        (Narrowing(chunks=frozenset({point_id(IT, "v1", 1)})), {1}),
-        (Narrowing(chunks=frozenset({point_id(BOARD, "v1", 3)})), set()),
-        (Narrowing(chunks=frozenset()), set()),
-        (Narrowing(languages=frozenset({"de"})), {1}),
-        (Narrowing(languages=frozenset({"de", "en"})), {0, 1}),
-        (Narrowing(languages=frozenset()), set()),
-        (Narrowing(languages=frozenset({"de"}), documents=frozenset({HR})), set()),
+        (SearchFilter(), {0, 1, 2}),
+        (SearchFilter(documents=frozenset({HR})), {0}),
+        (SearchFilter(documents=frozenset({HR, IT})), {0, 1}),
+        (SearchFilter(documents=frozenset({BOARD})), set()),  # not hers to read
+        (SearchFilter(documents=frozenset()), set()),
+        (SearchFilter(exclude_documents=frozenset({HR})), {1, 2}),
+        (SearchFilter(documents=frozenset({HR}), exclude_documents=frozenset({HR})), set()),
+        (SearchFilter(chunks=frozenset({point_id(IT, "v1", 1)})), {1}),
+        (SearchFilter(chunks=frozenset({point_id(BOARD, "v1", 3)})), set()),
+        (SearchFilter(chunks=frozenset()), set()),
+        (SearchFilter(languages=frozenset({"de"})), {1}),
+        (SearchFilter(languages=frozenset({"de", "en"})), {0, 1}),
+        (SearchFilter(languages=frozenset()), set()),
+        (SearchFilter(languages=frozenset({"de"}), documents=frozenset({HR})), set()),
     ],
 )
 def test_narrowing_takes_away_and_never_adds(
-    store: ChunkStore, narrowing: Narrowing, left: set[int]
+    store: ChunkStore, search_filter: SearchFilter, left: set[int]
 ) -> None:
     store.put(
         [
@@ -95,16 +95,16 @@ def test_narrowing_takes_away_and_never_adds(
 
     dense, lexical = store.search(
         [
-            DenseQuery(EAST, limit=10, narrowing=narrowing),
-            LexicalQuery(EVERYWHERE.vector, limit=10, narrowing=narrowing),
+            DenseQuery(EAST, limit=10, search_filter=search_filter),
+            LexicalQuery(EVERYWHERE.vector, limit=10, search_filter=search_filter),
         ],
         ANA,
     )
 
     assert found(dense) == left
     assert found(lexical) == left
-    assert store.count(ANA, narrowing) == len(left)
-    assert sum(store.facet("language", ANA, narrowing).values()) == len(left - {2})
+    assert store.count(ANA, search_filter) == len(left)
+    assert sum(store.facet("language", ANA, search_filter).values()) == len(left - {2})
 
 
 def march(day: int) -> datetime:
@@ -112,66 +112,71 @@ def march(day: int) -> datetime:
 
 
 @pytest.mark.parametrize(
-    ("narrowing", "left"),
+    ("search_filter", "left"),
     [
-        (Narrowing(media_types=frozenset({"application/pdf"})), {0, 1}),
-        (Narrowing(media_types=frozenset({"text/html", "text/plain"})), {2}),
-        (Narrowing(media_types=frozenset()), set()),
-        (Narrowing(sources=frozenset({"file:///srv/hr"})), {0, 1}),
-        (Narrowing(sources=frozenset({"file:///srv/hr/"})), {0, 1}),
-        (Narrowing(sources=frozenset({"file:///srv/hr/2024/plan.pdf"})), {1}),
-        (Narrowing(sources=frozenset({"file:///srv/h"})), set()),  # part of a name is no folder
-        (Narrowing(sources=frozenset({"file:///"})), {0, 1}),
-        (Narrowing(sources=frozenset({"https://intra.example/", "file:///srv/hr/2024"})), {1, 2}),
-        (Narrowing(sources=frozenset({"file:///srv/board"})), set()),  # not hers to read
-        (Narrowing(sources=frozenset()), set()),
-        (Narrowing(modified_from=march(2)), {1}),
-        (Narrowing(modified_before=march(2)), {0}),
-        (Narrowing(modified_from=march(1), modified_before=march(3)), {0, 1}),
-        (Narrowing(modified_from=march(4)), set()),
-        (Narrowing(labels=frozenset({"user:ana"})), {1}),
-        (Narrowing(labels=frozenset({"user:ana", "everyone"})), {0, 1, 2}),
-        (Narrowing(labels=frozenset({"group:board"})), set()),  # not a label of hers
-        (Narrowing(labels=frozenset({"owner"})), set()),  # though every chunk carries it
-        (Narrowing(labels=frozenset()), set()),
+        (SearchFilter(media_types=frozenset({"application/pdf"})), {0, 1}),
+        (SearchFilter(media_types=frozenset({"text/html", "text/plain"})), {2}),
+        (SearchFilter(media_types=frozenset()), set()),
+        (SearchFilter(sources=frozenset({"file:///srv/hr"})), {0, 1}),
+        (SearchFilter(sources=frozenset({"file:///srv/hr/"})), {0, 1}),
+        (SearchFilter(sources=frozenset({"file:///srv/hr/2024/plan.pdf"})), {1}),
+        (SearchFilter(sources=frozenset({"file:///srv/h"})), set()),  # part of a name is no folder
+        (SearchFilter(sources=frozenset({"file:///"})), {0, 1}),
         (
-            Narrowing(media_types=frozenset({"application/pdf"}), modified_from=march(2)),
+            SearchFilter(sources=frozenset({"https://intra.example/", "file:///srv/hr/2024"})),
+            {1, 2},
+        ),
+        (SearchFilter(sources=frozenset({"file:///srv/board"})), set()),  # not hers to read
+        (SearchFilter(sources=frozenset()), set()),
+        (SearchFilter(modified_from=march(2)), {1}),
+        (SearchFilter(modified_before=march(2)), {0}),
+        (SearchFilter(modified_from=march(1), modified_before=march(3)), {0, 1}),
+        (SearchFilter(modified_from=march(4)), set()),
+        (SearchFilter(labels=frozenset({"user:ana"})), {1}),
+        (SearchFilter(labels=frozenset({"user:ana", "everyone"})), {0, 1, 2}),
+        (SearchFilter(labels=frozenset({"group:board"})), set()),  # not a label of hers
+        (SearchFilter(labels=frozenset({"owner"})), set()),  # though every chunk carries it
+        (SearchFilter(labels=frozenset()), set()),
+        (
+            SearchFilter(media_types=frozenset({"application/pdf"}), modified_from=march(2)),
             {1},
         ),
     ],
 )
 def test_narrowing_by_origin_takes_away_and_never_adds(
-    store: ChunkStore, narrowing: Narrowing, left: set[int]
+    store: ChunkStore, search_filter: SearchFilter, left: set[int]
 ) -> None:
     pdf, html = "application/pdf", "text/html"
-    plan = Origin("file:///srv/hr/plan.pdf", pdf, march(1))
-    newer = Origin("file:///srv/hr/2024/plan.pdf", pdf, march(2))
-    secret = Origin("file:///srv/board/plan.pdf", pdf, march(2))
+    plan = ChunkOrigin("file:///srv/hr/plan.pdf", pdf, march(1))
+    newer = ChunkOrigin("file:///srv/hr/2024/plan.pdf", pdf, march(2))
+    secret = ChunkOrigin("file:///srv/board/plan.pdf", pdf, march(2))
     store.put(
         [
             chunk(0, "everyone", document=HR, origin=plan),
             chunk(1, "user:ana", document=IT, origin=newer),
-            chunk(2, "everyone", document=SALES, origin=Origin("https://intra.example/faq", html)),
+            chunk(
+                2, "everyone", document=SALES, origin=ChunkOrigin("https://intra.example/faq", html)
+            ),
             chunk(3, "group:board", document=BOARD, origin=secret),
         ]
     )
 
     dense, lexical = store.search(
         [
-            DenseQuery(EAST, limit=10, narrowing=narrowing),
-            LexicalQuery(EVERYWHERE.vector, limit=10, narrowing=narrowing),
+            DenseQuery(EAST, limit=10, search_filter=search_filter),
+            LexicalQuery(EVERYWHERE.vector, limit=10, search_filter=search_filter),
         ],
         ANA,
     )
 
     assert found(dense) == left
     assert found(lexical) == left
-    assert store.count(ANA, narrowing) == len(left)
-    assert sum(store.facet("media_type", ANA, narrowing).values()) == len(left)
+    assert store.count(ANA, search_filter) == len(left)
+    assert sum(store.facet("media_type", ANA, search_filter).values()) == len(left)
 
 
 def test_facets_count_what_the_caller_may_read_and_nothing_else(store: ChunkStore) -> None:
-    pdf, html = Origin(media_type="application/pdf"), Origin(media_type="text/html")
+    pdf, html = ChunkOrigin(media_type="application/pdf"), ChunkOrigin(media_type="text/html")
     store.put(
         [
             *(chunk(index, "everyone", origin=pdf, language="de") for index in range(3)),
@@ -189,7 +194,7 @@ def test_facets_count_what_the_caller_may_read_and_nothing_else(store: ChunkStor
         ("text/html", 1),
     ]
     assert store.facet("language", OWNER) == {"de": 3, "it": 2, "fr": 1}
-    assert store.facet("language", ANA, Narrowing(media_types=frozenset({"text/html"}))) == {
+    assert store.facet("language", ANA, SearchFilter(media_types=frozenset({"text/html"}))) == {
         "fr": 1
     }
 

@@ -16,7 +16,7 @@ from sovereign_rag.store.protocol import (
     DenseQuery,
     IndexedChunk,
     LexicalQuery,
-    Narrowing,
+    SearchFilter,
 )
 from tests.store.chunks import (
     ANA,
@@ -63,10 +63,10 @@ def test_one_round_trip_gives_the_hits_and_the_weights(store: ChunkStore) -> Non
 def test_scores_alone_are_those_of_the_search_within_the_rights(store: ChunkStore) -> None:
     store.put([chunk(0, "everyone"), chunk(1, "everyone"), chunk(2, "group:hr")])
     everything = [hit.id for hit in store.search([DenseQuery(EAST, limit=5)], OWNER)[0]]
-    named = Narrowing(chunks=frozenset(everything))
+    named = SearchFilter(chunks=frozenset(everything))
     queries: list[DenseQuery | LexicalQuery] = [
-        DenseQuery(EAST, limit=5, narrowing=named),
-        LexicalQuery(SparseVector((101,), (1.0,)), limit=5, narrowing=named),
+        DenseQuery(EAST, limit=5, search_filter=named),
+        LexicalQuery(SparseVector((101,), (1.0,)), limit=5, search_filter=named),
         LexicalQuery(SparseVector((), ()), limit=5),
     ]
 
@@ -109,13 +109,15 @@ def test_random_data_gives_the_answers_of_the_reference(kind: str, data_dir: Pat
     for _ in range(25):
         scope = random_scope(rng)
         terms = random_terms(rng)
-        narrowing = Narrowing(languages=frozenset({"de"})) if rng.random() < 0.3 else Narrowing()
+        search_filter = (
+            SearchFilter(languages=frozenset({"de"})) if rng.random() < 0.3 else SearchFilter()
+        )
         queries: list[DenseQuery | LexicalQuery] = [
-            DenseQuery(unit(rng), 10, narrowing),
-            LexicalQuery(terms, 10, narrowing),
+            DenseQuery(unit(rng), 10, search_filter),
+            LexicalQuery(terms, 10, search_filter),
         ]
 
-        assert store.count(scope, narrowing) == reference.count(scope, narrowing)
+        assert store.count(scope, search_filter) == reference.count(scope, search_filter)
         assert store.idf(terms.indices, scope) == pytest.approx(
             reference.idf(terms.indices, scope), abs=1e-3
         )

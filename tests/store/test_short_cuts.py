@@ -15,12 +15,12 @@ from sovereign_rag.store.embedded.engine import Collection, Engine
 from sovereign_rag.store.filters import filter_of
 from sovereign_rag.store.memory import MemoryStore
 from sovereign_rag.store.protocol import (
-    NO_NARROWING,
+    NO_FILTER,
     ChunkStore,
     DenseQuery,
     IndexedChunk,
     LexicalQuery,
-    Narrowing,
+    SearchFilter,
 )
 from sovereign_rag.store.queries import request_of
 from sovereign_rag.store.schema import PAYLOAD_INDEXES, create_request, to_point
@@ -105,7 +105,7 @@ def test_answers_stay_exact_through_every_kind_of_write(store: ChunkStore) -> No
     def same_everywhere() -> None:
         for scope in SCOPES:
             vector, terms = asked(random)
-            narrowing = Narrowing(exclude_documents=frozenset(DOCUMENTS[:1]))
+            search_filter = SearchFilter(exclude_documents=frozenset(DOCUMENTS[:1]))
             assert_same(
                 store,
                 reference,
@@ -113,8 +113,8 @@ def test_answers_stay_exact_through_every_kind_of_write(store: ChunkStore) -> No
                 [
                     DenseQuery(vector, 20),
                     LexicalQuery(terms, 20),
-                    DenseQuery(vector, 20, narrowing),
-                    LexicalQuery(terms, 20, narrowing),
+                    DenseQuery(vector, 20, search_filter),
+                    LexicalQuery(terms, 20, search_filter),
                 ],
             )
 
@@ -198,7 +198,7 @@ def test_a_scope_finds_the_same_whether_it_may_read_little_or_most(
         if scope.allows(tenant=c.tenant, readers=c.readers, level=c.level)
     }
     assert {str(point.id) for point in found} == allowed
-    assert collection.count(filter_of(scope, NO_NARROWING)) == len(allowed)
+    assert collection.count(filter_of(scope, NO_FILTER)) == len(allowed)
     engine.close()
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest import detect
-from ingest.parse.document.blocks import Block, Draft, Page, block, unpaged
+from ingest.parse.document.blocks import Block, DocumentDraft, Page, block, unpaged
 from ingest.parse.document.furniture import mark_furniture
 from ingest.parse.document.job import Job
 from ingest.parse.document.text import one_line
@@ -30,7 +30,7 @@ _SHARE_OF_TIME = 0.7  # of the job's limit; what has not begun by then is not be
 
 
 @dataclass(slots=True)
-class Budget:
+class AttachmentBudget:
     """What is left for inner documents, at all depths together."""
 
     files: int = _MAX_FILES
@@ -43,14 +43,14 @@ class Inner:
     """A document within another, not yet read."""
 
     name: str
-    read: Callable[[Path, Job], Draft]  # given a folder of its own
+    read: Callable[[Path, Job], DocumentDraft]  # given a folder of its own
     size: int = 0  # bytes
 
 
 def stored(name: str, data: bytes, *, media_type: str | None = None) -> Inner:
     """An inner document of these bytes; `media_type` where it is known better than they tell."""
 
-    def read(folder: Path, job: Job) -> Draft:
+    def read(folder: Path, job: Job) -> DocumentDraft:
         # Readers know their attachments, and attachments know every reader.
         from ingest.parse.reading import read_file
 
@@ -68,11 +68,11 @@ def stored(name: str, data: bytes, *, media_type: str | None = None) -> Inner:
 
 
 def with_inner(
-    main: Draft, inner: Iterable[Inner], job: Job, folder: Path, *, label: str = ATTACHMENT
-) -> Draft:
+    main: DocumentDraft, inner: Iterable[Inner], job: Job, folder: Path, *, label: str = ATTACHMENT
+) -> DocumentDraft:
     """`main`, followed by what could be read of `inner`; what could not is named in a warning."""
     joined = _Joined(main, label)
-    budget = job.budget or Budget()
+    budget = job.budget or AttachmentBudget()
     for number, item in enumerate(inner, start=1):
         place = folder / f"inner-{job.depth + 1}-{number}"
         try:
@@ -98,7 +98,7 @@ def words_in_picture(name: str, data: bytes, job: Job, folder: Path) -> Page | N
     """What is recognised on a picture inside a document; None where that is nothing."""
     place = folder / f"picture-{name}"
     place.mkdir(exist_ok=True)
-    budget = job.budget or Budget()
+    budget = job.budget or AttachmentBudget()
     try:
         draft = stored(name, data).read(place, _within(job, name, budget))
     except (DocumentError, _Picture):
@@ -107,7 +107,7 @@ def words_in_picture(name: str, data: bytes, job: Job, folder: Path) -> Page | N
     return replace(page, blocks=tuple(_lowered(item) for item in page.blocks))
 
 
-def _unpacked(path: Path, job: Job, folder: Path) -> Draft:
+def _unpacked(path: Path, job: Job, folder: Path) -> DocumentDraft:
     """An archive in a mail, as the files in it."""
     check_zip(path)
     with zipfile.ZipFile(path) as archive:
@@ -117,7 +117,7 @@ def _unpacked(path: Path, job: Job, folder: Path) -> Draft:
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Inner:
-    def read(folder: Path, job: Job) -> Draft:
+    def read(folder: Path, job: Job) -> DocumentDraft:
         return stored(member.filename, archive.read(member)).read(folder, job)
 
     return Inner(one_line(member.filename)[:150] or "without a name", read, member.file_size)
@@ -130,14 +130,14 @@ class _Picture(Exception):
 class _Joined:
     """Pages as they grow: text without pages goes on where the last such text ended."""
 
-    def __init__(self, main: Draft, label: str) -> None:
+    def __init__(self, main: DocumentDraft, label: str) -> None:
         self._main, self._label = main, label
         self._pages = list(main.pages)
         self._flows = not main.paged  # whether the last page takes more text
         self._paged = main.paged
         self._warnings = list(main.warnings)
 
-    def add(self, name: str, draft: Draft, max_pages: int) -> None:
+    def add(self, name: str, draft: DocumentDraft, max_pages: int) -> None:
         title = block(ElementKind.TITLE, f"{self._label}: {name}", 1)
         heading = (title,) if title is not None else ()
         pages = mark_furniture(draft.pages) if draft.paged else draft.pages
@@ -171,7 +171,7 @@ class _Joined:
             self._pages[-1] = replace(last, blocks=(*last.blocks, named))
         self._warnings.append(f"{self._label} {name!r} {what}")
 
-    def draft(self) -> Draft:
+    def draft(self) -> DocumentDraft:
         return replace(
             self._main,
             pages=tuple(self._pages),
@@ -180,7 +180,7 @@ class _Joined:
         )
 
 
-def _spend(budget: Budget, item: Inner, job: Job) -> None:
+def _spend(budget: AttachmentBudget, item: Inner, job: Job) -> None:
     if job.depth >= MAX_DEPTH:
         raise DocumentError(
             "too_large",
@@ -198,7 +198,7 @@ def _spend(budget: Budget, item: Inner, job: Job) -> None:
     budget.bytes -= item.size
 
 
-def _within(job: Job, name: str, budget: Budget) -> Job:
+def _within(job: Job, name: str, budget: AttachmentBudget) -> Job:
     return replace(job, name=name, media_type=None, depth=job.depth + 1, budget=budget)
 
 
@@ -208,9 +208,9 @@ def _lowered(item: Block) -> Block:
     return replace(item, level=level, words=(), box=None)
 
 
-def _has_text(draft: Draft) -> bool:
+def _has_text(draft: DocumentDraft) -> bool:
     return any(c.isalnum() for text in _texts(draft) for c in text)
 
 
-def _texts(draft: Draft) -> Iterator[str]:
+def _texts(draft: DocumentDraft) -> Iterator[str]:
     return (item.text for page in draft.pages for item in page.blocks)

@@ -34,7 +34,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class DocumentDraft:
     """A document as its reader saw it; `compose.finish` makes the rest."""
 
     pages: tuple[Page, ...]
@@ -44,7 +44,7 @@ class Draft:
     warnings: tuple[str, ...] = ()
 
 
-Reader = Callable[[Path, Job], Draft]
+Reader = Callable[[Path, Job], DocumentDraft]
 """Reads a file within the limits of a job.
 
 Raises DocumentError; any other exception is taken for a damaged document.
@@ -65,7 +65,7 @@ def unpaged(
     title: str | None = None,
     properties: Mapping[str, str] | None = None,
     warnings: tuple[str, ...] = (),
-) -> Draft:
+) -> DocumentDraft:
     """A draft of a format without pages."""
     page = Page(1, tuple(b for b in blocks if b is not None))
-    return Draft((page,), False, title, properties or {}, warnings)
+    return DocumentDraft((page,), False, title, properties or {}, warnings)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 
 from ingest.parse.document.attachments import LABELS
-from ingest.parse.document.blocks import Draft, Page
+from ingest.parse.document.blocks import DocumentDraft, Page
 from ingest.parse.document.furniture import mark_furniture
 from ingest.parse.document.language import language_of
 from ingest.parse.document.text import one_line
@@ -21,7 +21,7 @@ _INNER = tuple(f"{label}: " for label in LABELS)
 _UNTITLED = ("untitled", "microsoft word", "microsoft powerpoint", "document1", "présentation")
 
 
-def finish(draft: Draft, *, media_type: str, name: str) -> ParsedDocument:
+def finish(draft: DocumentDraft, *, media_type: str, name: str) -> ParsedDocument:
     """Join the blocks of each page by blank lines; spans are exact because they are counted here.
 
     Raises:
@@ -98,7 +98,7 @@ def _compose(page: Page, elements: list[Element]) -> tuple[str, tuple[Word, ...]
 
 
 def _title(
-    draft: Draft,
+    draft: DocumentDraft,
     properties: Mapping[str, str],
     pages: list[PageText],
     elements: list[Element],

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from ingest.parse.document.attachments import Budget
+    from ingest.parse.document.attachments import AttachmentBudget
 
 RESULT_NAME = "result.json"
 IMAGE_NAME = "page.png"
@@ -33,7 +33,9 @@ class Job:
     ocr_dpi: int = 200
     sandbox_required: bool = False
     depth: int = 0  # of the documents around this one: the mail, its attachment, ...
-    budget: "Budget | None" = None  # of the outermost document; made and spent in the child
+    budget: "AttachmentBudget | None" = (
+        None  # of the outermost document; made and spent in the child
+    )
 
     def to_line(self) -> str:
         return json.dumps(asdict(self)) + "\n"
@@ -44,7 +46,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JobOutcome:
     """How a child ended: its exit code (negative: the signal), and whether time ran out."""
 
     id: int

@@ -9,8 +9,8 @@ from email.message import EmailMessage, Message
 from pathlib import Path
 
 from ingest import detect
-from ingest.parse.document.attachments import Budget, Inner, stored, with_inner
-from ingest.parse.document.blocks import Block, Draft, Page, block, unpaged
+from ingest.parse.document.attachments import AttachmentBudget, Inner, stored, with_inner
+from ingest.parse.document.blocks import Block, DocumentDraft, Page, block, unpaged
 from ingest.parse.document.job import Job
 from ingest.parse.document.text import decode, one_line
 from ingest.parse.markup.html import html_blocks
@@ -34,7 +34,7 @@ _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 _MOST_NAMED = 50
 
 
-def read_eml(path: Path, job: Job) -> Draft:
+def read_eml(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of Internet mail; attachments follow it, read by the readers of their formats.
 
     Raises:
@@ -43,12 +43,12 @@ def read_eml(path: Path, job: Job) -> Draft:
     return _read_message(_parsed(path.read_bytes()), job, path.parent)
 
 
-def read_mbox(path: Path, job: Job) -> Draft:
+def read_mbox(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of a mailbox file: each message is a page, named by its subject."""
     pages: list[Page] = []
     warnings: list[str] = []
     messages = [m for m in _BLANK_THEN_FROM.split(path.read_bytes()) if m.strip()]
-    budget = Budget()
+    budget = AttachmentBudget()
     for number, data in enumerate(messages, start=1):
         if len(pages) >= job.max_pages:
             left = len(messages) - number + 1
@@ -57,7 +57,7 @@ def read_mbox(path: Path, job: Job) -> Draft:
         place = path.with_name(f"message-{number}")
         place.mkdir()
         _, _, body = data.partition(b"\n")
-        own = replace(job, budget=Budget(started=budget.started))
+        own = replace(job, budget=AttachmentBudget(started=budget.started))
         try:
             draft = _read_message(_parsed(_QUOTED_FROM.sub(rb"\1", body)), own, place)
         except DocumentError as error:
@@ -67,10 +67,12 @@ def read_mbox(path: Path, job: Job) -> Draft:
             name = draft.title if at == 0 else page.name
             pages.append(replace(page, number=len(pages) + 1, name=name))
         warnings += (f"Message {number}: {warning}" for warning in draft.warnings)
-    return Draft(tuple(pages) or (Page(1, ()),), paged=True, warnings=tuple(warnings))
+    return DocumentDraft(tuple(pages) or (Page(1, ()),), paged=True, warnings=tuple(warnings))
 
 
-def mail_draft(headers: Mapping[str, str], blocks: list[Block], attached: list[str]) -> Draft:
+def mail_draft(
+    headers: Mapping[str, str], blocks: list[Block], attached: list[str]
+) -> DocumentDraft:
     """A mail without its attachments: subject, people and date, names of what is attached, body.
 
     Args:
@@ -110,7 +112,7 @@ class _Parts:
     inner: list[Inner] = field(default_factory=list)
 
 
-def _read_message(message: EmailMessage, job: Job, folder: Path) -> Draft:
+def _read_message(message: EmailMessage, job: Job, folder: Path) -> DocumentDraft:
     if message.get_content_type() == "multipart/encrypted" or _enveloped(message):
         raise encrypted_mail()
     headers = {name: _header(message, name) for name in ("subject", *_SHOWN, "message-id")}
@@ -192,7 +194,7 @@ def _nested(part: EmailMessage) -> Inner:
         return _attached(part)
     subject = _header(message, "subject")
 
-    def read(folder: Path, job: Job) -> Draft:
+    def read(folder: Path, job: Job) -> DocumentDraft:
         return _read_message(message, job, folder)
 
     return Inner(subject[:150] or one_line(str(part.get_filename() or "")) or "mail", read)

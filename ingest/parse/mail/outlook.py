@@ -12,7 +12,7 @@ from oxmsg.storage import Storage
 
 from ingest import detect
 from ingest.parse.document.attachments import BODY, Inner, stored, with_inner
-from ingest.parse.document.blocks import Block, Draft
+from ingest.parse.document.blocks import Block, DocumentDraft
 from ingest.parse.document.job import Job
 from ingest.parse.document.text import one_line
 from ingest.parse.mail.message import encrypted_mail, mail_draft
@@ -29,7 +29,7 @@ _RTF_START = (
 )
 
 
-def read_msg(path: Path, job: Job) -> Draft:
+def read_msg(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of Outlook messages.
 
     Raises:
@@ -50,7 +50,7 @@ class _Embedded(oxmsg.Message):
         return Properties(self._inner_storage, properties_header_offset=_EMBEDDED_HEADER_BYTES)
 
 
-def _read(message: oxmsg.Message, job: Job, folder: Path) -> Draft:
+def _read(message: oxmsg.Message, job: Job, folder: Path) -> DocumentDraft:
     kind = message.message_class.lower()
     if "smime" in kind and "multipartsigned" not in kind:
         raise encrypted_mail()
@@ -81,7 +81,7 @@ def _attached(attachment: Attachment) -> Inner:
         if inner.name == _EMBEDDED_MESSAGE:
             message = _Embedded(inner)
 
-            def read(folder: Path, job: Job, message: oxmsg.Message = message) -> Draft:
+            def read(folder: Path, job: Job, message: oxmsg.Message = message) -> DocumentDraft:
                 return _read(message, job, folder)
 
             return Inner(one_line(message.subject or "") or name or "mail", read)

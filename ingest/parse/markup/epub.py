@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
-from ingest.parse.document.blocks import Block, Draft, unpaged
+from ingest.parse.document.blocks import Block, DocumentDraft, unpaged
 from ingest.parse.document.job import Job
 from ingest.parse.document.text import decode
 from ingest.parse.markup.html import html_blocks
@@ -21,7 +21,7 @@ _CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
 _ENCRYPTED = "META-INF/rights.xml"
 
 
-def read_epub(path: Path, job: Job) -> Draft:
+def read_epub(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of EPUB. It has no pages: a book's text flows into whatever screen there is.
 
     Raises:

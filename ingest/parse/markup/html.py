@@ -11,7 +11,7 @@ from unstructured.partition.md import partition_md
 from unstructured.partition.org import partition_org
 from unstructured.partition.rst import partition_rst
 
-from ingest.parse.document.blocks import Block, Draft, block, unpaged
+from ingest.parse.document.blocks import Block, DocumentDraft, block, unpaged
 from ingest.parse.document.elements import blocks_of
 from ingest.parse.document.job import Job
 from ingest.parse.document.text import decode, squashed
@@ -45,7 +45,7 @@ _META = {
 }
 
 
-def read_html(path: Path, job: Job) -> Draft:
+def read_html(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of HTML."""
     del job
     data = path.read_bytes()
@@ -81,7 +81,7 @@ def html_blocks(text: str) -> Iterator[Block]:
         yield from filter(None, (block(ElementKind.HIDDEN, part),))
 
 
-def read_markdown(path: Path, job: Job) -> Draft:
+def read_markdown(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of Markdown."""
     del job
     text = _FRONT_MATTER.sub("", decode(path.read_bytes()).replace("\r\n", "\n"))
@@ -93,13 +93,13 @@ def markdown_blocks(text: str) -> list[Block]:
     return [made for _, made in blocks_of(partition_md(text=text, languages=_LANGUAGES))]
 
 
-def read_rst(path: Path, job: Job) -> Draft:
+def read_rst(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of reStructuredText."""
     found = partition_rst(filename=str(_utf8(path, job)), languages=_LANGUAGES)
     return unpaged(made for _, made in blocks_of(found))
 
 
-def read_org(path: Path, job: Job) -> Draft:
+def read_org(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of Emacs Org."""
     found = partition_org(filename=str(_utf8(path, job)), languages=_LANGUAGES)
     return unpaged(made for _, made in blocks_of(found))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from ingest.parse.document.blocks import Block, Draft, block, unpaged
+from ingest.parse.document.blocks import Block, DocumentDraft, block, unpaged
 from ingest.parse.document.job import Job
 from ingest.parse.document.text import decode
 from ingest.parse.office.ooxml import parse_xml
@@ -18,7 +18,7 @@ _BULLET = re.compile(r"\s*(?:[-*•◦▪–]|\(?\d{1,3}[.)]|[a-z]\))\s+\S")
 _LONGEST_LINE = 5_000_000
 
 
-def read_text(path: Path, job: Job) -> Draft:
+def read_text(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of plain text: paragraphs at blank lines, list items at their marks."""
     del job
     return unpaged(text_blocks(decode(path.read_bytes())))
@@ -51,7 +51,7 @@ def _items(part: str) -> Iterator[Block | None]:
     yield block(kind, "\n".join(pending))
 
 
-def read_xml(path: Path, job: Job) -> Draft:
+def read_xml(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of XML: the text of each element that has some, in order."""
     del job
     try:

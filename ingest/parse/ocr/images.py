@@ -8,7 +8,7 @@ from pathlib import Path
 import pi_heif  # type: ignore[import-untyped]  # the package has no types
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ingest.parse.document.blocks import Draft, Page
+from ingest.parse.document.blocks import DocumentDraft, Page
 from ingest.parse.document.job import Job
 from ingest.parse.ocr.recognise import Recogniser
 from sovereign_rag.errors import DocumentError
@@ -17,7 +17,7 @@ _MAX_PIXELS = 60_000_000
 _MAX_FRAMES = 500
 
 
-def read_image(path: Path, job: Job) -> Draft:
+def read_image(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of PNG, JPEG, TIFF, WebP, BMP and HEIC."""
     recogniser = Recogniser(job)
     pages = []
@@ -41,7 +41,7 @@ def read_image(path: Path, job: Job) -> Draft:
         notes = ("It is a picture without words that could be recognised.",)
     if frames > len(pages):
         notes += (f"{frames - len(pages)} of {frames} images in the file were not read. Split it.",)
-    return Draft(tuple(pages), paged=True, warnings=notes)
+    return DocumentDraft(tuple(pages), paged=True, warnings=notes)
 
 
 @contextmanager

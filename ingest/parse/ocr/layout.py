@@ -17,7 +17,7 @@ _SEPARATOR = " | "
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class RecognisedWord:
     """A recognised word."""
 
     place: tuple[int, int]  # block and paragraph
@@ -28,7 +28,7 @@ class Token:
     pixels: tuple[int, int, int, int]  # left, top, right, bottom in the picture that was read
 
 
-def blocks_of(tokens: Sequence[Token]) -> Iterator[Block]:
+def blocks_of(tokens: Sequence[RecognisedWord]) -> Iterator[Block]:
     """The blocks of a page, in the order of the tokens.
 
     Tesseract takes the columns of a table without rules for blocks of their own. A block most of
@@ -82,18 +82,20 @@ def _comes_before(first: Box, second: Box) -> bool:
     return (shares and first.bottom <= middle) or (first.top <= middle <= first.bottom)
 
 
-def _is_table(lines: Sequence[Sequence[Token]]) -> bool:
+def _is_table(lines: Sequence[Sequence[RecognisedWord]]) -> bool:
     divided = sum(len(_cells(line)) > 1 for line in lines)
     return divided >= _FEWEST_ROWS and divided >= _ROWS_SHARE * len(lines)
 
 
-def _is_column_of_figures(lines: Sequence[Sequence[Token]]) -> bool:
+def _is_column_of_figures(lines: Sequence[Sequence[RecognisedWord]]) -> bool:
     tokens = [token for line in lines for token in line]
     numbers = sum(any(map(str.isdigit, token.text)) for token in tokens)
     return len(lines) >= _FEWEST_ROWS and numbers >= _ROWS_SHARE * len(tokens)
 
 
-def _stands_on_rows(lines: Sequence[Sequence[Token]], table: Sequence[Sequence[Token]]) -> bool:
+def _stands_on_rows(
+    lines: Sequence[Sequence[RecognisedWord]], table: Sequence[Sequence[RecognisedWord]]
+) -> bool:
     """Whether lines stand at the height of a table's rows, beside them."""
     rows = [_extent(row) for row in table]
     top, bottom = min(row[0] for row in rows), max(row[1] for row in rows)
@@ -105,9 +107,9 @@ def _stands_on_rows(lines: Sequence[Sequence[Token]], table: Sequence[Sequence[T
     return level >= _LEVEL_SHARE * len(lines)
 
 
-def _rows(lines: Sequence[Sequence[Token]]) -> list[list[Token]]:
+def _rows(lines: Sequence[Sequence[RecognisedWord]]) -> list[list[RecognisedWord]]:
     """Lines that stand at the same height as one, from left to right; rows from top to bottom."""
-    rows: list[list[Token]] = []
+    rows: list[list[RecognisedWord]] = []
     last = (0.0, 0.0)
     for line in sorted(lines, key=lambda line: sum(_extent(line))):
         extent = _extent(line)
@@ -119,13 +121,13 @@ def _rows(lines: Sequence[Sequence[Token]]) -> list[list[Token]]:
     return [sorted(row, key=lambda token: token.pixels[0]) for row in rows]
 
 
-def _extent(line: Sequence[Token]) -> tuple[float, float]:
+def _extent(line: Sequence[RecognisedWord]) -> tuple[float, float]:
     """Top and bottom of the middling word."""
     tops, bottoms = (sorted(t.pixels[edge] for t in line) for edge in (1, 3))
     return tops[len(line) // 2], bottoms[len(line) // 2]
 
 
-def _cells(line: Sequence[Token]) -> list[list[Token]]:
+def _cells(line: Sequence[RecognisedWord]) -> list[list[RecognisedWord]]:
     height = sorted(t.pixels[3] - t.pixels[1] for t in line)[len(line) // 2]
     cells = [[line[0]]]
     for before, token in pairwise(line):
@@ -135,7 +137,7 @@ def _cells(line: Sequence[Token]) -> list[list[Token]]:
     return cells
 
 
-def _table(rows: Sequence[Sequence[Sequence[Token]]]) -> Block:
+def _table(rows: Sequence[Sequence[Sequence[RecognisedWord]]]) -> Block:
     text = ""
     words: list[Word] = []
     for row in rows:
@@ -150,7 +152,7 @@ def _table(rows: Sequence[Sequence[Sequence[Token]]]) -> Block:
     return Block(ElementKind.TABLE, text, words=tuple(words), box=_around(tokens))
 
 
-def _paragraph(tokens: Sequence[Token]) -> Block:
+def _paragraph(tokens: Sequence[RecognisedWord]) -> Block:
     """Words joined by spaces; a word that was broken at a line's end is put together again."""
     text = ""
     words: list[Word] = []
@@ -169,7 +171,7 @@ def _paragraph(tokens: Sequence[Token]) -> Block:
     return Block(ElementKind.PARAGRAPH, text, words=tuple(words), box=_around(tokens))
 
 
-def _around(tokens: Sequence[Token]) -> Box:
+def _around(tokens: Sequence[RecognisedWord]) -> Box:
     return Box(
         page=tokens[0].box.page,
         left=min(t.box.left for t in tokens),

@@ -11,7 +11,7 @@ from ingest.parse.document.blocks import Block
 from ingest.parse.document.job import Job
 from ingest.parse.document.text import one_line
 from ingest.parse.ocr.image import Prepared, prepared, without
-from ingest.parse.ocr.layout import Token, blocks_of, inserted
+from ingest.parse.ocr.layout import RecognisedWord, blocks_of, inserted
 from ingest.parse.ocr.tesseract import (
     Sighted,
     Tesseract,
@@ -104,7 +104,7 @@ class Recogniser:
                 if _trust(again) > _trust(tokens):
                     picture, tokens, languages = turned, again, spoken
         rest, ink = without(picture.image, [token.pixels for token in tokens])
-        scattered: list[Token] = []
+        scattered: list[RecognisedWord] = []
         if _MUCH_INK <= ink <= _MOST_INK:
             left = replace(picture, image=rest)
             seen = self._tokens(left, number, languages, _SCATTERED, _LEAST_OF_THE_REST)
@@ -116,7 +116,9 @@ class Recogniser:
         mean = math.fsum(token.confidence for token in every) / len(every)
         return Recognised(tuple(blocks), round(mean, 4))
 
-    def _read(self, picture: Prepared, number: int, engine: Tesseract) -> tuple[list[Token], str]:
+    def _read(
+        self, picture: Prepared, number: int, engine: Tesseract
+    ) -> tuple[list[RecognisedWord], str]:
         """(words, Tesseract's codes of the languages that they were read in)."""
         languages = self._language or engine.first
         tokens = self._tokens(picture, number, languages)
@@ -140,7 +142,7 @@ class Recogniser:
         languages: str,
         mode: int = _BLOCKS,
         least: float = _LEAST_CONFIDENCE,
-    ) -> list[Token]:
+    ) -> list[RecognisedWord]:
         left = self._time_left()
         seen = sighted(picture.image, languages, dpi=self.dpi, mode=mode, timeout_s=left)
         return [
@@ -163,16 +165,18 @@ class Recogniser:
         return "recognition took too long. Raise SOVEREIGN_RAG_PARSE__TIMEOUT_S."
 
 
-def _token(item: Sighted, text: str, picture: Prepared, number: int) -> Token:
+def _token(item: Sighted, text: str, picture: Prepared, number: int) -> RecognisedWord:
     box = Box(number, *picture.on_page(*item.pixels))
-    return Token((item.block, item.paragraph), item.line, text, item.confidence, box, item.pixels)
+    return RecognisedWord(
+        (item.block, item.paragraph), item.line, text, item.confidence, box, item.pixels
+    )
 
 
-def _is_poor(tokens: list[Token]) -> bool:
+def _is_poor(tokens: list[RecognisedWord]) -> bool:
     return len(tokens) < _FEW_WORDS or _trust(tokens) < _POOR * len(tokens)
 
 
-def _trust(tokens: list[Token]) -> float:
+def _trust(tokens: list[RecognisedWord]) -> float:
     return math.fsum(token.confidence for token in tokens)
 
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ingest.parse.document.blocks import Draft, Reader
+from ingest.parse.document.blocks import DocumentDraft, Reader
 from ingest.parse.document.job import Job
 from ingest.parse.document.zip_bombs import check_zip
 from sovereign_rag.errors import DocumentError
@@ -20,7 +20,7 @@ _PACKAGES = "libreoffice-writer-nogui libreoffice-impress-nogui"
 def via_office(target: str, reader: Reader) -> Reader:
     """A reader that converts a file to the format `target` (an extension) for another reader."""
 
-    def read(path: Path, job: Job) -> Draft:
+    def read(path: Path, job: Job) -> DocumentDraft:
         return reader(_converted(path, target), job)
 
     return read

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ingest import detect
 from ingest.parse.document.attachments import EMBEDDED, stored, with_inner
-from ingest.parse.document.blocks import Block, Draft, Page, block
+from ingest.parse.document.blocks import Block, DocumentDraft, Page, block
 from ingest.parse.document.job import Job
 from ingest.parse.office.embedded import embedded
 from ingest.parse.office.ooxml import properties
@@ -22,7 +22,7 @@ _IMPORTED = {"html": detect.HTML, "htm": detect.HTML, "xhtml": detect.HTML, "mht
 _IMPORTED |= {"mhtml": detect.EML, "txt": detect.TXT, "rtf": detect.RTF, "docx": detect.DOCX}
 
 
-def read_docx(path: Path, job: Job) -> Draft:
+def read_docx(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of DOCX; pages are those that Word saved breaks for.
 
     Raises:
@@ -58,7 +58,7 @@ def read_docx(path: Path, job: Job) -> Draft:
         last = max(pages)
         pages[last] += _edges(package, main, "footer", styles, imported)
         pages[last] += _comments(package, main)
-        draft = Draft(
+        draft = DocumentDraft(
             tuple(Page(number, tuple(pages.get(number, ()))) for number in range(1, last + 1)),
             paged=walker.broken,
             properties=properties(path, "docProps/core.xml"),

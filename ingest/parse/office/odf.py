@@ -11,7 +11,7 @@ from pathlib import Path
 from lxml import etree
 
 from ingest.parse.document.attachments import EMBEDDED, Inner, stored, with_inner
-from ingest.parse.document.blocks import Block, Draft, Page, block
+from ingest.parse.document.blocks import Block, DocumentDraft, Page, block
 from ingest.parse.document.job import Job
 from ingest.parse.document.text import one_line
 from ingest.parse.office.ooxml import properties
@@ -148,7 +148,7 @@ class _Walker:
             yield from (b for cell in row for b in cell if b.kind is ElementKind.HIDDEN)
 
 
-def read_odt(path: Path, job: Job) -> Draft:
+def read_odt(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of OpenDocument text. Its pages are made by the program that opens it."""
     with Package(path) as package:
         root, styles = _content(package), package.xml("styles.xml")
@@ -157,13 +157,13 @@ def read_odt(path: Path, job: Job) -> Draft:
         found = list(walker.blocks(body if body is not None else root))
         edges = [*_edges(styles, walker), *macros(package)]
         inner = _inner(package, walker)
-    draft = Draft(
+    draft = DocumentDraft(
         (Page(1, (*found, *edges)),), paged=False, properties=properties(path, "meta.xml")
     )
     return with_inner(draft, inner, job, path.parent, label=EMBEDDED)
 
 
-def read_odp(path: Path, job: Job) -> Draft:
+def read_odp(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of OpenDocument presentations: a slide is a page, with its notes."""
     with Package(path) as package:
         root, styles = _content(package), package.xml("styles.xml")
@@ -179,7 +179,7 @@ def read_odp(path: Path, job: Job) -> Draft:
                 last, blocks=(*last.blocks, *_edges(styles, walker), *macros(package))
             )
         inner = _inner(package, walker)
-    draft = Draft(
+    draft = DocumentDraft(
         tuple(pages) or (Page(1, ()),), paged=True, properties=properties(path, "meta.xml")
     )
     return with_inner(draft, inner, job, path.parent, label=EMBEDDED)

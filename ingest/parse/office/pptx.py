@@ -7,7 +7,7 @@ from pathlib import Path
 from lxml import etree
 
 from ingest.parse.document.attachments import EMBEDDED, with_inner, words_in_picture
-from ingest.parse.document.blocks import Block, Draft, Page, block
+from ingest.parse.document.blocks import Block, DocumentDraft, Page, block
 from ingest.parse.document.job import Job
 from ingest.parse.office.embedded import embedded
 from ingest.parse.office.ooxml import properties
@@ -19,7 +19,7 @@ from sovereign_rag.errors import DocumentError
 _MOST_PICTURES = 40  # of a presentation, recognised at some seconds each
 
 
-def read_pptx(path: Path, job: Job) -> Draft:
+def read_pptx(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of PPTX.
 
     Raises:
@@ -54,7 +54,7 @@ def read_pptx(path: Path, job: Job) -> Draft:
             for number, member in enumerate(members, start=1)
             if package.xml(member) is None
         )
-        draft = Draft(
+        draft = DocumentDraft(
             pages or (Page(1, ()),),
             paged=True,
             properties=properties(path, "docProps/core.xml"),

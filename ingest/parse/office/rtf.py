@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ingest.parse.document.blocks import Block, Draft, block, unpaged
+from ingest.parse.document.blocks import Block, DocumentDraft, block, unpaged
 from ingest.parse.document.job import Job
 from ingest.parse.document.text import one_line
-from ingest.parse.office.rtf_tokens import Token, tokens
+from ingest.parse.office.rtf_tokens import RtfToken, tokens
 from sovereign_rag.domain import ElementKind
 from sovereign_rag.errors import DocumentError
 
@@ -80,7 +80,7 @@ class _Reading:
         self.listed = False
         self.in_table = False
 
-    def take(self, token: Token) -> None:
+    def take(self, token: RtfToken) -> None:
         group = self.groups[-1]
         if token.kind == "open":
             self.groups.append(replace(group, starred=False))
@@ -256,7 +256,7 @@ def _plain(text: str) -> Block | None:
     return block(ElementKind.PARAGRAPH, text)
 
 
-def read_rtf(path: Path, job: Job) -> Draft:
+def read_rtf(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of RTF. Its pages are made by the program that opens it.
 
     Raises:

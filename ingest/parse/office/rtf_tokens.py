@@ -23,7 +23,7 @@ _DEEPEST = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class RtfToken:
     kind: Literal["open", "close", "word", "symbol", "text"]
     text: str = ""
     number: int | None = None
@@ -36,7 +36,7 @@ class _State:
     in_fonts: bool = False
 
 
-def tokens(data: bytes) -> Iterator[Token]:
+def tokens(data: bytes) -> Iterator[RtfToken]:
     """The tokens of a file. Text is decoded by its font's character set or the document's.
 
     Raises:
@@ -50,17 +50,17 @@ def tokens(data: bytes) -> Iterator[Token]:
     units: list[int] = []  # UTF-16, as \u gives it
     skip = at = 0
 
-    def said() -> Iterator[Token]:
+    def text_so_far() -> Iterator[RtfToken]:
         nonlocal pending, units
         if units:
             packed = b"".join((u & 0xFFFF).to_bytes(2, "little") for u in units)
             units = []
-            yield Token("text", packed.decode("utf-16-le", "replace"))
+            yield RtfToken("text", packed.decode("utf-16-le", "replace"))
         if pending:
             font = stack[-1].font if stack[-1].font >= 0 else first_font
             encoding = charsets.get(font if font is not None else -1, default)
             text, pending = _decoded(bytes(pending), encoding), bytearray()
-            yield Token("text", text)
+            yield RtfToken("text", text)
 
     while (found := _TOKEN.match(data, at)) is not None:
         at = found.end()
@@ -71,31 +71,31 @@ def tokens(data: bytes) -> Iterator[Token]:
             skip, chunk = skip - cut, chunk[cut:]
             if chunk:
                 if units:
-                    yield from said()
+                    yield from text_so_far()
                 pending += chunk
             continue
         if word == b"u" and number is not None:
             if pending:
-                yield from said()
+                yield from text_so_far()
             units.append(int(number))
             skip = stack[-1].skip
             continue
         if word is None and symbol is None and brace is None:
             continue  # a line's end, or a backslash at the end of the file
         skip = 0
-        yield from said()
+        yield from text_so_far()
         if brace == b"{":
             if len(stack) > _DEEPEST:
                 raise RecursionError
             top = stack[-1]
             stack.append(_State(top.font, top.skip, top.in_fonts))
-            yield Token("open")
+            yield RtfToken("open")
         elif brace == b"}":
             if len(stack) > 1:
                 stack.pop()
-            yield Token("close")
+            yield RtfToken("close")
         elif symbol is not None:
-            yield Token("symbol", symbol.decode("latin-1"))
+            yield RtfToken("symbol", symbol.decode("latin-1"))
         elif word is not None:
             name = word.decode("ascii")
             value = int(number) if number is not None else None
@@ -116,8 +116,8 @@ def tokens(data: bytes) -> Iterator[Token]:
                 default = f"cp{value}"
             elif name in _DOCUMENT:
                 default = _DOCUMENT[name]
-            yield Token("word", name, value)
-    yield from said()
+            yield RtfToken("word", name, value)
+    yield from text_so_far()
 
 
 def _decoded(data: bytes, encoding: str) -> str:

@@ -28,7 +28,7 @@ _EDGES = {"dt", "ftr", "sldNum", "hdr"}
 _TINY = 200  # hundredths of a point
 _BAND = 150_000  # EMU, about 4 mm: shapes that begin within it stand side by side
 
-Place = tuple[int, int, int, int]  # left, top, width, height in EMU
+ShapePlace = tuple[int, int, int, int]  # left, top, width, height in EMU
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Shape:
 
     blocks: tuple[Block, ...]
     role: str | None  # of a placeholder: "title", "body", "ftr", ...
-    place: Place | None
+    place: ShapePlace | None
 
 
 @dataclass
@@ -70,7 +70,7 @@ class SlidePart:
 
         return sorted(found, key=order)
 
-    def placeholder(self, role: str, index: str) -> Place | None:
+    def placeholder(self, role: str, index: str) -> ShapePlace | None:
         """Where a placeholder stands that a slide refers to without placing it."""
         tree = self.root.find(f"{P}cSld/{P}spTree") if self.root is not None else None
         for shape in tree.iter(P + "sp") if tree is not None else ():
@@ -82,7 +82,7 @@ class SlidePart:
                 return place
         return None
 
-    def _shapes(self, tree: etree._Element, outer: Place | None) -> Iterator[Shape]:
+    def _shapes(self, tree: etree._Element, outer: ShapePlace | None) -> Iterator[Shape]:
         for node in tree:
             if node.tag == MC + "AlternateContent":
                 choice = node.find(MC + "Choice")
@@ -96,7 +96,7 @@ class SlidePart:
             elif node.tag in {P + "sp", P + "cxnSp", P + "graphicFrame", P + "pic"}:
                 yield from self._shape(node, outer)
 
-    def _shape(self, node: etree._Element, outer: Place | None) -> Iterator[Shape]:
+    def _shape(self, node: etree._Element, outer: ShapePlace | None) -> Iterator[Shape]:
         kind = node.find(f".//{P}nvPr/{P}ph")
         role = kind.get("type", "body") if kind is not None else None
         place = outer or _place(node)
@@ -111,7 +111,7 @@ class SlidePart:
         if blocks:
             yield Shape(tuple(blocks), role, place)
 
-    def _outside(self, place: Place | None) -> bool:
+    def _outside(self, place: ShapePlace | None) -> bool:
         if place is None or not all(self.size):
             return False
         left, top, width, height = place
@@ -184,7 +184,7 @@ def _made(kind: ElementKind, text: str) -> Iterator[Block]:
         yield item
 
 
-def _place(node: etree._Element) -> Place | None:
+def _place(node: etree._Element) -> ShapePlace | None:
     for path in (f"{P}spPr/{A}xfrm", f"{P}grpSpPr/{A}xfrm", f"{P}xfrm"):
         found = node.find(path)
         offset = found.find(A + "off") if found is not None else None

@@ -17,7 +17,7 @@ from python_calamine import (
 )
 
 from ingest.parse.document.attachments import EMBEDDED, with_inner
-from ingest.parse.document.blocks import Block, Draft, Page, block, unpaged
+from ingest.parse.document.blocks import Block, DocumentDraft, Page, block, unpaged
 from ingest.parse.document.job import Job
 from ingest.parse.document.text import decode, one_line
 from ingest.parse.office.workbook import beside_cells
@@ -32,7 +32,7 @@ _LONGEST_FIELD = 10_000_000
 Cell = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
 
 
-def read_workbook(path: Path, job: Job) -> Draft:
+def read_workbook(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of XLSX, XLSB, XLS and ODS: a sheet is a page.
 
     Cells show their saved values; formulas are not computed. Hidden sheets, rows and columns are
@@ -55,7 +55,7 @@ def read_workbook(path: Path, job: Job) -> Draft:
     beside = beside_cells(path)
     pages, warnings = [], []
     for number, sheet in enumerate(workbook.sheets_metadata, start=1):
-        parts = beside.of(number - 1)
+        parts = beside.parts(number - 1)
         blocks: list[Block] = []
         if sheet.typ == SheetTypeEnum.WorkSheet and beside.is_sparse(number - 1):
             rows = beside.sparse_rows(number - 1)
@@ -73,7 +73,7 @@ def read_workbook(path: Path, job: Job) -> Draft:
         if sheet.visible != SheetVisibleEnum.Visible:
             blocks = [Block(ElementKind.HIDDEN, item.text) for item in blocks]
         pages.append(Page(number, tuple(blocks), sheet.name))
-    draft = Draft(
+    draft = DocumentDraft(
         tuple(pages),
         paged=True,
         properties=beside.properties,
@@ -101,7 +101,7 @@ def _sheet(sheet: CalamineSheet, parts: SheetParts) -> list[Block]:
     return [*blocks, apart] if apart is not None else blocks
 
 
-def read_csv(path: Path, job: Job) -> Draft:
+def read_csv(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of CSV and TSV, of whatever delimiter and encoding; rows may be ragged."""
     del job
     text = decode(path.read_bytes()).replace("\0", "")

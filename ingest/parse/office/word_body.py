@@ -20,7 +20,7 @@ from ingest.parse.office.package import (
     diagram_texts,
 )
 from ingest.parse.office.word_numbering import Numbering
-from ingest.parse.office.word_styles import Style, Styles, is_on
+from ingest.parse.office.word_styles import Styles, WordStyle, is_on
 from sovereign_rag.domain import ElementKind
 
 _M_TEXT = "{http://schemas.openxmlformats.org/officeDocument/2006/math}t"
@@ -108,7 +108,7 @@ class Walker:
         self.notes += ((start + at, kind, number) for at, kind, number in text.notes)
 
     def _kind(
-        self, node: etree._Element, style: Style, text: _Text
+        self, node: etree._Element, style: WordStyle, text: _Text
     ) -> tuple[ElementKind, int, str]:
         outline = _value(node, "pPr/outlineLvl")
         heading = style.heading

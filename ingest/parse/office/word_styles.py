@@ -13,7 +13,7 @@ _DEEPEST_CHAIN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
+class WordStyle:
     """What a style says of a paragraph or a run, with what it inherits."""
 
     name: str = ""
@@ -34,35 +34,35 @@ class Styles:
     def __init__(self, root: etree._Element | None) -> None:
         nodes = root.findall(W + "style") if root is not None else []
         self._nodes = {node.get(W + "styleId") or "": node for node in nodes}
-        self._known: dict[str, Style] = {}
+        self._known: dict[str, WordStyle] = {}
         self.linked_lists = {
             key: number
             for key, node in self._nodes.items()
             if node.get(W + "type") == "numbering" and (number := _path(node, "pPr/numPr/numId"))
         }
 
-    def __getitem__(self, key: str | None) -> Style:
+    def __getitem__(self, key: str | None) -> WordStyle:
         if not key:
-            return Style()
+            return WordStyle()
         if key not in self._known:
             self._known[key] = self._resolved(key)
         return self._known[key]
 
-    def _resolved(self, key: str) -> Style:
+    def _resolved(self, key: str) -> WordStyle:
         chain: list[etree._Element] = []
         at: str | None = key
         while at in self._nodes and len(chain) < _DEEPEST_CHAIN:
             chain.append(self._nodes[at])
             at = _path(chain[-1], "basedOn")
         if not chain:
-            return Style(name=key, heading=_named_heading(key))
+            return WordStyle(name=key, heading=_named_heading(key))
         name = _path(chain[0], "name") or key
         outline = _first(chain, "pPr/outlineLvl")
         heading = _named_heading(name)
         if heading is None and outline is not None and outline.isdigit() and int(outline) < 9:
             heading = int(outline)
         level = _first(chain, "pPr/numPr/ilvl")
-        return Style(
+        return WordStyle(
             name=name,
             heading=heading,
             number=_first(chain, "pPr/numPr/numId"),

@@ -34,7 +34,7 @@ class BesideCells:
         self.inner = inner
         self.properties = properties or {}
 
-    def of(self, index: int) -> SheetParts:
+    def parts(self, index: int) -> SheetParts:
         return self._parts[index] if index < len(self._parts) else SheetParts()
 
     def is_sparse(self, index: int) -> bool:

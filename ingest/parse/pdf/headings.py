@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ingest.parse.pdf.layout import PageLayout, Region, Run
+from ingest.parse.pdf.layout import PageLayout, Region, TextRun
 from sovereign_rag.domain import ElementKind
 
 _Style = tuple[float, bool]  # size in points, bold
@@ -94,7 +94,7 @@ def _styles(layout: PageLayout) -> list[_Style | None]:
 
 
 def _style(
-    region: Region, layout: PageLayout, runs: Sequence[Run], tops: Sequence[float]
+    region: Region, layout: PageLayout, runs: Sequence[TextRun], tops: Sequence[float]
 ) -> _Style | None:
     box = region.box
     if box is None or region.kind is ElementKind.TABLE or len(region.text) > _LONGEST_HEADING:

@@ -24,7 +24,7 @@ _BULLETS = frozenset("-*•◦▪–·o")
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TextRun:
     """A stretch of text in one font."""
 
     text: str
@@ -51,7 +51,7 @@ class PageLayout:
     width: float
     height: float
     regions: tuple[Region, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[TextRun, ...]
 
 
 def page_layouts(path: Path, password: str | None) -> tuple[dict[int, PageLayout], tuple[str, ...]]:
@@ -86,7 +86,7 @@ def _layout(page: ParsedPage) -> PageLayout:
         height=page.height,
         regions=tuple(_regions(page)),
         runs=tuple(
-            Run(
+            TextRun(
                 item.text,
                 item.x,
                 item.y,

@@ -10,7 +10,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from ingest.parse.document.attachments import Inner, stored
-from ingest.parse.document.blocks import Block, Draft, block
+from ingest.parse.document.blocks import Block, DocumentDraft, block
 from ingest.parse.document.job import Job
 from ingest.parse.document.text import one_line, squashed
 from sovereign_rag.domain import ElementKind
@@ -103,7 +103,7 @@ def _attached(handle: object) -> Inner:
     return stored(name, data.raw[: size.value])
 
 
-def _too_large(folder: Path, job: Job) -> Draft:
+def _too_large(folder: Path, job: Job) -> DocumentDraft:
     raise DocumentError(
         "too_large", f"It has more than {_MOST_BYTES >> 20} MiB. Save it as a file of its own."
     )

@@ -12,7 +12,7 @@ import pypdfium2.raw as pdfium
 from PIL import Image
 
 from ingest.parse.document.attachments import EMBEDDED, with_inner
-from ingest.parse.document.blocks import Block, Draft, Page, block
+from ingest.parse.document.blocks import Block, DocumentDraft, Page, block
 from ingest.parse.document.job import Job
 from ingest.parse.document.text import canonical, squashed
 from ingest.parse.ocr.recognise import Recogniser
@@ -53,7 +53,7 @@ _PROPERTIES = {
 _DATE = re.compile(r"D:(\d{4})(\d{2})?(\d{2})?")
 
 
-def read_pdf(path: Path, job: Job) -> Draft:
+def read_pdf(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of PDF.
 
     Raises:
@@ -80,7 +80,7 @@ def read_pdf(path: Path, job: Job) -> Draft:
                 pages.append(Page(number, ()))
                 continue
             pages.append(_page(page, number, layouts.get(number), recogniser))
-        draft = Draft(
+        draft = DocumentDraft(
             tuple(pages),
             paged=True,
             properties=_properties(document),
@@ -90,7 +90,7 @@ def read_pdf(path: Path, job: Job) -> Draft:
         return replace(draft, warnings=(*draft.warnings, *_nothing_seen(draft)))
 
 
-def _nothing_seen(draft: Draft) -> tuple[str, ...]:
+def _nothing_seen(draft: DocumentDraft) -> tuple[str, ...]:
     if any(page.blocks for page in draft.pages):
         return ()
     return ("Its pages are empty, damaged, or pictures without words that could be recognised.",)

@@ -34,7 +34,7 @@ def run(job: Job, readable: Sequence[str]) -> NoReturn:
     try:
         os.setsid()  # a group of its own, so that whatever it starts can be killed with it
         scratch = Path(job.scratch)
-        _settle(scratch)
+        _enter_scratch(scratch)
         protections = lock_down(
             scratch,
             memory_mib=job.memory_mib,
@@ -52,7 +52,7 @@ def run(job: Job, readable: Sequence[str]) -> NoReturn:
         os._exit(status)  # no clean-up of the parent's that was copied by the fork
 
 
-def _settle(scratch: Path) -> None:
+def _enter_scratch(scratch: Path) -> None:
     os.chdir(scratch)
     tempfile.tempdir = str(scratch)
     nothing = os.open(os.devnull, os.O_RDWR)

@@ -24,7 +24,7 @@ from ingest.parse.document import nlp  # before anything of unstructured
 
 nlp.install()
 
-from ingest.parse.document.job import Job, Outcome  # noqa: E402  - after that: what follows
+from ingest.parse.document.job import Job, JobOutcome  # noqa: E402  - after that: what follows
 from ingest.parse.process import child  # noqa: E402  - imports unstructured
 from ingest.parse.process.sandbox import die_with_parent  # noqa: E402  - likewise
 from sovereign_rag.text import language  # noqa: E402  - likewise
@@ -140,7 +140,7 @@ class _Service:
         _, status, usage = os.wait4(one.pid, 0)
         os.close(one.handle)
         del self._children[one.handle]
-        outcome = Outcome(
+        outcome = JobOutcome(
             id=one.job.id,
             exit_code=os.waitstatus_to_exitcode(status),
             timed_out=timed_out,

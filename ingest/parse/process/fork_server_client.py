@@ -13,7 +13,7 @@ from typing import IO
 
 import ingest
 import sovereign_rag
-from ingest.parse.document.job import Job, Outcome
+from ingest.parse.document.job import Job, JobOutcome
 from sovereign_rag.errors import ParserUnavailable
 
 _START_TIMEOUT_S = 120.0
@@ -25,11 +25,11 @@ _CODE = (
 )
 
 
-class ZygoteDied(Exception):
+class ForkServerDied(Exception):
     """The process ended while a job was in its hands."""
 
 
-class ZygoteProcess:
+class ForkServerClient:
     """Starts the process; any number of threads may `run` jobs in it.
 
     Raises:
@@ -38,7 +38,7 @@ class ZygoteProcess:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[int, queue.SimpleQueue[Outcome | None]] = {}
+        self._waiting: dict[int, queue.SimpleQueue[JobOutcome | None]] = {}
         self._started: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._process: subprocess.Popen[str] | None = None
         # The kernel tells the zygote of the death of the *thread* that started it, so that
@@ -60,23 +60,23 @@ class ZygoteProcess:
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def run(self, job: Job, cancel: threading.Event | None = None) -> Outcome:
+    def run(self, job: Job, cancel: threading.Event | None = None) -> JobOutcome:
         """Do a job and wait for its end, killing its process when `cancel` is set.
 
         Raises:
             ZygoteDied: The zygote ended or does not answer.
         """
-        outcome: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
+        outcome: queue.SimpleQueue[JobOutcome | None] = queue.SimpleQueue()
         with self._lock:
             if self._process is None or not self.alive:
-                raise ZygoteDied("it was gone before the document")
+                raise ForkServerDied("it was gone before the document")
             self._waiting[job.id] = outcome
             try:
                 _pipe(self._process.stdin).write(job.to_line())
                 _pipe(self._process.stdin).flush()
             except OSError as error:
                 del self._waiting[job.id]
-                raise ZygoteDied(str(error)) from error
+                raise ForkServerDied(str(error)) from error
         deadline = time.monotonic() + job.timeout_s + _GRACE_S
         is_killed = False
         while (left := deadline - time.monotonic()) > 0:
@@ -88,10 +88,10 @@ class ZygoteProcess:
             except queue.Empty:
                 continue
             if found is None:
-                raise ZygoteDied(f"exit code {self._process.poll()}")
+                raise ForkServerDied(f"exit code {self._process.poll()}")
             return found
         self.close()
-        raise ZygoteDied("it did not answer in time")
+        raise ForkServerDied("it did not answer in time")
 
     def _kill(self, job_id: int) -> None:
         with self._lock, contextlib.suppress(OSError):  # a dead zygote has killed it already
@@ -134,7 +134,7 @@ class ZygoteProcess:
             if "ready" in message:
                 self._started.put(None)
                 continue
-            found = Outcome(**message)
+            found = JobOutcome(**message)
             with self._lock:
                 waiting = self._waiting.pop(found.id, None)
             if waiting is not None:

@@ -15,9 +15,16 @@ from typing import Any, Literal
 
 import orjson
 
-from ingest.parse.document.job import IMAGE_NAME, INPUT_NAME, RESULT_NAME, STDERR_NAME, Job, Outcome
+from ingest.parse.document.job import (
+    IMAGE_NAME,
+    INPUT_NAME,
+    RESULT_NAME,
+    STDERR_NAME,
+    Job,
+    JobOutcome,
+)
 from ingest.parse.ocr.tesseract import installed_tesseract
-from ingest.parse.process.fork_server_client import ZygoteDied, ZygoteProcess
+from ingest.parse.process.fork_server_client import ForkServerClient, ForkServerDied
 from ingest.parse.process.sandbox import Protections
 from ingest.parse.process.scratch import ScratchRoot
 from ingest.parse.process.validate import validated
@@ -63,7 +70,7 @@ class ParserPool:
         self._scratch = ScratchRoot(scratch_dir)
         self._places = threading.BoundedSemaphore(settings.workers or os.cpu_count() or 1)
         self._lock = threading.Lock()
-        self._zygote: ZygoteProcess | None = None
+        self._zygote: ForkServerClient | None = None
         self._told = False
         self._ids = iter(range(1, 1 << 62))
 
@@ -216,7 +223,7 @@ class ParserPool:
                     self._tell_what_is_missing(result.get("without"))
                     yield scratch, result
                     return
-                except ZygoteDied as error:
+                except ForkServerDied as error:
                     if attempt == _TRIES:
                         raise ParserUnavailable(
                             f"The parsing process ended by itself, twice: {error}. Is there "
@@ -239,10 +246,10 @@ class ParserPool:
         with self._lock:
             return next(self._ids)
 
-    def _running(self) -> ZygoteProcess:
+    def _running(self) -> ForkServerClient:
         with self._lock:
             if self._zygote is None or not self._zygote.alive:
-                self._zygote = ZygoteProcess()
+                self._zygote = ForkServerClient()
             return self._zygote
 
     def _copy_in(self, path: Path, target: Path, name: str) -> None:
@@ -304,7 +311,7 @@ def _read(path: Path, max_bytes: int) -> bytes:
     return data
 
 
-def _result(job: Job, outcome: Outcome, scratch: Path) -> dict[str, object]:
+def _result(job: Job, outcome: JobOutcome, scratch: Path) -> dict[str, object]:
     """What the child answered, or its end as an error."""
     if outcome.timed_out:
         raise DocumentError(
@@ -346,7 +353,7 @@ def _refused(job: Job, refusal: dict[str, str]) -> Exception:
     return DocumentError(reason, message)
 
 
-def _ended(job: Job, outcome: Outcome, scratch: Path) -> DocumentError:
+def _ended(job: Job, outcome: JobOutcome, scratch: Path) -> DocumentError:
     said = _last_words(scratch / STDERR_NAME)
     memory_signs = (b"memory allocation", b"bad_alloc", b"out of memory", b"memoryerror")
     if outcome.exit_code == -9 or any(sign in said for sign in memory_signs):

@@ -19,7 +19,7 @@ import orjson
 import qdrant_edge as edge
 from qdrant_client.http import models as rest
 
-Estimate = Callable[[rest.FieldCondition], int]
+CountEstimate = Callable[[rest.FieldCondition], int]
 
 FIELD: Final = "_access"
 SOURCES: Final = frozenset({"tenant", "readers", "level"})
@@ -53,7 +53,7 @@ def level_of(payload: rest.Payload | None) -> int | None:
 
 
 def by_key(
-    given: rest.Filter | None, levels: Collection[int], estimate: Estimate
+    given: rest.Filter | None, levels: Collection[int], estimate: CountEstimate
 ) -> rest.Filter | None:
     """The same filter, with its tenant, readers and level as keys if it names all three.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sovereign_rag.generation.endpoint import EndpointGenerator
+from sovereign_rag.generation.endpoint import EndpointModel
 from sovereign_rag.generation.endpoint_address import Resolve
 from sovereign_rag.settings import EndpointSettings, GenerationSettings
 from tests.generation.endpoint.upstream import (
@@ -29,23 +29,23 @@ def upstream() -> Iterator[Callable[..., Upstream]]:
 
 
 @pytest.fixture
-def generator() -> Iterator[Callable[..., EndpointGenerator]]:
-    made: list[EndpointGenerator] = []
+def language_model() -> Iterator[Callable[..., EndpointModel]]:
+    made: list[EndpointModel] = []
 
     def make(
         *servers: Upstream | str,
         resolve: Resolve | None = None,
         timeout_s: float = 30.0,
         **more: Any,
-    ) -> EndpointGenerator:
+    ) -> EndpointModel:
         urls = tuple(server if isinstance(server, str) else server.url for server in servers)
         given: dict[str, Any] = {"retries": 0, "allow": ("127.0.0.0/8",), "model": "small", **more}
         endpoint = EndpointSettings(urls=urls, **given)
         settings = GenerationSettings(endpoint=endpoint, timeout_s=timeout_s)
         made.append(
-            EndpointGenerator.open(settings, resolve=resolve)
+            EndpointModel.open(settings, resolve=resolve)
             if resolve
-            else EndpointGenerator.open(settings)
+            else EndpointModel.open(settings)
         )
         return made[-1]
 

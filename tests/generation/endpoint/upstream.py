@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from sovereign_rag.generation.endpoint import EndpointGenerator
-from sovereign_rag.generation.protocol import Message, Piece
+from sovereign_rag.generation.endpoint import EndpointModel
+from sovereign_rag.generation.protocol import Delta, Message
 
 Make = Callable[..., Any]
 
@@ -141,6 +141,6 @@ def refuses(status: int, said: str = "no", **headers: str) -> Line:
     return lambda handler, _: handler.reply(status, body, **headers)
 
 
-def ask(generator: EndpointGenerator, **more: Any) -> tuple[str, Piece]:
-    pieces = list(generator.stream(QUESTION, tenant="default", max_tokens=50, **more))
+def ask(language_model: EndpointModel, **more: Any) -> tuple[str, Delta]:
+    pieces = list(language_model.stream(QUESTION, tenant="default", max_tokens=50, **more))
     return "".join(piece.text for piece in pieces), pieces[-1]

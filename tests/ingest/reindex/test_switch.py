@@ -179,7 +179,7 @@ def test_an_older_installation_goes_on_with_the_vectors_that_it_has(
 
         assert found
         assert {task.state for task in report.tasks} == {TaskState.UNCHANGED}
-        assert index.recipe == application.indexes.wanted()
+        assert index.spec == application.indexes.wanted()
 
 
 def test_an_older_installation_is_not_mixed_with_a_model_that_did_not_make_it(
@@ -190,7 +190,7 @@ def test_an_older_installation_is_not_mixed_with_a_model_that_did_not_make_it(
     with open_service(of_before.model_copy(update={"embedding": other})) as changed:
         with pytest.raises(ModelError, match=r"Set embedding\.model back"):
             changed.searching.search(QUESTION, OWNER)
-        assert changed.catalog.live_index().recipe is None
+        assert changed.catalog.live_index().spec is None
 
 
 def test_a_service_that_cannot_open_the_new_index_answers_from_the_old_one_and_says_so(
@@ -199,7 +199,7 @@ def test_a_service_that_cannot_open_the_new_index_answers_from_the_old_one_and_s
     before = texts(application, QUESTION)
     index = build(application)
     elsewhere = application.indexes.wanted()
-    assert index.recipe == elsewhere
+    assert index.spec == elsewhere
     broken = application.catalog.begin_index(
         type(elsewhere)(**{**elsewhere.plain, "model_id": "of-another-machine", "model": "/no"}),
         lambda number: f"chunks-{number}",

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from ingest.sources import posix, sidecar
-from ingest.sources.access import Access, Origin, Policy, Resolver, mapped
+from ingest.sources.access import Access, AccessOrigin, Policy, Resolver, mapped
 from ingest.sources.folder import FolderFiles
-from ingest.sources.posix import Mode, readers_of
+from ingest.sources.posix import FileMode, readers_of
 from ingest.sources.sidecar import InvalidSidecar
 from ingest.sources.source import Entry, Sidecar
 from sovereign_rag.settings import MetadataMapping
 
-ROOT = Mode(user=0, group=0, by_user=True, by_group=True, by_others=True)
+ROOT = FileMode(user=0, group=0, by_user=True, by_group=True, by_others=True)
 
 
 def entry(key: str, readers: frozenset[str] | None = None) -> Entry:
@@ -106,12 +106,14 @@ def test_the_nearest_word_counts() -> None:
     top = Sidecar("a", b"readers: group:top\nlevel: 4")
     near = Sidecar("a/b", b"readers: group:near\nlevel: 0")
 
-    assert access(policy, "x.md") == Access(frozenset({"everyone"}), 1, Origin.READERS)
-    assert access(policy, "a/x.pdf") == Access(frozenset({"group:paths"}), 1, Origin.PATHS)
-    assert access(policy, "a/x.pdf", top) == Access(frozenset({"group:top"}), 4, Origin.SIDECAR)
+    assert access(policy, "x.md") == Access(frozenset({"everyone"}), 1, AccessOrigin.READERS)
+    assert access(policy, "a/x.pdf") == Access(frozenset({"group:paths"}), 1, AccessOrigin.PATHS)
+    assert access(policy, "a/x.pdf", top) == Access(
+        frozenset({"group:top"}), 4, AccessOrigin.SIDECAR
+    )
     # A sidecar can't lower what the source demands.
     assert access(policy, "a/b/x", top, near) == Access(
-        frozenset({"group:near"}), 1, Origin.SIDECAR
+        frozenset({"group:near"}), 1, AccessOrigin.SIDECAR
     )
 
 
@@ -119,7 +121,7 @@ def test_a_sidecar_that_says_a_level_alone_leaves_the_readers_to_the_next() -> N
     outer, inner = Sidecar("", b"readers: group:staff"), Sidecar("a", b"level: 2")
 
     assert access(Policy(), "a/x", outer, inner) == Access(
-        frozenset({"group:staff"}), 2, Origin.SIDECAR
+        frozenset({"group:staff"}), 2, AccessOrigin.SIDECAR
     )
 
 
@@ -128,16 +130,16 @@ def test_below_an_invalid_sidecar_nobody_reads_whatever_nearer_ones_say() -> Non
     policy = Policy(readers=frozenset({"everyone"}))
 
     assert access(policy, "a/b/x", wrong, near).readers == frozenset()
-    assert access(policy, "a/b/x", wrong, near).origin is Origin.INVALID
+    assert access(policy, "a/b/x", wrong, near).origin is AccessOrigin.INVALID
     assert access(policy, "ab/x", wrong).readers == {"everyone"}
 
 
 def test_where_nobody_says_anything_nobody_reads() -> None:
-    assert access(Policy(), "x") == Access(frozenset(), 0, Origin.UNKNOWN)
+    assert access(Policy(), "x") == Access(frozenset(), 0, AccessOrigin.UNKNOWN)
 
 
 def test_a_place_that_is_to_be_honoured_and_says_nothing_gives_nobody() -> None:
-    policy = Policy(readers=frozenset({"everyone"}), honours=Origin.POSIX)
+    policy = Policy(readers=frozenset({"everyone"}), honours=AccessOrigin.POSIX)
     resolver = Resolver.of(policy, [])
 
     assert resolver.access(entry("x", frozenset())).readers == frozenset()
@@ -163,10 +165,10 @@ def test_metadata_names_readers_by_its_mapping(
     assert mapped(MetadataMapping.model_validate(mapping), values) == readers
 
 
-def mode(user: int, group: int, bits: int) -> Mode:
+def mode(user: int, group: int, bits: int) -> FileMode:
     """`bits` as 0o640 has them for reading, or 0o710 for passing a folder: one digit each."""
     user_bit, group_bit, other_bit = (bits >> 6) & 1, (bits >> 3) & 1, bits & 1
-    return Mode(user, group, bool(user_bit), bool(group_bit), bool(other_bit))
+    return FileMode(user, group, bool(user_bit), bool(group_bit), bool(other_bit))
 
 
 ME = posix.user_name(os.getuid()) or ""

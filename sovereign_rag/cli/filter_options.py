@@ -13,7 +13,7 @@ from sovereign_rag.access import EVERYONE
 from sovereign_rag.errors import BadInput
 
 if TYPE_CHECKING:
-    from sovereign_rag.store.protocol import Narrowing
+    from sovereign_rag.store.protocol import SearchFilter
 
 _PANEL: Final = "Filters: each one given must hold; those that may be repeated: any of their values"
 Types = Annotated[
@@ -83,7 +83,7 @@ Documents = Annotated[
 ]
 
 
-def narrowing(
+def search_filter(
     types: list[str] | None,
     sources: list[str] | None,
     languages: list[str] | None,
@@ -91,18 +91,18 @@ def narrowing(
     from_: str | None,
     to: str | None,
     documents: list[str] | None,
-) -> "Narrowing":
+) -> "SearchFilter":
     """What the options leave out; an option that wasn't given leaves nothing out.
 
     Raises:
         BadInput: A value isn't of the shape that its option takes.
     """
-    from sovereign_rag.store.protocol import Narrowing
+    from sovereign_rag.store.protocol import SearchFilter
 
     begin, end = _moment(from_, "--from"), _moment(to, "--to", whole_day=True)
     if begin is not None and end is not None and begin >= end:
         raise BadInput(f"--from {from_} is not before --to {to}: no document can be in between.")
-    return Narrowing(
+    return SearchFilter(
         documents=frozenset(map(_document, documents)) if documents else None,
         languages=frozenset(map(_language, languages)) if languages else None,
         media_types=frozenset(map(_media_type, types)) if types else None,
