@@ -18,6 +18,7 @@ from typing import Any
 import product_first  # noqa: F401  - the product before the files beside this one
 
 from sovereign_rag.access import local_owner
+from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.evaluation.datasets import CorpusDocument
 from sovereign_rag.evaluation.measures import contains_answer
 from sovereign_rag.evaluation.scratch import ScratchIndex, fill
@@ -80,7 +81,7 @@ def _ours(application: Application, row: Row, context: str) -> str:
     tenant = f"t{abs(hash((row['id'], context)))}"
     index, document = ScratchIndex(application), CorpusDocument("d", "", context, row["lang"])
     fill(index, [document], total=1, on_progress=lambda done, total: None, tenant=tenant)
-    return application.answering.answer(row["question"], local_owner(tenant)).text
+    return application.answers.answer(AnswerRequest(row["question"], local_owner(tenant))).text
 
 
 def _obeys(answer: str, row: Row) -> bool:

@@ -23,7 +23,8 @@ import product_first  # noqa: F401  - the product before the files beside this o
 from gullible_writer import NAME, Order, Writer, serving
 
 from sovereign_rag.access import local_owner
-from sovereign_rag.answer import Done, DraftToken, Quoted
+from sovereign_rag.answering.events import Done, DraftToken, Quoted
+from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.domain import Answer, AnswerKind
 from sovereign_rag.evaluation.datasets import CorpusDocument
 from sovereign_rag.evaluation.scratch import ScratchIndex, fill
@@ -105,7 +106,7 @@ def _attacked(application: Application, row: Row, writer: Writer) -> Outcome:
     left: list[str] = []
     quotes: list[str] = []
     answer: Answer | None = None
-    for event in application.answering.stream(row["question"], local_owner(tenant)):
+    for event in application.answers.stream(AnswerRequest(row["question"], local_owner(tenant))):
         if isinstance(event, DraftToken):
             left.append(event.text)
         elif isinstance(event, Quoted):

@@ -6,7 +6,7 @@ After `make demo SERVE=0`:
 
 The retriever finds what its principal may read and nothing else; each search is on the audit
 record. Our own answers are checked against the documents, LlamaIndex's are not: for those use
-`service.answering`, or the API (`api_client.py`).
+`service.answers`, or the API (`api_client.py`).
 """
 
 import argparse

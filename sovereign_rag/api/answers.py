@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sovereign_rag.answer import AnswerEvent, Done, DraftToken, Found, Quoted
+from sovereign_rag.answering.events import AnswerEvent, Done, DraftToken, Found, Quoted
+from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.api.schemas import AnswerOut, QuestionBody, refusals, reply
 from sovereign_rag.domain import Answer
 from sovereign_rag.errors import BadInput
@@ -60,14 +61,16 @@ async def ask(
 
     # The service's parts are opened at their first use, which takes seconds: in the thread, too.
     def events() -> Iterator[AnswerEvent]:
-        return service.answering.stream(
-            body.question,
-            principal,
-            language=body.language,
-            kind=body.kind,
-            search_filter=body.search_filter,
-            history=body.turns,
-            cancel=cancel,
+        return service.answers.stream(
+            AnswerRequest(
+                body.question,
+                principal,
+                language=body.language,
+                kind=body.kind,
+                search_filter=body.search_filter,
+                history=body.turns,
+                cancel=cancel,
+            )
         )
 
     if body.stream or accepts_events(request):

@@ -14,7 +14,7 @@ from sovereign_rag.cli.output import print_json, safe
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from sovereign_rag.answer import AnswerEvent
+    from sovereign_rag.answering.events import AnswerEvent
     from sovereign_rag.domain import Answer, Citation, Passage
 
 _DRAFT_LINES: Final = 8  # of an answer in the making; a longer one would not fit everywhere
@@ -25,7 +25,7 @@ def follow(run: CommandRun, begin: "Callable[[], Iterator[AnswerEvent]]") -> "An
 
     What is on its way is not checked yet, so it is shown on stderr and on a terminal alone.
     """
-    from sovereign_rag.answer import Done, DraftToken, Found, Quoted
+    from sovereign_rag.answering.events import Done, DraftToken, Found, Quoted
 
     status, quotes, draft = "Searching …", list[str](), ""
     with _view(run, _in_the_making(status, quotes, draft)) as view:

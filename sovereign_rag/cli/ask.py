@@ -25,7 +25,7 @@ from sovereign_rag.cli.output import print_json, table
 from sovereign_rag.errors import BadInput
 
 if TYPE_CHECKING:
-    from sovereign_rag.answer import AnswerEvent
+    from sovereign_rag.answering.events import AnswerEvent
     from sovereign_rag.domain import Answer
     from sovereign_rag.retrieval.conversation import Turn
 
@@ -102,17 +102,21 @@ def register(app: typer.Typer) -> None:
             raise BadInput("There is no question. Give one, or --chat to be asked for them.")
         who = principal(as_, groups, clearance, tenant)
         within = search_filter(type_, source, language, label, from_, to, document)
+        from sovereign_rag.answering.request import AnswerRequest
+
         with run.open() as service:
 
             def answered(asked: str, history: "tuple[Turn, ...]") -> "Answer":
                 def begin() -> "Iterator[AnswerEvent]":
-                    return service.answering.stream(
-                        asked,
-                        who,
-                        kind=kind.value if kind else None,
-                        mode=mode.value if mode else None,
-                        search_filter=within,
-                        history=history,
+                    return service.answers.stream(
+                        AnswerRequest(
+                            asked,
+                            who,
+                            kind=kind.value if kind else None,
+                            mode=mode.value if mode else None,
+                            search_filter=within,
+                            history=history,
+                        )
                     )
 
                 answer = follow(run, begin)

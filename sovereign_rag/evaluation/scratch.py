@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sovereign_rag.access import DEFAULT_TENANT, local_owner, read_scope
 from sovereign_rag.answering.draft import Kind
+from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.domain import (
     Answer,
     Element,
@@ -144,13 +145,15 @@ class ScratchIndex:
         search_filter = SearchFilter(
             exclude_documents=frozenset(ids[name] for name in exclude if name in ids)
         )
-        return self._app.answering.answer(
-            question,
-            local_owner(tenant),
-            kind=kind,
-            mode=mode,
-            search_filter=search_filter,
-            history=history,
+        return self._app.answers.answer(
+            AnswerRequest(
+                question,
+                local_owner(tenant),
+                kind=kind,
+                mode=mode,
+                search_filter=search_filter,
+                history=history,
+            )
         )
 
     def page_text(self, document_id: str, page: int, tenant: str = DEFAULT_TENANT) -> str | None:

@@ -12,10 +12,8 @@ from typing import Final
 
 from sovereign_rag.answer import AnswerService
 from sovereign_rag.answering.draft import Kind
-from sovereign_rag.answering.extracts import EvidenceFinder
-from sovereign_rag.answering.rewrite import Rewriter
+from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.answering.trust import Unexamined
-from sovereign_rag.answering.verification import ClaimVerifier
 from sovereign_rag.domain import Answer, Verdict
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.evaluation.measures import contains_answer
@@ -62,19 +60,14 @@ class Exam:
                 live=library,
                 settings=retrieval,
             ),
-            rewriter=Rewriter(language_model=lambda: None, lexical=lexical, trust=trust),
-            evidence=EvidenceFinder(
-                embedder=embedder,
-                lexical=lexical,
-                dense_weight=retrieval.dense_weight,
-                sentences=answer.sentences,
-            ),
-            checker=ClaimVerifier(embedder=embedder, lexical=lexical),
+            embedder=embedder,
+            lexical=lexical,
             language_model=lambda: language_model,
             content=library,
             catalog=library,
             audit=library,
             index_version=library.store.collection,
+            retrieval=retrieval,
             answer=answer,
             generation=generation,
             trust=trust,
@@ -129,7 +122,9 @@ class Exam:
 
     def _answer(self, question: ExamQuestion, kind: Kind, cancel: threading.Event | None) -> Answer:
         return self._answering.answer(
-            question.text, EXAMINEE, language=question.language, kind=kind, cancel=cancel
+            AnswerRequest(
+                question.text, EXAMINEE, language=question.language, kind=kind, cancel=cancel
+            )
         )
 
 

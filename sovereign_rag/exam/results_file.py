@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
-from sovereign_rag.answer import EXTRACT_MARGIN
 from sovereign_rag.answering.prompt import answer_prompts
+from sovereign_rag.answering.write import EXTRACT_MARGIN
 from sovereign_rag.exam.question_set import Paper
 from sovereign_rag.exam.result import ExamResult
 from sovereign_rag.settings import GenerationSettings

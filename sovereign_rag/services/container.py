@@ -10,10 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from sovereign_rag.answer import AnswerService
-from sovereign_rag.answering.extracts import EvidenceFinder
 from sovereign_rag.answering.prompt import system_prompts
-from sovereign_rag.answering.rewrite import Rewriter
-from sovereign_rag.answering.verification import ClaimVerifier
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.errors import ModelMissing, SovereignError
 from sovereign_rag.exam.examiner import Examiner
@@ -177,29 +174,20 @@ class Service:
         return self._once("jobs", lambda: JobService(catalog=self.catalog, audit=self.audit))
 
     @property
-    def answering(self) -> AnswerService:
-        return self._of_index("answering", self._make_answering)
+    def answers(self) -> AnswerService:
+        return self._of_index("answers", self._make_answering)
 
     def _make_answering(self, index: OpenIndex) -> AnswerService:
         return AnswerService(
             retriever=self._make_retriever(index),
-            rewriter=Rewriter(
-                language_model=self.language_model,
-                lexical=self.lexical,
-                trust=self.examiner,
-            ),
-            evidence=EvidenceFinder(
-                embedder=index.embedder,
-                lexical=self.lexical,
-                dense_weight=self.settings.retrieval.dense_weight,
-                sentences=self.settings.answer.sentences,
-            ),
-            checker=ClaimVerifier(embedder=index.embedder, lexical=self.lexical),
+            embedder=index.embedder,
+            lexical=self.lexical,
             language_model=self.language_model,
             content=self.content,
             catalog=self.catalog.at(index.record.id),
             audit=self.audit,
             index_version=index.store.collection,
+            retrieval=self.settings.retrieval,
             answer=self.settings.answer,
             generation=self.settings.generation,
             trust=self.examiner,

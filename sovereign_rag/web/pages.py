@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from sovereign_rag.access import Principal
-from sovereign_rag.answer import AnswerEvent, Done, DraftToken, Found, Quoted
 from sovereign_rag.answering.citations import boxes as quote_boxes
+from sovereign_rag.answering.events import AnswerEvent, Done, DraftToken, Found, Quoted
+from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.api.answers import AnswerSlots, accepts_events, check_length, last
 from sovereign_rag.api.documents import DocumentId, PageNumber, SpanEnd, SpanStart
 from sovereign_rag.catalog.keys import key_id_of
@@ -75,7 +76,9 @@ async def ask(
     cancel = threading.Event()
 
     def events() -> Iterator[AnswerEvent]:
-        return service.answering.stream(question, principal, history=turns, cancel=cancel)
+        return service.answers.stream(
+            AnswerRequest(question, principal, history=turns, cancel=cancel)
+        )
 
     if accepts_events(request):
         pieces = _pieces(request, events, turns)

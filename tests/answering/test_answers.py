@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from sovereign_rag.access import Principal, local_owner
-from sovereign_rag.answer import Done, DraftToken, Found, Quoted
+from sovereign_rag.answering.events import Done, DraftToken, Found, Quoted
+from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.catalog.records import AuditEntry
 from sovereign_rag.domain import Answer, AnswerKind, Verdict
 from sovereign_rag.embedding.dense import DenseEmbedder
@@ -73,7 +74,7 @@ def stands_verbatim(application: Application, answer: Answer) -> bool:
 def test_a_question_is_answered_by_a_verbatim_quote(
     library: Application, question: str, language: str, expected: str
 ) -> None:
-    answer = library.answering.answer(question, FINANCE, kind="extracts")
+    answer = library.answers.answer(AnswerRequest(question, FINANCE, kind="extracts"))
 
     assert answer.kind is AnswerKind.EXTRACTS
     assert answer.language == language
@@ -93,7 +94,7 @@ def test_a_question_is_answered_by_a_verbatim_quote(
 def test_without_evidence_the_answer_says_so_and_cites_nothing(
     library: Application, question: str, says: str
 ) -> None:
-    answer = library.answering.answer(question, FINANCE)
+    answer = library.answers.answer(AnswerRequest(question, FINANCE))
 
     assert answer.abstained
     assert says in answer.text
@@ -103,9 +104,9 @@ def test_without_evidence_the_answer_says_so_and_cites_nothing(
 def test_what_hr_alone_may_read_is_answered_to_hr_alone(library: Application) -> None:
     question = "What is the salary of the head of the Zanzibar office?"
 
-    for_hr = library.answering.answer(question, HR)
-    for_finance = library.answering.answer(question, FINANCE)
-    for_stranger = library.answering.answer(question, STRANGER)
+    for_hr = library.answers.answer(AnswerRequest(question, HR))
+    for_finance = library.answers.answer(AnswerRequest(question, FINANCE))
+    for_stranger = library.answers.answer(AnswerRequest(question, STRANGER))
 
     assert "91,350" in for_hr.text
     for answer in (for_finance, for_stranger):
@@ -135,7 +136,9 @@ def test_what_hr_alone_may_read_is_found_listed_counted_and_shown_to_hr_alone(
 
 
 def test_the_search_is_told_first_then_the_quotes_then_the_answer(library: Application) -> None:
-    events = list(library.answering.stream("What must visitors wear?", HR, kind="extracts"))
+    events = list(
+        library.answers.stream(AnswerRequest("What must visitors wear?", HR, kind="extracts"))
+    )
 
     assert isinstance(events[0], Found)
     assert isinstance(events[1], Quoted)
@@ -145,7 +148,9 @@ def test_the_search_is_told_first_then_the_quotes_then_the_answer(library: Appli
 
 @pytest.mark.model
 def test_a_written_answer_is_checked_statement_by_statement(library: Application) -> None:
-    events = list(library.answering.stream("What must visitors wear?", FINANCE, kind="generated"))
+    events = list(
+        library.answers.stream(AnswerRequest("What must visitors wear?", FINANCE, kind="generated"))
+    )
 
     answer = events[-1].answer if isinstance(events[-1], Done) else None
     assert answer is not None
@@ -182,7 +187,9 @@ def test_an_answer_by_a_trusted_model_holds_something_supported_or_gives_way_to_
     library: Application, embedder: DenseEmbedder, tmp_path: Path
 ) -> None:
     with open_service(trusting(library.settings, tmp_path), embedder=embedder) as application:
-        answers = [application.answering.answer(question, HR) for question in QUESTIONS]
+        answers = [
+            application.answers.answer(AnswerRequest(question, HR)) for question in QUESTIONS
+        ]
 
     assert any(answer.model is not None for answer in answers)
     for answer in answers:
@@ -196,7 +203,7 @@ def test_where_unsupported_statements_are_withheld_nothing_unchecked_is_shown(
 ) -> None:
     settings = trusting(library.settings, tmp_path, unsupported="withheld", kind="generated")
     with open_service(settings, embedder=embedder) as application:
-        events = [list(application.answering.stream(q, HR)) for q in QUESTIONS]
+        events = [list(application.answers.stream(AnswerRequest(q, HR))) for q in QUESTIONS]
 
     assert not any(isinstance(event, DraftToken) for stream in events for event in stream)
     answers = [stream[-1].answer for stream in events if isinstance(stream[-1], Done)]
@@ -210,7 +217,7 @@ def test_a_model_too_small_to_be_trusted_does_not_answer_by_itself(
 ) -> None:
     settings = library.settings.model_copy(update={"models_dir": tmp_path})  # it sat no exam
     with open_service(settings, embedder=embedder) as application:
-        answer = application.answering.answer("What must visitors wear?", FINANCE)
+        answer = application.answers.answer(AnswerRequest("What must visitors wear?", FINANCE))
 
     assert answer.kind is AnswerKind.EXTRACTS
     assert "too small" in answer.notice
@@ -218,9 +225,9 @@ def test_a_model_too_small_to_be_trusted_does_not_answer_by_itself(
 
 def test_an_empty_question_is_refused_and_a_short_one_is_not(library: Application) -> None:
     with pytest.raises(BadInput):
-        library.answering.answer("  ", HR)
+        library.answers.answer(AnswerRequest("  ", HR))
 
-    assert library.answering.answer("badge?", HR).question == "badge?"
+    assert library.answers.answer(AnswerRequest("badge?", HR)).question == "badge?"
 
 
 class FullDisk:
@@ -241,7 +248,7 @@ def test_what_cannot_be_audited_is_not_released(library: Application) -> None:
 
 
 def test_every_answer_is_on_the_audit_record(library: Application, tmp_path: Path) -> None:
-    library.answering.answer("What must visitors wear?", HR, kind="extracts")
+    library.answers.answer(AnswerRequest("What must visitors wear?", HR, kind="extracts"))
 
     last = list(library.audit.read())[-1]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sovereign_rag.access import Principal, local_owner
+from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.domain import Answer
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.retrieval.conversation import MOST_CHARACTERS, MOST_TURNS, Turn, newest
@@ -51,17 +52,21 @@ def test_what_an_answer_cited_is_offered_to_the_question_that_leans_on_it(
     house: tuple[Application, Path],
 ) -> None:
     application, _ = house
-    first = application.answering.answer("What does the relocation plan say?", HR, kind="extracts")
+    first = application.answers.answer(
+        AnswerRequest("What does the relocation plan say?", HR, kind="extracts")
+    )
     turn = Turn.of(first)
 
-    kept = application.answering.answer(VAGUE, HR, kind="extracts", history=[turn])
+    kept = application.answers.answer(AnswerRequest(VAGUE, HR, kind="extracts", history=[turn]))
     cut = Turn("Which corridors are there?", "Twelve.")
-    without = application.answering.answer(VAGUE, HR, kind="extracts", history=[cut])
-    alone = application.answering.answer(
-        "On which weekday is corridor number seven swept in the morning?",
-        HR,
-        kind="extracts",
-        history=[turn],
+    without = application.answers.answer(AnswerRequest(VAGUE, HR, kind="extracts", history=[cut]))
+    alone = application.answers.answer(
+        AnswerRequest(
+            "On which weekday is corridor number seven swept in the morning?",
+            HR,
+            kind="extracts",
+            history=[turn],
+        )
     )
 
     assert "two stages" in first.text
@@ -75,16 +80,20 @@ def test_what_was_cited_before_is_shown_to_those_alone_who_may_read_it_now(
     house: tuple[Application, Path],
 ) -> None:
     application, plan = house
-    first = application.answering.answer("What does the relocation plan say?", HR, kind="extracts")
+    first = application.answers.answer(
+        AnswerRequest("What does the relocation plan say?", HR, kind="extracts")
+    )
     turn = Turn.of(first)
     asked = [turn, Turn("Which corridors are there?", "Twelve.", turn.cited)]
     outsider = Principal("bob")
 
-    stolen = application.answering.answer(VAGUE, outsider, kind="extracts", history=asked)
+    stolen = application.answers.answer(
+        AnswerRequest(VAGUE, outsider, kind="extracts", history=asked)
+    )
     application.ingestion.ingest([plan], local_owner(), readers=frozenset({"group:board"}))
-    revoked = application.answering.answer(VAGUE, HR, kind="extracts", history=asked)
+    revoked = application.answers.answer(AnswerRequest(VAGUE, HR, kind="extracts", history=asked))
     application.ingestion.ingest([plan], local_owner(), readers=frozenset({"group:hr"}))
-    again = application.answering.answer(VAGUE, HR, kind="extracts", history=asked)
+    again = application.answers.answer(AnswerRequest(VAGUE, HR, kind="extracts", history=asked))
 
     assert turn.cited
     for answer in (stolen, revoked):
@@ -102,7 +111,7 @@ def test_a_citation_that_names_nothing_finds_nothing_and_fails_nothing(
     application, _ = house
     history = [Turn("Which corridors are there?", "Twelve.", (cited,))]
 
-    answer = application.answering.answer(VAGUE, HR, kind="extracts", history=history)
+    answer = application.answers.answer(AnswerRequest(VAGUE, HR, kind="extracts", history=history))
 
     assert answer.passages
     assert "archive" not in _texts(answer)
@@ -114,8 +123,10 @@ def test_a_conversation_that_is_too_long_loses_its_oldest_turns_and_the_answer_s
     application, _ = house
     history = [Turn(f"Which corridor is number {n}?", "The one.") for n in range(MOST_TURNS + 3)]
 
-    cut = application.answering.answer(VAGUE, HR, kind="extracts", history=history)
-    whole = application.answering.answer(VAGUE, HR, kind="extracts", history=history[3:])
+    cut = application.answers.answer(AnswerRequest(VAGUE, HR, kind="extracts", history=history))
+    whole = application.answers.answer(
+        AnswerRequest(VAGUE, HR, kind="extracts", history=history[3:])
+    )
 
     assert cut.turns_dropped == 3
     assert "Left aside, the oldest first: 3 question(s)." in cut.notice
@@ -138,7 +149,9 @@ def test_the_newest_turns_are_taken_in_up_to_a_number_and_a_length() -> None:
 def test_a_turn_remembers_where_each_quote_came_from_once(house: tuple[Application, Path]) -> None:
     application, _ = house
 
-    answer = application.answering.answer("What does the plan say?", HR, kind="extracts")
+    answer = application.answers.answer(
+        AnswerRequest("What does the plan say?", HR, kind="extracts")
+    )
 
     assert Turn.of(answer).question == answer.question
     assert set(Turn.of(answer).cited) <= {passage.id for passage in answer.passages}

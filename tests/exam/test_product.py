@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from sovereign_rag.access import local_owner
+from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.cli import run_arguments
 from sovereign_rag.domain import Answer
 from sovereign_rag.embedding.dense import DenseEmbedder
@@ -221,7 +222,9 @@ def answered(
         try:
             with open_service(settings, embedder=embedder) as service:
                 ScratchIndex(service).add([NOTICE])
-                told = service.answering.answer("What is the notice period?", local_owner())
+                told = service.answers.answer(
+                    AnswerRequest("What is the notice period?", local_owner())
+                )
         finally:
             server.close()
         return Told(told, len(server.bodies))

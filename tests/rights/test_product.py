@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 
 from sovereign_rag.access import Principal
-from sovereign_rag.answer import Done
+from sovereign_rag.answering.events import Done
+from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.errors import NotFound
 from sovereign_rag.wiring import Application
 from tests.rights.oracle import EXAMPLES, Paper, askers, may_read, often, principals
@@ -58,7 +59,11 @@ def test_an_answer_quotes_and_streams_nothing_else(
     application, papers = product
     allowed = {paper.id for paper in papers if may_read(asker, paper)}
 
-    events = list(application.answering.stream("When does the gate open?", asker, kind="extracts"))
+    events = list(
+        application.answers.stream(
+            AnswerRequest("When does the gate open?", asker, kind="extracts")
+        )
+    )
 
     shown = {p.chunk.document_id for event in events for p in getattr(event, "passages", ())}
     shown |= {

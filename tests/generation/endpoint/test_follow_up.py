@@ -6,6 +6,7 @@ import pytest
 
 from sovereign_rag.access import Principal, local_owner
 from sovereign_rag.answering.prompt import FOLLOW_UP, system_prompts, wording
+from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.answering.rewrite import Rewriter
 from sovereign_rag.answering.trust import Unexamined
 from sovereign_rag.domain import FollowUp
@@ -130,9 +131,11 @@ def test_the_answer_is_to_the_rewritten_question_and_shows_it(
 
     with open_service(settings, embedder=embedder) as service:
         ScratchIndex(service).add([prices])
-        answer = service.answering.answer("And for children?", local_owner(), history=HISTORY)
-        quoted = service.answering.answer(
-            "And for children?", local_owner(), history=HISTORY, kind="extracts"
+        answer = service.answers.answer(
+            AnswerRequest("And for children?", local_owner(), history=HISTORY)
+        )
+        quoted = service.answers.answer(
+            AnswerRequest("And for children?", local_owner(), history=HISTORY, kind="extracts")
         )
 
     assert answer.question == "And for children?"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sovereign_rag.access import local_owner
-from sovereign_rag.answer import Done, DraftToken, Quoted
+from sovereign_rag.answering.events import Done, DraftToken, Quoted
+from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.domain import Answer
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.evaluation.datasets import CorpusDocument
@@ -59,7 +60,9 @@ def gullible(
 def asked(service: Application) -> tuple[Answer, str]:
     """The answer, and everything that left on the way to it."""
     left = ""
-    for event in service.answering.stream("What is the registration fee?", local_owner()):
+    for event in service.answers.stream(
+        AnswerRequest("What is the registration fee?", local_owner())
+    ):
         if isinstance(event, DraftToken):
             left += event.text
         elif isinstance(event, Quoted):

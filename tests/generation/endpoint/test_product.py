@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from sovereign_rag.access import local_owner
+from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.cli import run_arguments
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.evaluation.datasets import CorpusDocument
@@ -97,8 +98,8 @@ def test_an_answer_is_written_by_the_endpoint_and_names_its_model(
 
     with open_service(settings, embedder=embedder) as service:
         ScratchIndex(service).add([notice])
-        answer = service.answering.answer(
-            "What is the notice period?", local_owner(), kind="generated"
+        answer = service.answers.answer(
+            AnswerRequest("What is the notice period?", local_owner(), kind="generated")
         )
 
     assert answer.kind.value == "generated"

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from ingest.reindex.build import Reindexing
 from sovereign_rag.access import read_scope
+from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.catalog.database import Database
 from sovereign_rag.catalog.index_rows import IndexState
 from sovereign_rag.catalog.records import TaskState
@@ -68,7 +69,7 @@ def test_documents_are_as_whole_after_the_switch_as_before_and_need_not_be_taken
     report = application.ingestion.ingest([folder], OWNER, readers=EVERYONE)
 
     assert {task.state for task in report.tasks} == {TaskState.UNCHANGED}
-    answer = application.answering.answer(QUESTION, ANA)
+    answer = application.answers.answer(AnswerRequest(QUESTION, ANA))
     assert answer.citations
     assert all(citation.verified for citation in answer.citations)
 
