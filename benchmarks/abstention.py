@@ -24,7 +24,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import product_first  # noqa: F401  - the product before the files beside this one
 from numpy.typing import NDArray
 
 from sovereign_rag.answering.confidence import WEIGHTS

@@ -15,8 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import product_first  # noqa: F401  - the product before the files beside this one
-
 from sovereign_rag.access import local_owner
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.evaluation.datasets import CorpusDocument

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import product_first  # noqa: F401  - the product before the files beside this one
 from gullible_writer import NAME, Order, Writer, serving
 
 from sovereign_rag.access import local_owner

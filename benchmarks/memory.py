@@ -17,7 +17,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import product_first  # noqa: F401  - the product before the files beside this one
 from generated_files import corpus
 
 from ingest.jobs.ingestion import IngestProgress

@@ -26,8 +26,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import product_first  # noqa: F401  - the product before the files beside this one
-
 import sovereign_rag  # noqa: F401  - sets the switches that keep libraries offline
 from ingest.parse.process.pool import ParserPool
 from sovereign_rag.domain import ElementKind, ParsedDocument

@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import product_first  # noqa: F401  - the product before the files beside this one
 
 from sovereign_rag.access import DEFAULT_TENANT
 from sovereign_rag.domain import Passage

@@ -38,7 +38,6 @@ from pathlib import Path
 from typing import Final, Literal, TypedDict, get_args
 
 import numpy as np
-import product_first  # noqa: F401  - the product before the files beside this one
 from exact_store import ExactStore
 from qdrant_client import QdrantClient, models
 from search_sides import MODEL, Sides, bare_client

@@ -14,8 +14,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import product_first  # noqa: F401  - the product before the files beside this one
-
 from sovereign_rag.answering.verification import ClaimVerifier
 from sovereign_rag.domain import Chunk, PageSpan, PageText, Passage, Statement, Verdict
 from sovereign_rag.embedding.dense import DenseEmbedder

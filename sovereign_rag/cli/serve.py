@@ -5,7 +5,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -57,8 +57,7 @@ def register(app: typer.Typer) -> None:
             run.open(settings) as service,
             _working(service),
         ):
-            _announce(run, settings, listener)
-            _serve(service, listener)
+            _serve(service, listener, lambda: _announce(run, settings, listener))
 
     @command(app, "worker", examples=("sovereign-rag worker --data-dir /srv/rag",))
     def worker(run: CommandRun) -> None:
@@ -166,10 +165,17 @@ def _announce(run: CommandRun, settings: "Settings", listener: socket.socket) ->
     run.note("Ctrl-C stops.")
 
 
-def _serve(service: "Application", listener: socket.socket) -> None:
+def _serve(service: "Application", listener: socket.socket, on_start: Callable[[], None]) -> None:
+    """Answer requests until a signal; `on_start` is called when the first can be answered."""
     import uvicorn
 
     from sovereign_rag.app import create_app
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                on_start()
 
     with suppress(SovereignError):  # what is wrong is told by /readyz and by the first question
         service.embedder.warm_up()
@@ -177,7 +183,7 @@ def _serve(service: "Application", listener: socket.socket) -> None:
     config = uvicorn.Config(
         create_app(service), log_level=level, access_log=False, server_header=False
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    Server(config).run(sockets=[listener])
 
 
 @contextmanager

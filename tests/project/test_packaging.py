@@ -15,7 +15,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.project.imports import ROOT, normal
+from tests.project.pyproject import dependencies, development, project
+
 DOCUMENTS = ROOT / "examples" / "documents"
 
 # What Apache-2.0 code may be passed on with. LGPL and MPL bind their own files alone.
@@ -25,23 +27,8 @@ ALLOWED_LICENCES = re.compile(
 FORBIDDEN_LICENCES = re.compile(r"AGPL|Affero|(?<!L)GPL-?v?[23]|(?<!Lesser )General Public License")
 
 
-def project() -> dict[str, Any]:
-    content: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    part: dict[str, Any] = content["project"]
-    return part
-
-
 def direct_dependencies() -> list[Requirement]:
-    config = project()
-    lines = [
-        *config["dependencies"],
-        *(line for lines in config["optional-dependencies"].values() for line in lines),
-    ]
-    return [Requirement(line) for line in lines]
-
-
-def normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return [*dependencies(), *development()]
 
 
 def pins() -> dict[str, str]:

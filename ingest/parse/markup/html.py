@@ -1,4 +1,4 @@
-"""HTML, Markdown and the formats that pandoc turns into them."""
+"""HTML and Markdown; Org and reStructuredText, which pandoc makes HTML of."""
 
 import re
 from collections.abc import Iterator
