@@ -1,5 +1,6 @@
 """Office files behind a password."""
 
+import zipfile
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +9,8 @@ from sovereign_rag.errors import DocumentError
 
 _MAY_BE_ENCRYPTED: Final = {detect.ENCRYPTED_OFFICE, detect.DOC, detect.XLS, detect.PPT}
 
+_OPEN_DOCUMENT: Final = {detect.ODT, detect.ODS, detect.ODP}
+
 
 def opened(path: Path, media_type: str, password: str | None) -> Path:
     """The file itself or, where it was encrypted, a copy without that, written beside it.
@@ -15,6 +18,12 @@ def opened(path: Path, media_type: str, password: str | None) -> Path:
     Raises:
         DocumentError: "encrypted": no password came with it, or not the right one.
     """
+    if media_type in _OPEN_DOCUMENT and _is_locked_open_document(path):
+        raise DocumentError(
+            "encrypted",
+            "The file is protected by a password, which can't be given for OpenDocument files. "
+            "Save it without one and ingest it again.",
+        )
     if media_type not in _MAY_BE_ENCRYPTED:
         return path
     import msoffcrypto  # type: ignore[import-untyped]  # the package has no types
@@ -43,3 +52,13 @@ def opened(path: Path, media_type: str, password: str | None) -> Path:
                 "encrypted", "The password does not open the file. Give the right one."
             ) from error
     return plain
+
+
+def _is_locked_open_document(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if "encrypted-package" in archive.namelist():
+                return True
+            return b"encryption-data" in archive.read("META-INF/manifest.xml")
+    except (zipfile.BadZipFile, KeyError, OSError, RuntimeError):
+        return False  # the reader says what is wrong with it

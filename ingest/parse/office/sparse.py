@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from ingest.parse.office.package import Package
-from ingest.parse.office.workbook_parts import S
+from ingest.parse.office.sheet_xml import S, column_of
 
 _MOST_CELLS = 20_000_000  # of the rectangle around them; a cell takes some 40 bytes
 _ROW = re.compile(rb'<(?:\w+:)?row\b[^>]*?\br="(\d+)"')
@@ -40,14 +40,6 @@ def sparse_rows(package: Package, member: str) -> Iterator[list[str]]:
                 cells.append(value)
         if cells:
             yield cells
-
-
-def column_of(letters: bytes) -> int:
-    """The index, from 0, of a column's letters."""
-    index = 0
-    for letter in letters:
-        index = index * 26 + letter - 64
-    return index - 1
 
 
 def _of(root: etree._Element | None, path: str) -> list[etree._Element]:

@@ -1,7 +1,6 @@
 """Spreadsheets and delimited text: rows as lines, cells joined by " | "."""
 
 import csv
-import datetime as dt
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -18,8 +17,11 @@ from python_calamine import (
 
 from ingest.parse.document.attachments import EMBEDDED, with_inner
 from ingest.parse.document.blocks import Block, DocumentDraft, Page, block, unpaged
+from ingest.parse.document.grid import Span, fill_spans
 from ingest.parse.document.job import Job
 from ingest.parse.document.text import decode, one_line
+from ingest.parse.office.number_format import GENERAL
+from ingest.parse.office.shown_cell import shown_cell
 from ingest.parse.office.workbook import beside_cells
 from ingest.parse.office.workbook_parts import SheetParts
 from sovereign_rag.domain import ElementKind
@@ -29,14 +31,15 @@ _SNIFFED_CHARACTERS = 64_000
 _DELIMITERS = ",;\t|"
 _LONGEST_FIELD = 10_000_000
 
-Cell = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
+_MOST_NAMED = 20  # cells in a warning
 
 
 def read_workbook(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of XLSX, XLSB, XLS and ODS: a sheet is a page.
 
-    Cells show their saved values; formulas are not computed. Hidden sheets, rows and columns are
-    kept apart. Headers, footers, text boxes, charts and comments follow the cells.
+    Cells are as the sheet shows them, of their saved values; formulas are not computed. Hidden
+    sheets, rows and columns are kept apart. Headers, footers, text boxes, charts and
+    comments follow the cells.
 
     Raises:
         DocumentError: "encrypted" or "broken".
@@ -66,9 +69,11 @@ def read_workbook(path: Path, job: Job) -> DocumentDraft:
             )
         elif sheet.typ == SheetTypeEnum.WorkSheet:
             try:
-                blocks = _sheet(workbook.get_sheet_by_name(sheet.name), parts)
+                blocks = _sheet(workbook, sheet.name, parts)
             except CalamineError as error:
                 warnings.append(f"The sheet {sheet.name!r} was not read: {error}.")
+            if parts.formats.unsaved:
+                warnings.append(_unsaved(sheet.name, parts.formats.unsaved))
         blocks += parts.blocks
         if sheet.visible != SheetVisibleEnum.Visible:
             blocks = [Block(ElementKind.HIDDEN, item.text) for item in blocks]
@@ -82,23 +87,50 @@ def read_workbook(path: Path, job: Job) -> DocumentDraft:
     return with_inner(draft, beside.inner, job, path.parent, label=EMBEDDED)
 
 
-def _sheet(sheet: CalamineSheet, parts: SheetParts) -> list[Block]:
-    first = sheet.start[1] if sheet.start else 0
+def _sheet(workbook: CalamineWorkbook, name: str, parts: SheetParts) -> list[Block]:
     shown: list[list[str]] = []
     hidden: list[str] = []
-    for number, row in enumerate(sheet.iter_rows()):
-        cells = [_text(cell) for cell in row]
+    for number, cells in enumerate(_cells(workbook, name, parts)):
         if number in parts.hidden_rows:
             hidden.append(_line([cell for cell in cells if cell]))
-            cells = []
-        elif parts.hidden_columns:
-            unseen = [c for k, c in enumerate(cells, first) if k in parts.hidden_columns and c]
+            continue
+        if parts.hidden_columns:
+            unseen = [c for k, c in enumerate(cells) if k in parts.hidden_columns and c]
             hidden.append(_line(unseen))
-            cells = [c for k, c in enumerate(cells, first) if k not in parts.hidden_columns]
+            cells = [c for k, c in enumerate(cells) if k not in parts.hidden_columns]
         shown.append(cells)
     blocks = list(_regions(shown))
     apart = block(ElementKind.HIDDEN, "\n".join(line for line in hidden if line))
     return [*blocks, apart] if apart is not None else blocks
+
+
+def _cells(workbook: CalamineWorkbook, name: str, parts: SheetParts) -> list[list[str]]:
+    """The cells of a sheet as it shows them, from its first row and column on."""
+    if parts.shown is not None:
+        fill_spans(parts.shown.rows, parts.shown.spans)
+        return parts.shown.rows
+    sheet: CalamineSheet = workbook.get_sheet_by_name(name)
+    first = sheet.start[1] if sheet.start else 0
+    rows = []
+    nothing: dict[int, str] = {}
+    for number, row in enumerate(sheet.iter_rows()):
+        codes = parts.formats.rows.get(number, nothing)
+        cells = [shown_cell(cell, codes.get(k, GENERAL)) for k, cell in enumerate(row, first)]
+        rows.append([""] * first + cells)
+    for (number, column), name in parts.formats.errors.items():
+        if number < len(rows) and column < len(rows[number]):
+            rows[number][column] = rows[number][column] or name
+    spans = (Span(*start, *end) for start, end in sheet.merged_cell_ranges or ())
+    fill_spans(rows, spans)
+    return rows
+
+
+def _unsaved(name: str, cells: list[str]) -> str:
+    more = f" and {len(cells) - _MOST_NAMED} more" if len(cells) > _MOST_NAMED else ""
+    return (
+        f"On the sheet {name!r} the formulas in {', '.join(cells[:_MOST_NAMED])}{more} have no "
+        "saved value and are empty here. Open the file in its program and save it."
+    )
 
 
 def read_csv(path: Path, job: Job) -> DocumentDraft:
@@ -146,14 +178,3 @@ def _regions(rows: Iterable[Sequence[str]]) -> Iterator[Block]:
 
 def _line(cells: Sequence[str]) -> str:
     return " | ".join(cells) if any(cells) else ""
-
-
-def _text(cell: Cell) -> str:
-    """A cell as a person sees it, as far as the file tells without its number formats."""
-    if isinstance(cell, bool):
-        return "TRUE" if cell else "FALSE"
-    if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else f"{cell:.15g}"
-    if isinstance(cell, dt.datetime):
-        return cell.date().isoformat() if cell.time() == dt.time() else cell.isoformat(" ")
-    return one_line(str(cell))

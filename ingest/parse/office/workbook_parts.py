@@ -11,14 +11,26 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from ingest.parse.document.blocks import Block, block
+from ingest.parse.office.cell_formats import (
+    Formats,
+    SheetFormats,
+    xls_formats,
+    xls_sheet_formats,
+    xlsb_sheet_formats,
+    xlsx_sheet_formats,
+)
+from ingest.parse.office.form_controls import form_controls
+from ingest.parse.office.ods import OdsSheet
 from ingest.parse.office.package import A, C, Package, chart_text, drawn_texts
+from ingest.parse.office.records import biff, narrow_or_wide, wide_strings, xlsb
+from ingest.parse.office.sheet_xml import S
 from sovereign_rag.domain import ElementKind
 
-S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-F]{6}|K\d\d[+-]\d{3}|\d+|[A-Z])')
 _BRT_HEADER_FOOTER, _BRT_COMMENT_TEXT, _BRT_SHEET = 479, 637, 156
-_LONGEST_RECORD = 1 << 20
+_BRT_ROW, _BRT_COLUMN, _BRT_FILTER = 0, 60, 161
+_MOST_COLUMNS = 16_384
 
 
 @dataclass(slots=True)
@@ -28,6 +40,8 @@ class SheetParts:
     blocks: list[Block] = field(default_factory=list)
     hidden_columns: frozenset[int] = frozenset()  # from 0
     hidden_rows: frozenset[int] = frozenset()  # from 0
+    formats: SheetFormats = field(default_factory=SheetFormats)
+    shown: OdsSheet | None = None  # the cells as they were shown last, where the file keeps that
 
 
 def sheet_members(package: Package) -> list[str]:
@@ -38,39 +52,64 @@ def sheet_members(package: Package) -> list[str]:
         ids = [node.get(_R) or "" for node in root.iter(S + "sheet")]
     else:
         data = package.bytes(package.main) or b""
-        ids = [_sheet_id(record) for kind, record in _records(data) if kind == _BRT_SHEET]
+        ids = [_sheet_id(record) for kind, record in xlsb(data) if kind == _BRT_SHEET]
     return [targets.get(key, "") for key in ids]
 
 
-def sheet_parts(package: Package, member: str) -> SheetParts:
-    """What a sheet of an XLSX or XLSB file shows beside its cells."""
+def sheet_parts(package: Package, member: str, formats: Formats) -> SheetParts:
+    """What a sheet of an XLSX or XLSB file shows beside its cells, and how it shows those."""
     parts = SheetParts()
-    headers: list[str] = []
+    data = package.bytes(member) or b""
     if member.endswith(".bin"):
-        for number, record in _records(package.bytes(member) or b""):
-            if number == _BRT_HEADER_FOOTER:
-                headers += _wide_strings(record[2:])
+        headers = _binary_sheet(parts, data)
+        parts.formats = xlsb_sheet_formats(data, formats)
     else:
-        root = package.xml(member)
-        if root is not None:
-            found = root.find(S + "headerFooter")
-            headers = _shown_edges(found) if found is not None else []
-            columns = (
-                range(int(node.get("min") or 1) - 1, min(int(node.get("max") or 1), 16_384))
-                for node in root.iter(S + "col")
-                if node.get("hidden") in {"1", "true"}
-            )
-            parts.hidden_columns = frozenset(k for found in columns for k in found)
-            if root.find(S + "autoFilter") is None:  # a filter hides rows for the moment only
-                rows = (n for n in root.iter(S + "row") if n.get("hidden") in {"1", "true"})
-                parts.hidden_rows = frozenset(int(n.get("r") or 1) - 1 for n in rows)
+        headers = _xml_sheet(parts, package.xml(member))
+        parts.formats = xlsx_sheet_formats(data, formats)
     parts.blocks += edges(headers)
+    for drawing in package.related(member, "vmlDrawing"):
+        parts.blocks += form_controls(package.xml(drawing))
     for drawing in package.related(member, "drawing"):
         parts.blocks += _drawing(package, drawing)
     for kind in ("comments", "threadedComment"):
         for target in package.related(member, kind):
             parts.blocks += comments(_comments(package, target))
     return parts
+
+
+def _xml_sheet(parts: SheetParts, root: etree._Element | None) -> list[str]:
+    """Fill in what a sheet hides; its headers and footers."""
+    if root is None:
+        return []
+    columns = (
+        range(int(node.get("min") or 1) - 1, min(int(node.get("max") or 1), _MOST_COLUMNS))
+        for node in root.iter(S + "col")
+        if node.get("hidden") in {"1", "true"} or node.get("width") in {"0", "0.0"}
+    )
+    parts.hidden_columns = frozenset(k for found in columns for k in found)
+    if root.find(S + "autoFilter") is None:  # a filter hides rows for the moment only
+        rows = (n for n in root.iter(S + "row") if n.get("hidden") in {"1", "true"})
+        parts.hidden_rows = frozenset(int(n.get("r") or 1) - 1 for n in rows)
+    found = root.find(S + "headerFooter")
+    return _shown_edges(found) if found is not None else []
+
+
+def _binary_sheet(parts: SheetParts, data: bytes) -> list[str]:
+    """The same of a sheet of an XLSB file."""
+    headers: list[str] = []
+    columns, rows, filtered = set[int](), set[int](), False
+    for kind, record in xlsb(data):
+        if kind == _BRT_HEADER_FOOTER:
+            headers += wide_strings(record[2:])
+        elif kind == _BRT_COLUMN and len(record) >= 18 and record[16] & 1:
+            first, last = struct.unpack_from("<II", record)
+            columns.update(range(first, min(last + 1, _MOST_COLUMNS)))
+        elif kind == _BRT_ROW and len(record) >= 12 and record[11] & 0x10:
+            rows.add(int.from_bytes(record[:4], "little"))
+        filtered |= kind == _BRT_FILTER
+    parts.hidden_columns = frozenset(columns)
+    parts.hidden_rows = frozenset() if filtered else frozenset(rows)
+    return headers
 
 
 def edges(codes: Iterable[str]) -> Iterator[Block]:
@@ -114,9 +153,9 @@ def _drawing(package: Package, member: str) -> Iterator[Block]:
 
 def _comments(package: Package, member: str) -> Iterator[str]:
     if member.endswith(".bin"):
-        for kind, record in _records(package.bytes(member) or b""):
+        for kind, record in xlsb(package.bytes(member) or b""):
             if kind == _BRT_COMMENT_TEXT:
-                yield from _wide_strings(record[1:])[:1]
+                yield from wide_strings(record[1:])[:1]
         return
     root = package.xml(member)
     for node in root.iter() if root is not None else ():
@@ -126,46 +165,8 @@ def _comments(package: Package, member: str) -> Iterator[str]:
             yield "".join(n.text or "" for n in inner if n.tag != A + "t")
 
 
-def _records(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """(type, content) of the records of an XLSB part; both numbers are of variable length."""
-    at = 0
-    while at < len(data):
-        kind = data[at]
-        at += 1
-        if kind & 0x80 and at < len(data):
-            kind = (kind & 0x7F) | (data[at] & 0x7F) << 7
-            at += 1
-        length = shift = 0
-        for _ in range(4):
-            if at >= len(data):
-                return
-            byte = data[at]
-            at += 1
-            length |= (byte & 0x7F) << shift
-            shift += 7
-            if not byte & 0x80:
-                break
-        yield kind, data[at : at + length]
-        at += length
-
-
-def _wide_strings(data: bytes) -> list[str]:
-    """Strings one after the other: a length in characters, then UTF-16."""
-    found, at = [], 0
-    while at + 4 <= len(data):
-        length = int.from_bytes(data[at : at + 4], "little")
-        at += 4
-        if length == 0xFFFFFFFF:
-            continue
-        if length > _LONGEST_RECORD or at + 2 * length > len(data):
-            break
-        found.append(data[at : at + 2 * length].decode("utf-16-le", "replace"))
-        at += 2 * length
-    return found
-
-
 def _sheet_id(record: bytes) -> str:
-    return next(iter(_wide_strings(record[8:])), "")
+    return next(iter(wide_strings(record[8:])), "")
 
 
 # -- XLS -----------------------------------------------------------------------------------------
@@ -174,63 +175,64 @@ _BOUNDSHEET, _BOF, _EOF, _CONTINUE = 0x0085, 0x0809, 0x000A, 0x003C
 _HEADER, _FOOTER, _OBJ, _TXO, _SERIES_TEXT = 0x0014, 0x0015, 0x005D, 0x01B6, 0x100D
 _LABEL = 0x0204  # a cell's text; inside a chart one of its saved categories
 _OBJ_COMMENT = 0x19
+_COLUMN, _ROW, _FILTER = 0x007D, 0x0208, 0x009D
 
 
 def old_sheet_parts(stream: bytes) -> list[SheetParts]:
     """The same of each sheet of an XLS workbook (BIFF 8), in order; [] for older ones."""
     starts = []
-    for kind, record, _ in _biff(stream, 0):
+    for kind, record in biff(stream, 0):
         if kind == _BOUNDSHEET and len(record) > 4:
             starts.append(int.from_bytes(record[:4], "little"))
         if kind == _EOF:
             break
-    return [_old_sheet(stream, start) for start in starts]
+    formats = xls_formats(stream)
+    return [_old_sheet(stream, start, formats) for start in starts]
 
 
-def _old_sheet(stream: bytes, start: int) -> SheetParts:
+def _old_sheet(stream: bytes, start: int, formats: Formats) -> SheetParts:
     headers: list[str] = []
     said: list[str] = []
     boxes: list[str] = []
     charts: list[str] = []
+    columns, rows, filtered = set[int](), set[int](), False
     depth = obj = pending = 0
-    for kind, record, _ in _biff(stream, start):
+    for kind, record in biff(stream, start):
         if kind == _BOF:
             depth += 1
         elif kind == _EOF:
             depth -= 1
             if depth <= 0:
                 break
+        elif kind == _COLUMN and len(record) >= 10 and record[8] & 1:
+            first, last = struct.unpack_from("<HH", record)
+            columns.update(range(first, last + 1))
+        elif kind == _ROW and len(record) >= 14 and record[12] & 0x20:
+            rows.add(int.from_bytes(record[:2], "little"))
+        elif kind == _FILTER:
+            filtered = True
         elif kind in {_HEADER, _FOOTER} and len(record) > 3 and depth == 1:
-            headers.append(_old_text(record[2:], int.from_bytes(record[:2], "little")))
+            headers.append(narrow_or_wide(record[2:], int.from_bytes(record[:2], "little")))
         elif kind == _SERIES_TEXT and len(record) > 4:
-            charts.append(_old_text(record[3:], record[2]))
+            charts.append(narrow_or_wide(record[3:], record[2]))
         elif kind == _LABEL and depth > 1 and len(record) > 8:
-            charts.append(_old_text(record[8:], int.from_bytes(record[6:8], "little")))
+            charts.append(narrow_or_wide(record[8:], int.from_bytes(record[6:8], "little")))
         elif kind == _OBJ and len(record) > 6:
             obj = int.from_bytes(record[4:6], "little")
         elif kind == _TXO and len(record) >= 12:
             pending = int.from_bytes(record[10:12], "little")
         elif kind == _CONTINUE and pending:
-            text = _old_text(record, pending)
+            text = narrow_or_wide(record, pending)
             (said if obj == _OBJ_COMMENT else boxes).append(text)
             pending = 0
-    parts = SheetParts(list(edges(headers)))
+    parts = SheetParts(
+        list(edges(headers)),
+        hidden_columns=frozenset(columns),
+        hidden_rows=frozenset() if filtered else frozenset(rows),
+        formats=xls_sheet_formats(stream, start, formats),
+    )
     for text in (*boxes, "\n".join(dict.fromkeys(charts))):
         if (made := block(ElementKind.PARAGRAPH, text)) is not None:
             parts.blocks.append(made)
     parts.blocks += comments(said)
     return parts
-
-
-def _old_text(data: bytes, length: int) -> str:
-    """A string behind the flag that tells whether it has one or two bytes a character."""
-    if data[:1] and data[0] & 1:
-        return data[1 : 1 + 2 * length].decode("utf-16-le", "replace")
-    return data[1 : 1 + length].decode("latin-1")
-
-
-def _biff(stream: bytes, at: int) -> Iterator[tuple[int, bytes, int]]:
-    while at + 4 <= len(stream):
-        kind, length = struct.unpack_from("<HH", stream, at)
-        yield kind, stream[at + 4 : at + 4 + length], at
-        at += 4 + length
