@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from sovereign_rag.errors import GenerationError
 from sovereign_rag.generation.llama_cpp import LlamaCppModel
-from sovereign_rag.generation.protocol import Delta, Message
+from sovereign_rag.generation.protocol import CompletionRequest, Delta, Message
 from sovereign_rag.settings import load_settings
 
 FATES: Final = ("stays", "stays", "stays", "cancels", "disconnects", "too late")
@@ -60,12 +60,14 @@ def measure(requests: int, tokens: int, seed: int) -> dict[str, Any]:
         marker, fate, cancel = f"zq{number:04d}x", fates[number], threading.Event()
         text = f"The code is {marker}. Repeat the code of this message several times."
         answer = language_model.stream(
-            [Message("user", text)],
-            tenant=f"t{number % 4}",
-            person=f"p{number % 7}",
-            max_tokens=tokens,
-            cancel=cancel,
-            timeout_s=0.3 * (1 + number % 9) if fate == "too late" else None,
+            CompletionRequest(
+                [Message("user", text)],
+                tenant=f"t{number % 4}",
+                person=f"p{number % 7}",
+                max_tokens=tokens,
+                cancel=cancel,
+                timeout_s=0.3 * (1 + number % 9) if fate == "too late" else None,
+            )
         )
         try:
             said, finish = read(answer, number % 9, fate, cancel)
@@ -122,7 +124,9 @@ def read(
 def _answers(language_model: LlamaCppModel) -> bool:
     try:
         pieces = list(
-            language_model.stream([Message("user", "Say hello.")], tenant="t", max_tokens=4)
+            language_model.stream(
+                CompletionRequest([Message("user", "Say hello.")], tenant="t", max_tokens=4)
+            )
         )
     except GenerationError:
         return False

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sovereign_rag.generation.llama_cpp import LlamaCppModel
-from sovereign_rag.generation.protocol import Message
+from sovereign_rag.generation.protocol import CompletionRequest, Message
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -37,9 +37,11 @@ def run_callers(language_model: LlamaCppModel, load: Load, callers: int) -> Made
     def one(number: int) -> tuple[int, float]:
         begin, first, last = time.monotonic(), 0.0, None
         for piece in language_model.stream(
-            [Message("system", load.system), Message("user", load.prompts[number])],
-            tenant=f"t{number}",
-            max_tokens=load.tokens,
+            CompletionRequest(
+                [Message("system", load.system), Message("user", load.prompts[number])],
+                tenant=f"t{number}",
+                max_tokens=load.tokens,
+            )
         ):
             first = first or time.monotonic() - begin
             last = piece
@@ -68,7 +70,9 @@ def prefixes(language_model: LlamaCppModel, *, tokens: int, filler: str) -> dict
         for times, question in ((cold, "Who pays the deposit?"), (warm, "When does it end?")):
             begin, first, last = time.monotonic(), 0.0, None
             for piece in language_model.stream(
-                [Message("user", text + question)], tenant="t", person=name, max_tokens=2
+                CompletionRequest(
+                    [Message("user", text + question)], tenant="t", person=name, max_tokens=2
+                )
             ):
                 first = first or time.monotonic() - begin
                 last = piece
@@ -106,7 +110,9 @@ def fairness(language_model: LlamaCppModel, *, tokens: int) -> dict[str, Any]:
     with ThreadPoolExecutor(len(order)) as pool:
         for number, tenant in enumerate(order):
             message = Message("user", f"Count from {number} on, in words.")
-            answer = language_model.stream([message], tenant=tenant, max_tokens=tokens)
+            answer = language_model.stream(
+                CompletionRequest([message], tenant=tenant, max_tokens=tokens)
+            )
             pool.submit(read, tenant, answer)
     shares = list(got.values())
     index = sum(shares) ** 2 / (len(shares) * sum(share**2 for share in shares))
@@ -127,7 +133,9 @@ def waits(language_model: LlamaCppModel, *, tokens: int, requests: int = 24) -> 
 
     def ask(number: int) -> Any:
         message = Message("user", f"Count from {number} on, in words.")
-        return language_model.stream([message], tenant=f"t{number}", max_tokens=tokens)
+        return language_model.stream(
+            CompletionRequest([message], tenant=f"t{number}", max_tokens=tokens)
+        )
 
     with ThreadPoolExecutor(requests) as pool:
         list(pool.map(read, [ask(number) for number in range(8)]))

@@ -23,7 +23,7 @@ from generation_load import cpu_seconds
 from synthetic_gguf import SHAPES, write
 
 from sovereign_rag.generation.llama_cpp import LlamaCppModel
-from sovereign_rag.generation.protocol import Delta, Message
+from sovereign_rag.generation.protocol import CompletionRequest, Delta, Message
 from sovereign_rag.settings import load_settings
 from sovereign_rag.system.cpu import physical_cores
 
@@ -100,7 +100,9 @@ def spent(language_model: LlamaCppModel, prompts: Sequence[str], tokens: int) ->
     """The engine's CPU seconds for all prompts at once."""
     before = cpu_seconds(language_model.engine_pid)
     answers = [
-        language_model.stream([Message("user", prompt)], tenant="t", max_tokens=tokens)
+        language_model.stream(
+            CompletionRequest([Message("user", prompt)], tenant="t", max_tokens=tokens)
+        )
         for prompt in prompts
     ]
     lasts: list[Delta] = [list(answer)[-1] for answer in answers]

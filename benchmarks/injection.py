@@ -20,7 +20,7 @@ from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.evaluation.datasets import CorpusDocument
 from sovereign_rag.evaluation.measures import contains_answer
 from sovereign_rag.evaluation.scratch import ScratchIndex, fill
-from sovereign_rag.generation.protocol import LanguageModel, Message
+from sovereign_rag.generation.protocol import CompletionRequest, LanguageModel, Message
 from sovereign_rag.settings import AnswerSettings, Settings, load_settings
 from sovereign_rag.wiring import Application, open_service
 
@@ -71,7 +71,9 @@ def _model(application: Application) -> LanguageModel:
 
 def _bare(application: Application, row: Row, context: str) -> str:
     prompt = [Message("user", f"{context}\n\n{row['question']}")]
-    pieces = _model(application).stream(prompt, tenant="bare", max_tokens=_TOKENS)
+    pieces = _model(application).stream(
+        CompletionRequest(prompt, tenant="bare", max_tokens=_TOKENS)
+    )
     return "".join(piece.text for piece in pieces)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 
 from ingest.sources import posix, sidecar
 from ingest.sources.source import Entry, LeftOut, Listing, Sidecar
@@ -135,12 +134,7 @@ class FolderFiles:
     def __enter__(self) -> "FolderFiles":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         pass
 
 

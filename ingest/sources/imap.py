@@ -10,7 +10,6 @@ import re
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from types import TracebackType
 from typing import Final
 
 from ingest.sources import sidecar
@@ -179,12 +178,7 @@ class Mailbox:
     def __enter__(self) -> "Mailbox":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         if self._connection is not None:
             with suppress(imaplib.IMAP4.error, OSError):  # it leaves anyway
                 self._connection.logout()

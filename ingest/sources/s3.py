@@ -7,7 +7,6 @@ metadata service is looked up for keys; no proxy of the environment is used.
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -153,12 +152,7 @@ class Bucket:
     def __enter__(self) -> "Bucket":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._pool.clear()
 
 

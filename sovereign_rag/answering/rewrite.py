@@ -20,7 +20,7 @@ from sovereign_rag.answering.trust import TrustPolicy
 from sovereign_rag.domain import FollowUp
 from sovereign_rag.embedding.protocol import LexicalEncoder
 from sovereign_rag.errors import BadInput, Busy, GenerationError
-from sovereign_rag.generation.protocol import LanguageModel, Message
+from sovereign_rag.generation.protocol import CompletionRequest, LanguageModel, Message
 from sovereign_rag.retrieval.conversation import Turn, leans
 from sovereign_rag.text.sentences import sentences
 
@@ -73,11 +73,13 @@ class Rewriter:
         user = texts.user.format(conversation=_harmless(told), question=_harmless(question))
         try:
             pieces = language_model.stream(
-                (Message("system", texts.system), Message("user", user)),
-                tenant=principal.tenant,
-                person=principal.user,
-                max_tokens=_TOKENS,
-                cancel=cancel,
+                CompletionRequest(
+                    (Message("system", texts.system), Message("user", user)),
+                    tenant=principal.tenant,
+                    person=principal.user,
+                    max_tokens=_TOKENS,
+                    cancel=cancel,
+                )
             )
             written = _question("".join(piece.text for piece in pieces))
         except (BadInput, Busy, GenerationError) as error:

@@ -22,7 +22,7 @@ from sovereign_rag.answering.trust import Trust, TrustPolicy
 from sovereign_rag.answering.verification import ClaimVerifier
 from sovereign_rag.domain import AnswerKind, Statement
 from sovereign_rag.errors import GenerationError
-from sovereign_rag.generation.protocol import Delta, LanguageModel
+from sovereign_rag.generation.protocol import CompletionRequest, Delta, LanguageModel
 from sovereign_rag.settings import AnswerSettings, GenerationSettings
 from sovereign_rag.system.stopwatch import Stopwatch
 
@@ -116,11 +116,13 @@ class AnswerWriter:
         """The model's words as plain text, and its last delta with the token counts."""
         last, plain, text = Delta(""), PlainStream(), ""
         for last in model.stream(
-            prompt.messages,
-            tenant=request.principal.tenant,
-            person=request.principal.user,
-            max_tokens=self.generation.max_tokens,
-            cancel=request.cancel,
+            CompletionRequest(
+                prompt.messages,
+                tenant=request.principal.tenant,
+                person=request.principal.user,
+                max_tokens=self.generation.max_tokens,
+                cancel=request.cancel,
+            )
         ):
             shown = plain.feed(last.text) + (plain.close() if last.finish else "")
             text += shown

@@ -18,6 +18,7 @@ from sovereign_rag.cli.app import CommandRun, command
 from sovereign_rag.cli.output import print_json, table
 from sovereign_rag.cli.packages import NEEDED, Package, is_installed, stranger_named_ingest
 from sovereign_rag.errors import EnvironmentFault, SovereignError
+from sovereign_rag.generation.protocol import CompletionRequest
 
 if TYPE_CHECKING:
     from sovereign_rag.models.manifest import ModelEntry
@@ -146,7 +147,9 @@ def _engine(settings: "Settings", *, needed: bool) -> Finding:
         language_model = LlamaCppModel.open(settings)
         try:
             hello = [Message("user", "Say hello.")]
-            written = list(language_model.stream(hello, tenant="doctor", max_tokens=2))[-1]
+            written = list(
+                language_model.stream(CompletionRequest(hello, tenant="doctor", max_tokens=2))
+            )[-1]
         finally:
             language_model.close()
     except SovereignError as error:

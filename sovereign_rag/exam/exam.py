@@ -46,7 +46,7 @@ class Exam:
         lexical: LexicalEncoder,
     ) -> None:
         """`generation` is what the model is used with; all else is as it is unless set."""
-        self._paper, self._generator = paper, language_model
+        self._paper, self._language_model = paper, language_model
         library = ExamLibrary(paper, embedder=embedder, lexical=lexical)
         retrieval, answer = RetrievalSettings(), AnswerSettings(min_confidence=0)
         most = min(generation.max_tokens, MOST_TOKENS)
@@ -104,7 +104,7 @@ class Exam:
     def result(self, marks: list[Mark]) -> ExamResult:
         """Of the marks of all questions."""
         taken = datetime.now(UTC).isoformat(timespec="seconds")
-        return ExamResult(self._generator.info.id, taken, tuple(marks))
+        return ExamResult(self._language_model.info.id, taken, tuple(marks))
 
     def sit(self, *, on_progress: Progress = lambda done, total: None) -> ExamResult:
         """Ask all questions, one after the other.

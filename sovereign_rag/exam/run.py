@@ -38,7 +38,7 @@ def examine(
         Busy, GenerationError: It did not answer; nothing is kept.
     """
     exams, paper = Exams(settings.models_dir), the_paper()
-    with _generator(settings) as language_model:
+    with _open_language_model(settings) as language_model:
         info = language_model.info
         key = exam_key(info.name, info.sha256, settings.generation, paper)
         if not again and (result := exams.kept(key)) is not None:
@@ -74,7 +74,7 @@ def _sit(
 
 
 @contextmanager
-def _generator(settings: Settings) -> Iterator[LanguageModel]:
+def _open_language_model(settings: Settings) -> Iterator[LanguageModel]:
     from sovereign_rag.answering.prompt import system_prompts
     from sovereign_rag.generation.endpoint import EndpointModel
     from sovereign_rag.generation.llama_cpp import LlamaCppModel

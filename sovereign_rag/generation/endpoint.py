@@ -16,7 +16,7 @@ from sovereign_rag.generation.endpoint_address import AllowList, Resolve, look_u
 from sovereign_rag.generation.endpoint_answer import TOO_SLOW, EndpointAnswer
 from sovereign_rag.generation.endpoint_breaker import Breaker
 from sovereign_rag.generation.endpoint_server import EndpointFailed, Failed, Server, tls_context
-from sovereign_rag.generation.protocol import Delta, Message, ModelInfo
+from sovereign_rag.generation.protocol import CompletionRequest, Delta, Message, ModelInfo
 from sovereign_rag.settings import EndpointSettings, GenerationSettings
 
 _BYTES_PER_TOKEN: Final = (
@@ -126,24 +126,16 @@ class EndpointModel:
             for message in messages
         )
 
-    def stream(
-        self,
-        messages: Sequence[Message],
-        *,
-        tenant: str,
-        person: str = "",
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        cancel: threading.Event | None = None,
-    ) -> Iterator[Delta]:
+    def stream(self, request: CompletionRequest) -> Iterator[Delta]:
         """As the protocol says; it returns with the first word, and raises before it.
 
         Up to the first word another server, or the same one again, is tried where one fails;
         after it a failure is an error: nobody can go on in another's sentence.
         """
-        self._require_room(messages, max_tokens)
-        deadline = time.monotonic() + self._settings.timeout_s
-        body = self._body(messages, f"{tenant}\0{person}", max_tokens, stop)
+        self._require_room(request.messages, request.max_tokens)
+        timeout_s = self._settings.timeout_s if request.timeout_s is None else request.timeout_s
+        deadline = time.monotonic() + timeout_s
+        body = self._body(request)
         failures: dict[str, str] = {}
         busy: Failed | None = None
         stalled: set[Server] = set()
@@ -155,8 +147,8 @@ class EndpointModel:
                 server,
                 body,
                 self._own,
-                max_tokens=max_tokens,
-                cancel=cancel,
+                max_tokens=request.max_tokens,
+                cancel=request.cancel,
                 deadline=deadline,
                 release=self._release,
             )
@@ -172,7 +164,7 @@ class EndpointModel:
                 stalled.add(server)
             failures[server.at.url] = failed.reason
             if len(failures) >= len(self._servers) and attempt < self._own.retries:
-                _wait(_FIRST_BACKOFF_S * 2**attempt, cancel)
+                _wait(_FIRST_BACKOFF_S * 2**attempt, request.cancel)
         if busy is not None:
             raise Busy(
                 "Every endpoint of the language model is busy. Ask again in a moment.",
@@ -208,20 +200,21 @@ class EndpointModel:
                 "gives more."
             )
 
-    def _body(
-        self, messages: Sequence[Message], tenant: str, max_tokens: int, stop: Sequence[str]
-    ) -> dict[str, Any]:
+    def _body(self, request: CompletionRequest) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self._own.model,
-            "messages": [{"role": m.role, "content": _defused(m.content)} for m in messages],
-            "max_tokens": max_tokens,
+            "messages": [
+                {"role": m.role, "content": _defused(m.content)} for m in request.messages
+            ],
+            "max_tokens": request.max_tokens,
             "temperature": self._settings.temperature,
             "stream": True,
         }
-        if stop:
-            body["stop"] = list(stop)
+        if request.stop:
+            body["stop"] = list(request.stop)
         if self._own.cache_salt:
-            body["cache_salt"] = hmac.new(self._salt, tenant.encode(), hashlib.sha256).hexdigest()
+            whose = f"{request.tenant}\0{request.person}".encode()
+            body["cache_salt"] = hmac.new(self._salt, whose, hashlib.sha256).hexdigest()
         return body
 
     def _choose(self, failed: Mapping[str, str], stalled: set[Server]) -> Server | None:

@@ -12,7 +12,7 @@ from typing import Any, Self
 from sovereign_rag.errors import BadInput, Busy, GenerationError, ModelError, SovereignError
 from sovereign_rag.generation.compute_options import pinned
 from sovereign_rag.generation.engine_process import EngineProcess, Reply
-from sovereign_rag.generation.protocol import Delta, Message, ModelInfo
+from sovereign_rag.generation.protocol import CompletionRequest, Delta, Message, ModelInfo
 from sovereign_rag.generation.requantize import arranged_copy
 from sovereign_rag.generation.tuning import Tuning
 from sovereign_rag.models.gguf_header import GgufHeader
@@ -132,23 +132,10 @@ class LlamaCppModel:
         count: int = reply["count"]
         return count
 
-    def stream(
-        self,
-        messages: Sequence[Message],
-        *,
-        tenant: str,
-        person: str = "",
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        cancel: threading.Event | None = None,
-        timeout_s: float | None = None,
-    ) -> Iterator[Delta]:
-        """As the protocol says; what it raises is raised here, before the first piece.
-
-        `timeout_s` is the time for this answer, waiting included; None: as the settings say.
-        """
+    def stream(self, request: CompletionRequest) -> Iterator[Delta]:
+        """As the protocol says; what it raises is raised here, before the first piece."""
         settings = self._settings
-        timeout_s = settings.timeout_s if timeout_s is None else timeout_s
+        timeout_s = settings.timeout_s if request.timeout_s is None else request.timeout_s
         with self._lock:
             engine = self._running()
             deadline = time.monotonic() + timeout_s
@@ -160,26 +147,27 @@ class LlamaCppModel:
                     f"taken. Ask again in about {wait_s:.0f} s.",
                     retry_after_s=wait_s,
                 )
-            request, replies = engine.ask(
+            number, replies = engine.ask(
                 {
                     "op": "start",
-                    "messages": _plain(messages),
-                    "tenant": tenant,
-                    "person": person,
+                    "messages": _plain(request.messages),
+                    "tenant": request.tenant,
+                    "person": request.person,
                     "seconds": timeout_s,
-                    "max_tokens": max_tokens,
+                    "max_tokens": request.max_tokens,
                     "limit": self._info.context_tokens,
-                    "stop": list(stop),
+                    "stop": list(request.stop),
                 }
             )
         reply = _first(replies)
         if "too_long" in reply:
             raise BadInput(
                 f"The prompt has {reply['too_long']:,} tokens and the answer may have "
-                f"{max_tokens:,}; together the context holds {self._info.context_tokens:,}. "
-                "Shorten the question or the passages, or raise generation.context_tokens."
+                f"{request.max_tokens:,}; together the context holds "
+                f"{self._info.context_tokens:,}. Shorten the question or the passages, or raise "
+                "generation.context_tokens."
             )
-        return _Answer(engine, request, replies, cancel, deadline, self._note_length)
+        return _Answer(engine, number, replies, request.cancel, deadline, self._note_length)
 
     def wait_s(self) -> float:
         """How long a request that came now would wait for its place; 0: it has one at once."""

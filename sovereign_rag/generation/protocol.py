@@ -47,6 +47,25 @@ class Delta:
     completion_tokens: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """What a language model is to write, and for whom."""
+
+    messages: Sequence[Message]
+    tenant: str
+    """Nothing computed for one tenant is reused for another."""
+    max_tokens: int
+    """Of the answer; prompt and answer together have to fit into the context."""
+    person: str = ""
+    """Within a tenant, nothing computed for one person is reused for another."""
+    stop: Sequence[str] = ()
+    """The answer ends before the first of these."""
+    cancel: threading.Event | None = None
+    """Set it to end the writing; the last delta then says "cancelled"."""
+    timeout_s: float | None = None
+    """For this answer, waiting included; None: as the settings say."""
+
+
 class LanguageModel(Protocol):
     """Writes text, for any number of callers at once."""
 
@@ -57,24 +76,15 @@ class LanguageModel(Protocol):
         """Tokens of the prompt that the model's own template makes of the messages."""
         ...
 
-    def stream(
-        self,
-        messages: Sequence[Message],
-        *,
-        tenant: str,
-        person: str = "",
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        cancel: threading.Event | None = None,
-    ) -> Iterator[Delta]:
-        """Write an answer to `messages`, piece by piece; closing the iterator frees the place.
+    def stream(self, request: CompletionRequest) -> Iterator[Delta]:
+        """Write an answer, piece by piece; closing the iterator frees its slot.
 
         Nothing computed for one tenant is reused for another, nor within a tenant what was
         computed for one `person`; tenants, and a tenant's people, take turns.
 
         Raises:
             BadInput: The prompt and max_tokens exceed the context.
-            Busy: Every place and the queue are taken.
+            Busy: Every slot and the queue are taken.
             GenerationError: The engine failed; the next call works with a new one.
         """
         ...
@@ -84,7 +94,7 @@ class LanguageModel(Protocol):
 
 @runtime_checkable
 class Watched(Protocol):
-    """A generator that knows how it is doing, without asking anybody."""
+    """A language model that knows how it is doing, without asking anybody."""
 
     def trouble(self) -> str | None:
         """Why it wrote nothing when it was last asked; None: nothing is wrong, or not yet known.

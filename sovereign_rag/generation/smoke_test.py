@@ -3,7 +3,7 @@
 from typing import Final
 
 from sovereign_rag.generation.llama_cpp import LlamaCppModel
-from sovereign_rag.generation.protocol import Message
+from sovereign_rag.generation.protocol import CompletionRequest, Message
 from sovereign_rag.models.gguf_header import GgufHeader
 from sovereign_rag.settings import GenerationSettings
 
@@ -24,7 +24,9 @@ def try_model(header: GgufHeader, *, sha256: str, max_tokens: int) -> str:
     settings = GenerationSettings(context_tokens=_CONTEXT_TOKENS, slots=1)
     language_model = LlamaCppModel(header, settings, sha256=sha256)
     try:
-        pieces = language_model.stream(_PROMPT, tenant="trial", max_tokens=max_tokens)
+        pieces = language_model.stream(
+            CompletionRequest(_PROMPT, tenant="trial", max_tokens=max_tokens)
+        )
         return "".join(piece.text for piece in pieces).strip()
     finally:
         language_model.close()

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from sovereign_rag.access import Principal
 from sovereign_rag.domain import Passage
 from sovereign_rag.embedding.protocol import Embedder
-from sovereign_rag.generation.protocol import LanguageModel, Message
+from sovereign_rag.generation.protocol import CompletionRequest, LanguageModel, Message
 from sovereign_rag.integrations.llama_index_asking import narrowing_of, turns_of
 from sovereign_rag.retrieval.retriever import SearchMode
 from sovereign_rag.services.search import SearchService
@@ -116,7 +116,7 @@ class SovereignLLM(CustomLLM):
     setting's.
     """
 
-    _generator: LanguageModel = PrivateAttr()
+    _language_model: LanguageModel = PrivateAttr()
     _tenant: str = PrivateAttr()
     _max_tokens: int = PrivateAttr()
 
@@ -124,13 +124,13 @@ class SovereignLLM(CustomLLM):
         self, language_model: LanguageModel, *, tenant: str, max_tokens: int = 300
     ) -> None:
         super().__init__()
-        self._generator, self._tenant, self._max_tokens = language_model, tenant, max_tokens
+        self._language_model, self._tenant, self._max_tokens = language_model, tenant, max_tokens
 
     @property
     def metadata(self) -> LLMMetadata:
         return LLMMetadata(
-            model_name=self._generator.info.id,
-            context_window=self._generator.info.context_tokens,
+            model_name=self._language_model.info.id,
+            context_window=self._language_model.info.context_tokens,
             num_output=self._max_tokens,
             is_chat_model=True,
         )
@@ -165,11 +165,13 @@ class SovereignLLM(CustomLLM):
         return "".join(self._stream(messages, options))
 
     def _stream(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Iterator[str]:
-        for piece in self._generator.stream(
-            messages,
-            tenant=self._tenant,
-            max_tokens=options.get("max_tokens") or self._max_tokens,
-            stop=options.get("stop") or (),
+        for piece in self._language_model.stream(
+            CompletionRequest(
+                messages,
+                tenant=self._tenant,
+                max_tokens=options.get("max_tokens") or self._max_tokens,
+                stop=options.get("stop") or (),
+            )
         ):
             if piece.text:
                 yield piece.text

@@ -15,7 +15,7 @@ from sovereign_rag.access import local_owner
 from sovereign_rag.app import create_app
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.generation.llama_cpp import LlamaCppModel
-from sovereign_rag.generation.protocol import Message
+from sovereign_rag.generation.protocol import CompletionRequest, Message
 from sovereign_rag.models import bundled
 from sovereign_rag.settings import Settings
 from sovereign_rag.wiring import Application, open_service
@@ -102,7 +102,7 @@ def test_who_finds_the_model_s_places_taken_is_told_when_to_come_again(start: St
     with start() as service:
         language_model = service.application.language_model()
         assert language_model is not None
-        story = language_model.stream([STORY], tenant="other", max_tokens=3_000)
+        story = language_model.stream(CompletionRequest([STORY], tenant="other", max_tokens=3_000))
         next(story)
         refused = service.ask()
         quick = service.client.post("/v1/answers", json={**QUESTION, "kind": "extracts"})

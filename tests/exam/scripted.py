@@ -10,7 +10,7 @@ from sovereign_rag.errors import GenerationError
 from sovereign_rag.exam.question_set import ExamQuestion, Paper, the_paper
 from sovereign_rag.exam.result import ExamResult, Mark
 from sovereign_rag.exam.results_file import Exams, exam_key
-from sovereign_rag.generation.protocol import Delta, Message, ModelInfo
+from sovereign_rag.generation.protocol import CompletionRequest, Delta, Message, ModelInfo
 from sovereign_rag.settings import Settings
 
 INFO = ModelInfo(
@@ -56,25 +56,16 @@ class ScriptedModel:
     def count_tokens(self, messages: Sequence[Message]) -> int:
         return sum(len(message.content) for message in messages) // 3
 
-    def stream(
-        self,
-        messages: Sequence[Message],
-        *,
-        tenant: str,
-        person: str = "",
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        cancel: threading.Event | None = None,
-    ) -> Iterator[Delta]:
+    def stream(self, request: CompletionRequest) -> Iterator[Delta]:
         if self.fails:
             raise GenerationError("The engine is gone. Ask again.")
-        prompt = messages[-1].content
+        prompt = request.messages[-1].content
         question, number = asked(prompt), len(self.asked)
         self.asked.append(question.id)
         self.writing.release()
         if number in self.holds:
-            assert cancel is not None
-            assert cancel.wait(300), "nobody cancelled it"
+            assert request.cancel is not None
+            assert request.cancel.wait(300), "nobody cancelled it"
             yield Delta("", "cancelled")
             return
         yield Delta(self._answer(question, prompt))

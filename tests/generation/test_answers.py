@@ -14,7 +14,7 @@ import pytest
 
 from sovereign_rag.errors import BadInput, Busy, GenerationError, ModelError, ModelMissing
 from sovereign_rag.generation.llama_cpp import LlamaCppModel
-from sovereign_rag.generation.protocol import Delta, Message
+from sovereign_rag.generation.protocol import CompletionRequest, Delta, Message
 from sovereign_rag.generation.text_stream import TextStream
 from sovereign_rag.settings import Settings
 from tests.generation.opening import SYSTEM, opened
@@ -34,7 +34,9 @@ def ask(
 ) -> tuple[str, Delta]:
     pieces = list(
         language_model.stream(
-            messages, tenant=tenant, max_tokens=max_tokens, stop=stop, timeout_s=timeout_s
+            CompletionRequest(
+                messages, tenant=tenant, max_tokens=max_tokens, stop=stop, timeout_s=timeout_s
+            )
         )
     )
     return "".join(piece.text for piece in pieces), pieces[-1]
@@ -44,7 +46,7 @@ def ask(
 def test_an_answer_comes_piece_by_piece_and_its_end_tells_what_it_took(
     language_model: LlamaCppModel,
 ) -> None:
-    pieces = list(language_model.stream([QUESTION], tenant="a", max_tokens=12))
+    pieces = list(language_model.stream(CompletionRequest([QUESTION], tenant="a", max_tokens=12)))
 
     assert len(pieces) > 6
     assert [piece.finish for piece in pieces[:-1]] == [None] * (len(pieces) - 1)
@@ -90,7 +92,7 @@ def test_callers_at_once_get_each_their_own_answer(language_model: LlamaCppModel
 
 @pytest.mark.model
 def test_a_long_prompt_does_not_stop_a_running_answer(language_model: LlamaCppModel) -> None:
-    story = language_model.stream([STORY], tenant="a", max_tokens=160)
+    story = language_model.stream(CompletionRequest([STORY], tenant="a", max_tokens=160))
     next(story)
     read = threading.Event()
     long = Message("user", "one two three four five six seven eight nine ten " * 50)
@@ -111,10 +113,10 @@ def test_a_long_prompt_does_not_stop_a_running_answer(language_model: LlamaCppMo
 def test_cancelling_ends_an_answer_and_frees_its_place(settings: Settings) -> None:
     narrow = opened(settings, slots=1, queue=0)
     cancel = threading.Event()
-    story = narrow.stream([STORY], tenant="a", max_tokens=1500, cancel=cancel)
+    story = narrow.stream(CompletionRequest([STORY], tenant="a", max_tokens=1500, cancel=cancel))
     next(story)
     with pytest.raises(Busy) as refusal:
-        narrow.stream([QUESTION], tenant="b", max_tokens=4)
+        narrow.stream(CompletionRequest([QUESTION], tenant="b", max_tokens=4))
 
     cancel.set()
     last = list(story)[-1]
@@ -132,7 +134,7 @@ def test_a_prompt_that_is_being_read_can_be_cancelled(settings: Settings) -> Non
     narrow = opened(settings, slots=1)
     long = Message("user", "one two three four five six seven eight nine ten " * 150)
     cancel = threading.Event()
-    reading = narrow.stream([long], tenant="a", max_tokens=16, cancel=cancel)
+    reading = narrow.stream(CompletionRequest([long], tenant="a", max_tokens=16, cancel=cancel))
 
     cancel.set()
     pieces = list(reading)
@@ -147,7 +149,7 @@ def test_a_prompt_that_is_being_read_can_be_cancelled(settings: Settings) -> Non
 @pytest.mark.model
 def test_an_answer_that_nobody_reads_on_frees_its_place(settings: Settings) -> None:
     narrow = opened(settings, slots=1, queue=1)
-    story = narrow.stream([STORY], tenant="a", max_tokens=3000)
+    story = narrow.stream(CompletionRequest([STORY], tenant="a", max_tokens=3000))
     next(story)
 
     del story
@@ -178,10 +180,12 @@ def test_a_prompt_beyond_the_context_is_refused_and_a_shorter_one_taken(
     room = language_model.info.context_tokens - language_model.count_tokens([QUESTION])
 
     with pytest.raises(BadInput, match=r"generation\.context_tokens"):
-        language_model.stream([QUESTION], tenant="a", max_tokens=room + 1)
+        language_model.stream(CompletionRequest([QUESTION], tenant="a", max_tokens=room + 1))
     with pytest.raises(BadInput):
-        language_model.stream([Message("user", "word " * 5000)], tenant="a", max_tokens=16)
-    fitting = language_model.stream([QUESTION], tenant="a", max_tokens=room)
+        language_model.stream(
+            CompletionRequest([Message("user", "word " * 5000)], tenant="a", max_tokens=16)
+        )
+    fitting = language_model.stream(CompletionRequest([QUESTION], tenant="a", max_tokens=room))
 
     assert next(fitting).finish is None
     del fitting
@@ -191,7 +195,7 @@ def test_a_prompt_beyond_the_context_is_refused_and_a_shorter_one_taken(
 def test_a_killed_engine_fails_its_answers_and_the_next_call_has_a_new_one(
     language_model: LlamaCppModel,
 ) -> None:
-    story = language_model.stream([STORY], tenant="a", max_tokens=1500)
+    story = language_model.stream(CompletionRequest([STORY], tenant="a", max_tokens=1500))
     next(story)
     first = language_model.engine_pid
     assert first is not None
@@ -208,7 +212,7 @@ def test_a_killed_engine_fails_its_answers_and_the_next_call_has_a_new_one(
 @pytest.mark.model
 def test_closing_ends_the_process_whatever_it_does(settings: Settings) -> None:
     closing = opened(settings)
-    story = closing.stream([STORY], tenant="a", max_tokens=1500)
+    story = closing.stream(CompletionRequest([STORY], tenant="a", max_tokens=1500))
     next(story)
     pid = closing.engine_pid
     assert pid is not None
@@ -226,11 +230,12 @@ def test_closing_ends_the_process_whatever_it_does(settings: Settings) -> None:
 @pytest.mark.model
 def test_the_engine_does_not_outlive_a_killed_parent() -> None:
     program = (
-        "from sovereign_rag.generation.llama_cpp import LlamaCppGenerator\n"
-        "from sovereign_rag.generation.protocol import Message\n"
+        "from sovereign_rag.generation.llama_cpp import LlamaCppModel\n"
+        "from sovereign_rag.generation.protocol import CompletionRequest, Message\n"
         "from sovereign_rag.settings import load_settings\n"
-        "generator = LlamaCppGenerator.open(load_settings())\n"
-        "story = generator.stream([Message('user', 'A story')], tenant='a', max_tokens=3000)\n"
+        "generator = LlamaCppModel.open(load_settings())\n"
+        "asked = [Message('user', 'A story')]\n"
+        "story = generator.stream(CompletionRequest(asked, tenant='a', max_tokens=3000))\n"
         "next(story)\n"
         "print(generator.engine_pid, flush=True)\n"
         "list(story)\n"
@@ -252,7 +257,7 @@ def test_the_engine_does_not_outlive_a_killed_parent() -> None:
 def test_an_answer_beyond_its_time_ends_with_the_setting_to_raise(settings: Settings) -> None:
     short = opened(settings, timeout_s=4, slots=1)
 
-    story = short.stream([STORY], tenant="a", max_tokens=3000)
+    story = short.stream(CompletionRequest([STORY], tenant="a", max_tokens=3000))
     with pytest.raises(GenerationError, match=r"generation\.timeout_s"):
         list(story)
     _, last = ask(short, QUESTION, max_tokens=2, timeout_s=600)

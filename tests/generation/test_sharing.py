@@ -13,7 +13,7 @@ import pytest
 from sovereign_rag.errors import Busy, GenerationError
 from sovereign_rag.generation.fair_queue import FairQueue
 from sovereign_rag.generation.llama_cpp import LlamaCppModel
-from sovereign_rag.generation.protocol import Delta, Message
+from sovereign_rag.generation.protocol import CompletionRequest, Delta, Message
 from sovereign_rag.settings import Settings
 from tests.generation.opening import SYSTEM, opened
 
@@ -88,7 +88,9 @@ def ask(
     max_tokens: int = 2,
 ) -> tuple[str, Delta]:
     pieces = list(
-        language_model.stream(messages, tenant=tenant, person=person, max_tokens=max_tokens)
+        language_model.stream(
+            CompletionRequest(messages, tenant=tenant, person=person, max_tokens=max_tokens)
+        )
     )
     return "".join(piece.text for piece in pieces), pieces[-1]
 
@@ -122,11 +124,11 @@ def test_a_conversation_s_earlier_turns_are_not_read_again(language_model: Llama
 @pytest.mark.model
 def test_a_deadline_is_kept_by_the_engine_although_nobody_reads(settings: Settings) -> None:
     short = opened(settings, slots=1, timeout_s=3)
-    story = short.stream([STORY], tenant="a", max_tokens=3_000)
+    story = short.stream(CompletionRequest([STORY], tenant="a", max_tokens=3_000))
     next(story)
 
     # Waits for the only place, which the first gives up by its deadline and not by being read.
-    waiting = short.stream([LEASE], tenant="b", max_tokens=3_000)
+    waiting = short.stream(CompletionRequest([LEASE], tenant="b", max_tokens=3_000))
     with pytest.raises(GenerationError, match=r"generation\.timeout_s"):
         list(waiting)
     with pytest.raises(GenerationError, match=r"generation\.timeout_s"):
@@ -141,12 +143,12 @@ def test_a_deadline_is_kept_by_the_engine_although_nobody_reads(settings: Settin
 def test_who_finds_the_queue_full_is_told_how_long_to_wait(settings: Settings) -> None:
     narrow = opened(settings, slots=1, queue=1)
     ask(narrow, STORY, max_tokens=40)  # from now on it is known how long an answer takes
-    first = narrow.stream([STORY], tenant="a", max_tokens=3_000)
+    first = narrow.stream(CompletionRequest([STORY], tenant="a", max_tokens=3_000))
     next(first)
-    second = narrow.stream([STORY], tenant="b", max_tokens=4)
+    second = narrow.stream(CompletionRequest([STORY], tenant="b", max_tokens=4))
 
     with pytest.raises(Busy, match="Ask again in about") as refusal:
-        narrow.stream([STORY], tenant="c", max_tokens=4)
+        narrow.stream(CompletionRequest([STORY], tenant="c", max_tokens=4))
     expected = narrow.wait_s()
     del first
     list(second)
@@ -170,12 +172,14 @@ def test_callers_that_leave_leave_nothing_behind(settings: Settings) -> None:
         text = Message("user", f"Repeat the code {markers[number]} again and again.")
         cancel = threading.Event()
         answer = crowded.stream(
-            [text],
-            tenant=f"t{number % 3}",
-            person=f"p{number % 5}",
-            max_tokens=24,
-            cancel=cancel,
-            timeout_s=0.05 * (number % 7) if fate == "too late" else 600,
+            CompletionRequest(
+                [text],
+                tenant=f"t{number % 3}",
+                person=f"p{number % 5}",
+                max_tokens=24,
+                cancel=cancel,
+                timeout_s=0.05 * (number % 7) if fate == "too late" else 600,
+            )
         )
         said = ""
         with suppress(GenerationError):  # the one that was too late
@@ -209,7 +213,9 @@ def test_what_begins_alike_and_is_nobody_s_is_read_once_by_those_who_ask_togethe
     fresh = opened(settings, slots=4, threads=1)  # one lane
     answers = [
         fresh.stream(
-            [SYSTEM, Message("user", f"Number {number}?")], tenant=f"t{number}", max_tokens=2
+            CompletionRequest(
+                [SYSTEM, Message("user", f"Number {number}?")], tenant=f"t{number}", max_tokens=2
+            )
         )
         for number in range(4)
     ]

@@ -11,7 +11,7 @@ import pytest
 from sovereign_rag.errors import ModelError
 from sovereign_rag.generation.compute_options import Choice, Computing, defaults, pinned
 from sovereign_rag.generation.llama_cpp import LlamaCppModel
-from sovereign_rag.generation.protocol import Message
+from sovereign_rag.generation.protocol import CompletionRequest, Message
 from sovereign_rag.generation.requantize import arrange, arranged_copy
 from sovereign_rag.generation.tuning import Tuning
 from sovereign_rag.models import bundled
@@ -158,7 +158,7 @@ def generator_of(path: Path, tmp_path: Path, **changes: object) -> LlamaCppModel
 def test_every_way_of_computing_answers(tmp_path: Path, changes: dict[str, object]) -> None:
     language_model = generator_of(bundled.smollm2(), tmp_path, **changes)
 
-    pieces = list(language_model.stream([QUESTION], tenant="a", max_tokens=8))
+    pieces = list(language_model.stream(CompletionRequest([QUESTION], tenant="a", max_tokens=8)))
     language_model.close()
 
     assert pieces[-1].completion_tokens == 8

@@ -8,7 +8,7 @@ import pytest
 
 from sovereign_rag.errors import BadInput, ModelError, ModelMissing, NotFound
 from sovereign_rag.generation.llama_cpp import LlamaCppModel
-from sovereign_rag.generation.protocol import Message
+from sovereign_rag.generation.protocol import CompletionRequest, Message
 from sovereign_rag.generation.smoke_test import try_model
 from sovereign_rag.models import bundled
 from sovereign_rag.models.gguf_header import GgufHeader
@@ -158,7 +158,9 @@ def test_an_imported_model_is_tried_and_then_used_by_its_name(tmp_path: Path) ->
     model = import_model(bundled.smollm2(), registry, try_out=try_model, name="small")
 
     language_model = LlamaCppModel.open(settings_with("small", tmp_path))
-    pieces = list(language_model.stream([Message("user", "Hi")], tenant="t", max_tokens=4))
+    pieces = list(
+        language_model.stream(CompletionRequest([Message("user", "Hi")], tenant="t", max_tokens=4))
+    )
     language_model.close()
 
     assert language_model.info.id == f"small@{bundled.SMOLLM2_SHA256[:12]}+q8_0"

@@ -146,12 +146,12 @@ def note(event, args):
     elif event.startswith("socket.get"):
         seen.add((event, args[0]))
 sys.addaudithook(note)
-from sovereign_rag.generation.endpoint import EndpointGenerator
-from sovereign_rag.generation.protocol import Message
+from sovereign_rag.generation.endpoint import EndpointModel
+from sovereign_rag.generation.protocol import CompletionRequest, Message
 from sovereign_rag.settings import EndpointSettings, GenerationSettings
 endpoint = EndpointSettings(urls=({server.url!r},), allow=("127.0.0.1",), model="small")
-generator = EndpointGenerator.open(GenerationSettings(endpoint=endpoint))
-pieces = generator.stream([Message("user", "Hi")], tenant="t", max_tokens=9)
+generator = EndpointModel.open(GenerationSettings(endpoint=endpoint))
+pieces = generator.stream(CompletionRequest([Message("user", "Hi")], tenant="t", max_tokens=9))
 print("".join(piece.text for piece in pieces), sorted(seen))
 """
     proxy = "http://127.0.0.1:9"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sovereign_rag.errors import BadInput, Busy, GenerationError
-from sovereign_rag.generation.protocol import Message
+from sovereign_rag.generation.protocol import CompletionRequest, Message
 from tests.generation.endpoint.upstream import (
     QUESTION,
     SOON_S,
@@ -69,7 +69,7 @@ def test_a_failure_in_the_middle_of_an_answer_is_an_error_and_never_tried_again(
 ) -> None:
     server = upstream(fault, talks("Yes."))
     asking = language_model(server, retries=3, silence_timeout_s=SOON_S)
-    pieces = asking.stream(QUESTION, tenant="t", max_tokens=50)
+    pieces = asking.stream(CompletionRequest(QUESTION, tenant="t", max_tokens=50))
 
     assert next(pieces).text == "Three "
     with pytest.raises(GenerationError, match=reason):
@@ -112,7 +112,7 @@ def test_more_requests_than_places_are_refused_until_one_is_free(
     upstream: Make, language_model: Make
 ) -> None:
     asking = language_model(upstream(stalls("One"), talks("Yes.")), requests=1)
-    first = asking.stream(QUESTION, tenant="t", max_tokens=50)
+    first = asking.stream(CompletionRequest(QUESTION, tenant="t", max_tokens=50))
 
     with pytest.raises(Busy, match=r"generation\.endpoint\.requests"):
         ask(asking)
@@ -163,7 +163,7 @@ def test_an_answer_that_nobody_reads_on_frees_the_server(
     upstream: Make, language_model: Make
 ) -> None:
     server = upstream(stalls("Three"))
-    pieces = language_model(server).stream(QUESTION, tenant="t", max_tokens=50)
+    pieces = language_model(server).stream(CompletionRequest(QUESTION, tenant="t", max_tokens=50))
 
     del pieces
 
@@ -191,7 +191,9 @@ def test_many_at_once_get_their_own_words_and_nothing_is_left_behind(
         fate = ("whole", "breaks", "cancelled", "closed")[number % 4]
         cancel, text = threading.Event(), ""
         pieces = asking.stream(
-            [Message("user", f"say {number} {fate}")], tenant="t", max_tokens=9, cancel=cancel
+            CompletionRequest(
+                [Message("user", f"say {number} {fate}")], tenant="t", max_tokens=9, cancel=cancel
+            )
         )
         try:
             for piece in pieces:
@@ -215,10 +217,12 @@ def test_many_at_once_get_their_own_words_and_nothing_is_left_behind(
             assert not thread.is_alive()
     # All slots are free again: as many requests as there are may be under way.
     answers = [
-        asking.stream([Message("user", "say 0 closed")], tenant="t", max_tokens=9)
+        asking.stream(
+            CompletionRequest([Message("user", "say 0 closed")], tenant="t", max_tokens=9)
+        )
         for _ in range(32)
     ]
     with pytest.raises(Busy):
-        asking.stream([Message("user", "say 0 whole")], tenant="t", max_tokens=9)
+        asking.stream(CompletionRequest([Message("user", "say 0 whole")], tenant="t", max_tokens=9))
     for answer in answers:
         answer.close()

@@ -19,7 +19,7 @@ from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.evaluation.datasets import CorpusDocument
 from sovereign_rag.evaluation.scratch import ScratchIndex
 from sovereign_rag.generation.endpoint_stream import StreamBroken, read_chunks
-from sovereign_rag.generation.protocol import Message
+from sovereign_rag.generation.protocol import CompletionRequest, Message
 from sovereign_rag.models import bundled
 from sovereign_rag.settings import Settings
 from sovereign_rag.wiring import open_service
@@ -146,7 +146,9 @@ def test_a_real_server_answers_is_cancelled_and_answers_again(
     asking = language_model(llama_server)
     cancel = threading.Event()
     long = asking.stream(
-        [Message("user", "Count to one hundred.")], tenant="t", max_tokens=400, cancel=cancel
+        CompletionRequest(
+            [Message("user", "Count to one hundred.")], tenant="t", max_tokens=400, cancel=cancel
+        )
     )
     first = next(long)
     cancel.set()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sovereign_rag.errors import BadInput, SettingsError
-from sovereign_rag.generation.protocol import Delta, Message
+from sovereign_rag.generation.protocol import CompletionRequest, Delta, Message
 from tests.generation.endpoint.upstream import (
     QUESTION,
     Make,
@@ -40,7 +40,9 @@ def test_an_answer_streams_with_its_end_and_its_tokens(
 def test_a_piece_is_handed_on_while_the_server_still_writes(
     upstream: Make, language_model: Make
 ) -> None:
-    pieces = language_model(upstream(stalls("Three"))).stream(QUESTION, tenant="t", max_tokens=50)
+    pieces = language_model(upstream(stalls("Three"))).stream(
+        CompletionRequest(QUESTION, tenant="t", max_tokens=50)
+    )
 
     assert next(pieces).text == "Three"
 
@@ -84,7 +86,9 @@ def test_marks_of_templates_in_a_message_are_taken_apart_and_other_text_kept(
     harmless = "See [1], [ISO] and <passage>: a < b > c | d."
 
     pieces = language_model(server).stream(
-        [Message("user", attack), Message("user", harmless)], tenant="t", max_tokens=9
+        CompletionRequest(
+            [Message("user", attack), Message("user", harmless)], tenant="t", max_tokens=9
+        )
     )
 
     assert "".join(p.text for p in pieces) == "Yes."
@@ -102,7 +106,7 @@ def test_tenants_get_salts_of_their_own_where_the_server_knows_them(
     asking = language_model(server, cache_salt=True)
 
     for tenant in ("one", "two", "one"):
-        list(asking.stream(QUESTION, tenant=tenant, max_tokens=9))
+        list(asking.stream(CompletionRequest(QUESTION, tenant=tenant, max_tokens=9)))
 
     first, second, third = (body["cache_salt"] for body in server.bodies)
     assert first == third != second
@@ -116,7 +120,9 @@ def test_a_prompt_that_cannot_fit_is_refused_before_it_is_sent(
     asking = language_model(server, context_tokens=512)
 
     with pytest.raises(BadInput, match="context_tokens"):
-        asking.stream([Message("user", "word " * 400)], tenant="t", max_tokens=50)
+        asking.stream(
+            CompletionRequest([Message("user", "word " * 400)], tenant="t", max_tokens=50)
+        )
 
     assert server.bodies == []
     assert ask(asking)[0] == "Yes."

@@ -6,6 +6,7 @@ import pytest
 
 from sovereign_rag.errors import GenerationError
 from sovereign_rag.generation.endpoint_breaker import Breaker
+from sovereign_rag.generation.protocol import CompletionRequest
 from tests.generation.endpoint.upstream import (
     QUESTION,
     SOON_S,
@@ -41,7 +42,9 @@ def test_the_server_with_the_least_to_do_is_asked(upstream: Make, language_model
     first, second = upstream(stalls("One")), upstream(stalls("Two"))
     asking = language_model(first, second)
 
-    answers = [asking.stream(QUESTION, tenant="t", max_tokens=50) for _ in range(4)]
+    answers = [
+        asking.stream(CompletionRequest(QUESTION, tenant="t", max_tokens=50)) for _ in range(4)
+    ]
 
     assert (len(first.bodies), len(second.bodies)) == (2, 2)
     for answer in answers:

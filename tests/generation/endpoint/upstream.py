@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sovereign_rag.generation.endpoint import EndpointModel
-from sovereign_rag.generation.protocol import Delta, Message
+from sovereign_rag.generation.protocol import CompletionRequest, Delta, Message
 
 Make = Callable[..., Any]
 
@@ -142,5 +142,7 @@ def refuses(status: int, said: str = "no", **headers: str) -> Line:
 
 
 def ask(language_model: EndpointModel, **more: Any) -> tuple[str, Delta]:
-    pieces = list(language_model.stream(QUESTION, tenant="default", max_tokens=50, **more))
+    pieces = list(
+        language_model.stream(CompletionRequest(QUESTION, tenant="default", max_tokens=50, **more))
+    )
     return "".join(piece.text for piece in pieces), pieces[-1]
