@@ -273,7 +273,7 @@ def _build(
     store.flush()
     parts.append(clocks(engine).since(begin))
     for record in index.records():
-        catalog.publish(record)
+        catalog.documents.publish(record)
     return {
         "wall_s": round(sum(part.wall for part in parts), 1),
         "client_cpu_s": round(sum(part.client for part in parts), 1),

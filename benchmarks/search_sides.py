@@ -68,7 +68,7 @@ class Sides:
                 embedder=embedder,
                 lexical=lexical,
                 store=which,
-                live=catalog,
+                live=catalog.documents,
                 settings=settings.retrieval,
             )
 

@@ -80,8 +80,8 @@ def torture(
     with Catalog.open(wild) as catalog:
         job = submit(catalog, files)
         blows = Storm(wild, catalog, job, workers=workers, rounds=rounds).rage(timeout_s)
-        ended = catalog.job(job.id, job.tenant)
-        tasks = catalog.tasks(job.id, job.tenant, limit=documents)
+        ended = catalog.jobs.get(job.id, job.tenant)
+        tasks = catalog.jobs.tasks(job.id, job.tenant, limit=documents)
     found = points(wild)
     return {
         "documents": documents,
@@ -126,7 +126,7 @@ class Storm:
                     del due[0], kinds[0]
                 time.sleep(LOOK_EVERY_S)
             # Whatever was left behind is removed before the workers are told to go.
-            while self._catalog.lease_holders() or self._leftovers():
+            while self._catalog.leases.holders() or self._leftovers():
                 time.sleep(LOOK_EVERY_S)
         finally:
             for worker in self._workers:
@@ -134,7 +134,7 @@ class Storm:
         return {**self._blows, "pauses": len(self._pauses)}
 
     def _look(self) -> JobRecord:
-        job = self._catalog.job(self._job.id, self._job.tenant)
+        job = self._catalog.jobs.get(self._job.id, self._job.tenant)
         if job.pause_reason is not None:
             self._pauses.add(job.pause_reason)
         return job
@@ -147,7 +147,7 @@ class Storm:
 
     def _kill_worker(self) -> bool:
         """Kill the first in the row that holds a document; it is replaced at the row's end."""
-        holders = {name.rsplit(":", 2)[1] for name in self._catalog.lease_holders()}
+        holders = {name.rsplit(":", 2)[1] for name in self._catalog.leases.holders()}
         for worker in self._workers:
             if str(worker.pid) in holders:
                 worker.kill()
@@ -249,12 +249,12 @@ def working(settings: Settings, workers: int) -> Iterator[None]:
 def submit(catalog: Catalog, files: list[Path]) -> JobRecord:
     """One job for all files, as the command line would make it."""
     tasks = [NewTask(f"file://{file}", file.name, READERS, 0, path=str(file)) for file in files]
-    return catalog.create_job(local_owner().tenant, "owner", tasks)
+    return catalog.jobs.create(local_owner().tenant, "owner", tasks)
 
 
 def wait_for_end(catalog: Catalog, job: JobRecord, timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
-    while (now := catalog.job(job.id, job.tenant)).finished is None:
+    while (now := catalog.jobs.get(job.id, job.tenant)).finished is None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{now.done} of {now.total} documents in {timeout_s:g} s")
         time.sleep(0.2)

@@ -20,11 +20,11 @@ from ingest.index.timing_guard import OneAtATime, Stage
 from ingest.index.version import version_of
 from ingest.leases.lease import Hold
 from sovereign_rag.access import stored_readers
+from sovereign_rag.catalog.documents import Documents
 from sovereign_rag.catalog.holding import LeaseLost
 from sovereign_rag.catalog.index_spec import IndexSpec
 from sovereign_rag.catalog.records import (
     DocumentRecord,
-    Lease,
     TaskState,
     document_id,
 )
@@ -60,29 +60,6 @@ class Parser(Protocol):
         ...
 
 
-class IngestionCatalog(Protocol):
-    """What is asked of the catalog here."""
-
-    def find(self, tenant: str, uri: str) -> DocumentRecord | None: ...
-
-    def publish(self, record: DocumentRecord, lease: Lease | None) -> None: ...
-
-    def set_readers(
-        self,
-        tenant: str,
-        document_id: str,
-        readers: frozenset[str],
-        level: int,
-        lease: Lease | None,
-    ) -> None: ...
-
-    def live_version(self, tenant: str, document_id: str) -> str | None: ...
-
-    def is_held_by_others_alone(self, tenant: str, content_hash: str) -> bool: ...
-
-    def unless_in_use(self, content_hash: str, remove: Callable[[], None]) -> None: ...
-
-
 class PipelineIndexes(AllIndexes, Protocol):
     """The index that documents are taken into, and those beside it: being built, or kept."""
 
@@ -113,15 +90,15 @@ class Pipeline:
         lexical: LexicalEncoder,
         store: ChunkStore,
         everywhere: PipelineIndexes,
-        catalog: IngestionCatalog,
+        documents: Documents,
         content: ContentStore,
         settings: ChunkSettings,
         reuse_across_tenants: bool = True,
     ) -> None:
-        """Embedder, store, catalog and settings are those of the index to take documents into."""
+        """Embedder, store, documents and settings are those of the index to take documents into."""
         self._parser, self._embedder, self._lexical = parser, embedder, lexical
         self._store, self._everywhere = store, everywhere
-        self._catalog, self._content = catalog, content
+        self._documents, self._content = documents, content
         self._settings, self._reuse_across_tenants = settings, reuse_across_tenants
         self._contents = OneAtATime()
 
@@ -140,7 +117,7 @@ class Pipeline:
             DocumentError: The document can't be read; an older version of it stays as it was.
             EnvironmentFault: The machine is at fault; the same call may work later.
         """
-        known = self._catalog.find(tenant, source.uri)
+        known = self._documents.find(tenant, source.uri)
         version = self.version_of(source.content_hash)
         if known is not None and known.version == version:
             stored = self._store.versions(tenant, known.id)
@@ -162,7 +139,7 @@ class Pipeline:
         parsing: Stage,
     ) -> Ingested:
         content, version = source.content_hash, self.version_of(source.content_hash)
-        of_others = self._catalog.is_held_by_others_alone(tenant, content)
+        of_others = self._documents.is_held_by_others_alone(tenant, content)
         # What others made is taken over where it is known how long it would take: see `effort`.
         shown = self._content.effort(content, version) if of_others else None
         reuse = not of_others or (self._reuse_across_tenants and shown is not None)
@@ -209,7 +186,7 @@ class Pipeline:
 
         For whoever has the document to itself: what was written and not published goes.
         """
-        live = self._catalog.live_version(tenant, document_id)
+        live = self._documents.live_version(tenant, document_id)
         if live is None:  # nor is it in an index beside this one, where a switch may have left it
             self._everywhere.prune(tenant, document_id, keep=None)
         else:
@@ -218,7 +195,7 @@ class Pipeline:
 
     def forget(self, content_hash: str) -> None:
         """Remove a content that nothing needs any more."""
-        self._catalog.unless_in_use(content_hash, lambda: self._content.delete(content_hash))
+        self._documents.unless_in_use(content_hash, lambda: self._content.delete(content_hash))
 
     def index(self, items: Sequence[Parsed], tenant: str, hold: Hold) -> list[DocumentRecord]:
         """Chunk, embed, write and publish parsed documents; their older versions go afterwards.
@@ -293,11 +270,11 @@ class Pipeline:
     def _publish(self, item: Parsed, tenant: str, chunks: int, hold: Hold) -> DocumentRecord:
         version, key = self.version_of(item.source.content_hash), self.parse_key(item.source.name)
         record = record_of(item, tenant, version, key, chunks)
-        known = self._catalog.find(tenant, item.source.uri)
+        known = self._documents.find(tenant, item.source.uri)
         if known is not None:
             record = replace(record, created=known.created)
         # From here on searches return the new version; the catalog refuses it without the lease.
-        self._catalog.publish(record, hold.lease)
+        self._documents.publish(record, hold.lease)
         _check(hold)
         self._store.prune(tenant, record.id, keep=record.version)
         if known is not None and known.content_hash != record.content_hash:
@@ -353,7 +330,7 @@ class Pipeline:
         tenant, labels, level = known.tenant, stored_readers(source.readers), source.level
         self._everywhere.set_access(tenant, known.id, readers=labels, level=level)
         # The catalog last: until it agrees, the same call finds the same work to do again.
-        self._catalog.set_readers(tenant, known.id, source.readers, level, hold.lease)
+        self._documents.set_readers(tenant, known.id, source.readers, level, hold.lease)
         self._everywhere.confirm_access(tenant, known.id, readers=labels, level=level)
         return Ingested(replace(known, readers=source.readers, level=source.level), changed=True)
 

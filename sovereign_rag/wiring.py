@@ -16,7 +16,7 @@ from ingest.sources.build import NamedSource
 from ingest.sync.plan import Step
 from ingest.sync.sync import Sync, SyncReport, SyncRequest
 from ingest.sync.watch import Watcher
-from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.catalog.documents import Documents
 from sovereign_rag.catalog.index_spec import IndexSpec
 from sovereign_rag.catalog.indexes import IndexRecord
 from sovereign_rag.embedding.protocol import Embedder
@@ -89,7 +89,7 @@ class Application(Service):
                 lexical=self.lexical,
                 store=index.store,
                 everywhere=self.everywhere,
-                catalog=self.catalog.at(index.record.id),
+                documents=self.catalog.at(index.record.id).documents,
                 content=self.content,
                 settings=index.spec.chunking,
                 reuse_across_tenants=self.settings.ingest.reuse_across_tenants,
@@ -149,12 +149,15 @@ class Application(Service):
         )
 
     def _standing(self) -> DocumentLifecycle:
-        def live() -> tuple[Catalog, ChunkStore]:
-            record = self.catalog.live_index()
-            return self.catalog.at(record.id), self.indexes.store(record)
+        def live() -> tuple[Documents, ChunkStore]:
+            record = self.catalog.indexes.live()
+            return self.catalog.at(record.id).documents, self.indexes.store(record)
 
         return DocumentLifecycle(
-            catalog=self.catalog, content=self.content, live=live, everywhere=self.everywhere
+            documents=self.catalog.documents,
+            content=self.content,
+            live=live,
+            everywhere=self.everywhere,
         )
 
     @property

@@ -75,7 +75,7 @@ MUTANTS = (
     Mutant(
         "chunks that are named are all chunks",
         FILTERS,
-        "must.append(models.HasIdCondition(has_id=sorted(narrowing.chunks)))",
+        "must.append(models.HasIdCondition(has_id=sorted(search_filter.chunks)))",
         "pass",
     ),
     Mutant("what is excluded is kept", FILTERS, "if excluded else None", "if False else None"),
@@ -131,8 +131,8 @@ MUTANTS = (
     Mutant(
         "counts are those of the owner",
         SEARCHING,
-        "self._store.facet(field, scope, narrowing)",
-        f"self._store.facet(field, {AS_OWNER}, narrowing)",
+        "self._store.facet(field, scope, search_filter)",
+        f"self._store.facet(field, {AS_OWNER}, search_filter)",
     ),
     Mutant(
         "counts are not on the record",
@@ -143,14 +143,14 @@ MUTANTS = (
     Mutant(
         "a document is whoever's that knows its id",
         DOCUMENTS,
-        "self._catalog.document(document_id, read_scope(principal))",
-        f"self._catalog.document(document_id, {AS_OWNER})",
+        "self._catalog.documents.get(document_id, read_scope(principal))",
+        f"self._catalog.documents.get(document_id, {AS_OWNER})",
     ),
     Mutant(
         "the listing is the owner's",
         DOCUMENTS,
-        "self._catalog.documents(read_scope(principal), limit=limit, after=after)",
-        f"self._catalog.documents({AS_OWNER}, limit=limit, after=after)",
+        "self._catalog.documents.readable(read_scope(principal), limit=limit, after=after)",
+        f"self._catalog.documents.readable({AS_OWNER}, limit=limit, after=after)",
     ),
 )
 

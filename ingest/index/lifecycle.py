@@ -6,33 +6,15 @@ What is done here needs neither parser nor embedding model, and every step may r
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Protocol
 
 from sovereign_rag.access import stored_readers
-from sovereign_rag.catalog.records import DocumentRecord, Lease, document_id
+from sovereign_rag.catalog.documents import Documents
+from sovereign_rag.catalog.records import document_id
 from sovereign_rag.errors import NotFound
 from sovereign_rag.storage.content import ContentStore
 from sovereign_rag.store.protocol import AllIndexes, ChunkOrigin, ChunkStore
 
 _BATCH = 64  # chunks read and written at a time
-
-
-class LifecycleCatalog(Protocol):
-    """What is asked of the catalog here."""
-
-    def find(self, tenant: str, uri: str) -> DocumentRecord | None: ...
-
-    def publish(self, record: DocumentRecord, lease: Lease | None = None) -> None: ...
-
-    def set_readers(
-        self, tenant: str, document_id: str, readers: frozenset[str], level: int
-    ) -> None: ...
-
-    def withdraw(self, tenant: str, document_id: str) -> None: ...
-
-    def remove(self, tenant: str, document_id: str) -> None: ...
-
-    def unless_in_use(self, content_hash: str, remove: Callable[[], None]) -> None: ...
 
 
 class DocumentLifecycle:
@@ -41,19 +23,19 @@ class DocumentLifecycle:
     def __init__(
         self,
         *,
-        catalog: LifecycleCatalog,
+        documents: Documents,
         content: ContentStore,
-        live: Callable[[], tuple[LifecycleCatalog, ChunkStore]],
+        live: Callable[[], tuple[Documents, ChunkStore]],
         everywhere: AllIndexes,
     ) -> None:
         """
         Args:
-            catalog: What is known of documents.
+            documents: What is known of documents.
             content: Their bytes and texts.
-            live: Gives catalog and store of the index that is live at this moment.
+            live: Gives documents and store of the index that is live at this moment.
             everywhere: The chunks of documents in every index that there is.
         """
-        self._catalog, self._content = catalog, content
+        self._documents, self._content = documents, content
         self._live, self._everywhere = live, everywhere
 
     def set_access(self, tenant: str, id_: str, readers: frozenset[str], level: int) -> None:
@@ -62,14 +44,14 @@ class DocumentLifecycle:
         self._everywhere.set_access(tenant, id_, readers=labels, level=level)
         try:
             # The catalog last: until it agrees, the same call finds the same work to do again.
-            self._catalog.set_readers(tenant, id_, readers, level)
+            self._documents.set_readers(tenant, id_, readers, level)
         except NotFound:  # deleted meanwhile
             return
         self._everywhere.confirm_access(tenant, id_, readers=labels, level=level)
 
     def remove(self, tenant: str, id_: str, content_hash: str) -> None:
         """Remove a document: its chunks, its text, its original, its page images."""
-        self._catalog.withdraw(tenant, id_)
+        self._documents.withdraw(tenant, id_)
         self.forget(tenant, id_, content_hash)
 
     def forget(self, tenant: str, id_: str, content_hash: str) -> None:
@@ -77,8 +59,8 @@ class DocumentLifecycle:
         # Chunks first: a crash on the way leaves a document that can be removed again.
         self._everywhere.prune(tenant, id_, keep=None)
         self._everywhere.flush()
-        self._catalog.remove(tenant, id_)
-        self._catalog.unless_in_use(content_hash, lambda: self._content.delete(content_hash))
+        self._documents.remove(tenant, id_)
+        self._documents.unless_in_use(content_hash, lambda: self._content.delete(content_hash))
 
     def move(
         self,
@@ -99,8 +81,8 @@ class DocumentLifecycle:
         Raises:
             IndexSwitched: Another index became the live one meanwhile; do it again.
         """
-        catalog, store = self._live()
-        old = catalog.find(tenant, old_uri)
+        documents, store = self._live()
+        old = documents.find(tenant, old_uri)
         if old is None or not old.version:
             return False
         new_id = document_id(tenant, uri)
@@ -124,7 +106,7 @@ class DocumentLifecycle:
                 ]
             )
         store.flush()
-        catalog.publish(
+        documents.publish(
             replace(
                 old,
                 id=new_id,

@@ -157,9 +157,9 @@ class Ingestion:
         origin: Sequence[str],
         before_commit: Callable[[], None] = lambda: None,
     ) -> JobRecord:
-        """Make a job of `tasks` for whoever works; `before_commit`: see `Catalog.create_job`."""
+        """Make a job of `tasks` for whoever works; `before_commit`: see `Jobs.create`."""
         submitter = "owner" if principal.is_owner else f"user:{principal.user}"
-        job = self._catalog.create_job(
+        job = self._catalog.jobs.create(
             principal.tenant, submitter, tasks, before_commit=before_commit
         )
         self._audit.append(entry("ingest", principal, {"job": job.id, "origin": list(origin)}))
@@ -185,7 +185,7 @@ class Ingestion:
             # One that gave up speaks for all: the others share its machine.
             gave_up = any(worker.done() and worker.exception() for worker in workers)
             # Also while another process has the last documents in hand.
-            return not gave_up and self._catalog.job(job.id, job.tenant).finished is None
+            return not gave_up and self._catalog.jobs.get(job.id, job.tenant).finished is None
 
         with self._working(stop, more=more, faults=_FAULTS) as started:
             workers += started
@@ -237,7 +237,7 @@ class Ingestion:
     def _tell(self, told: dict[str, int]) -> dict[str, int]:
         """Log how far the open jobs are, where that has changed; returns what was told."""
         now = {}
-        for progress in self._catalog.open_jobs():
+        for progress in self._catalog.jobs.unfinished():
             job = progress.job
             now[job.id] = job.done
             if told.get(job.id) == job.done:
@@ -261,7 +261,7 @@ class Ingestion:
         """Remove stored bytes that nothing needs: what a refused upload or a crash left."""
         for content_hash in self._content.hashes():
             if self._content.age_s(content_hash) > _ORPHAN_AFTER_S:
-                self._catalog.unless_in_use(
+                self._catalog.documents.unless_in_use(
                     content_hash, partial(self._content.delete, content_hash)
                 )
         self._content.sweep(older_than_s=_ORPHAN_AFTER_S)
@@ -304,7 +304,7 @@ class Ingestion:
         level: int | None,
         password: str | None,
     ) -> NewTask:
-        known = self._catalog.find(tenant, file.uri)
+        known = self._catalog.documents.find(tenant, file.uri)
         if readers is None:
             readers = known.readers if known else frozenset()
         if level is None:
@@ -321,10 +321,10 @@ class Ingestion:
 
     def _free_leases_of_the_dead(self) -> None:
         """Take over at once what workers of this machine held that are no more."""
-        for worker in self._catalog.lease_holders():
+        for worker in self._catalog.leases.holders():
             pid = local_pid(worker)
             if pid is not None and not is_alive(pid):
-                self._catalog.free_leases(worker)
+                self._catalog.leases.free(worker)
 
 
 class _Watch:
@@ -348,7 +348,7 @@ class _Watch:
 
     def look(self) -> JobRecord:
         """Tell what changed since the last look; returns the job as it is."""
-        job = self._catalog.job(self._job.id, self._job.tenant)
+        job = self._catalog.jobs.get(self._job.id, self._job.tenant)
         current: list[str] = []
         if job.counts != self._counts:
             self._counts = job.counts
@@ -372,7 +372,7 @@ class _Watch:
 def _tasks(
     catalog: Catalog, job_id: str, tenant: str, *, after: int | None = None
 ) -> Iterator[TaskRecord]:
-    while page := catalog.tasks(job_id, tenant, after=after, limit=_PAGE):
+    while page := catalog.jobs.tasks(job_id, tenant, after=after, limit=_PAGE):
         yield from page
         after = page[-1].id
 

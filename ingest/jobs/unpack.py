@@ -1,36 +1,15 @@
 """An archive's task: what comes out of it becomes tasks of the same job, with the same readers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from ingest.index.lifecycle import DocumentLifecycle
 from ingest.jobs.archives import Expander, Member
 from sovereign_rag.catalog.archives import NewMember
-from sovereign_rag.catalog.records import DocumentRecord, Lease, NewTask, TaskRecord, document_id
+from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.catalog.records import Lease, NewTask, TaskRecord, document_id
 from sovereign_rag.storage.content import ContentStore
-
-
-class ArchiveCatalog(Protocol):
-    """What is asked of the catalog here."""
-
-    def find(self, tenant: str, uri: str) -> DocumentRecord | None: ...
-
-    def add_members(
-        self,
-        archive: TaskRecord,
-        members: Sequence[NewMember],
-        lease: Lease | None,
-        *,
-        before_commit: Callable[[], None],
-    ) -> None: ...
-
-    def members(self, tenant: str, container: str) -> Mapping[str, str]: ...
-
-    def drop_members(self, tenant: str, ids: Sequence[str]) -> None: ...
-
-    def record_failure(self, task: TaskRecord, reason: str, lease: Lease | None = None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +36,7 @@ class Unpacker:
     def __init__(
         self,
         *,
-        catalog: ArchiveCatalog,
+        catalog: Catalog,
         content: ContentStore,
         standing: DocumentLifecycle,
         expander: Expander,
@@ -81,7 +60,7 @@ class Unpacker:
         """
         tenant, container = task.tenant, document_id(task.tenant, task.uri)
         expansion = self._expander.expand(path, task.name, check=check)
-        former = self._catalog.members(tenant, container)
+        former = self._catalog.archives.members(tenant, container)
         if expansion is None:
             self._remove(tenant, former)
             return None
@@ -92,7 +71,7 @@ class Unpacker:
                 self._content.keep(received)
 
         try:
-            self._catalog.add_members(task, members, lease, before_commit=before_commit)
+            self._catalog.archives.add_members(task, members, lease, before_commit=before_commit)
         except BaseException:  # a lost lease or an interrupt: no bytes without their task
             for received in expansion.received:
                 self._content.drop(received)
@@ -100,10 +79,10 @@ class Unpacker:
         for new in members:
             if new.failure is not None:
                 failed = replace(task, uri=new.task.uri, name=new.task.name, content_hash=None)
-                self._catalog.record_failure(failed, new.failure, lease)
+                self._catalog.documents.record_failure(failed, new.failure, lease)
         there = {document_id(tenant, new.task.uri) for new in members}
         self._remove(tenant, {id_: h for id_, h in former.items() if id_ not in there})
-        itself = self._catalog.find(tenant, task.uri)
+        itself = self._catalog.documents.find(tenant, task.uri)
         if itself is not None:  # an earlier version of it was a document, or could not be read
             self._standing.forget(tenant, itself.id, itself.content_hash)
         failed_count = sum(new.failure is not None for new in members)
@@ -113,7 +92,7 @@ class Unpacker:
         for id_, content_hash in documents.items():
             self._standing.remove(tenant, id_, content_hash)
         if documents:
-            self._catalog.drop_members(tenant, list(documents))
+            self._catalog.archives.drop_members(tenant, list(documents))
 
 
 def _member(archive: TaskRecord, member: Member) -> NewMember:

@@ -12,11 +12,11 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from ingest.jobs.unpack import Unpacker
 from ingest.leases.lease import TaskHold
 from ingest.pipeline import Pipeline
+from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.holding import LeaseLost
 from sovereign_rag.catalog.records import (
     DocumentStatus,
@@ -39,51 +39,13 @@ _PAUSE_S = 2.0  # before the next try when the machine was at fault; doubled wit
 _BLOCK = 1 << 20
 
 
-class TaskCatalog(Protocol):
-    """What is asked of the catalog here."""
-
-    def lease_task(
-        self, worker: str, *, lease_s: float, job_id: str | None = None
-    ) -> TaskRecord | None: ...
-
-    def renew_lease(self, task_id: int, worker: str, lease_s: float) -> bool: ...
-
-    def lease_state(self, lease: Lease) -> LeaseState: ...
-
-    def advance(self, task_id: int, worker: str, state: TaskState, *, pages: int = 0) -> bool: ...
-
-    def record_content(self, lease: Lease, content_hash: str) -> bool: ...
-
-    def finish_task(
-        self,
-        task_id: int,
-        worker: str,
-        state: TaskState,
-        *,
-        reason: str | None = None,
-        document_id: str | None = None,
-        pages: int = 0,
-        chunks: int = 0,
-    ) -> bool: ...
-
-    def release_task(self, task_id: int, worker: str, *, reason: str, pause_s: float) -> bool: ...
-
-    def lease_leftover(self, worker: str, *, lease_s: float) -> TaskRecord | None: ...
-
-    def end_leftover(self, task_id: int, worker: str, *, removed: bool) -> None: ...
-
-    def note_leftover(self, task_id: int) -> None: ...
-
-    def record_failure(self, task: TaskRecord, reason: str, lease: Lease | None = None) -> None: ...
-
-
 class Worker:
     """One thread's worth of ingestion."""
 
     def __init__(
         self,
         *,
-        catalog: TaskCatalog,
+        catalog: Catalog,
         content: ContentStore,
         seal: Seal,
         pipeline: Callable[[], Pipeline],
@@ -115,7 +77,7 @@ class Worker:
         in_a_row = 0
         while not stop.is_set():
             try:
-                task = self._catalog.lease_task(self.name, lease_s=self._settings.lease_s)
+                task = self._catalog.leases.acquire(self.name, lease_s=self._settings.lease_s)
                 if task is not None:
                     self.work_off(task, stop)
                 elif self._tidy_up():
@@ -143,7 +105,7 @@ class Worker:
             EnvironmentFault: The machine is at fault, and the document waits.
         """
         lease = Lease(task.id, self.name)
-        with TaskHold(self._catalog, lease, self._settings.lease_s) as hold:
+        with TaskHold(self._catalog.leases, lease, self._settings.lease_s) as hold:
             try:
                 self._end_well_or_badly(task, hold)
             except EnvironmentFault as fault:
@@ -178,7 +140,7 @@ class Worker:
             state = TaskState.PARTIAL
         else:
             state = TaskState.INDEXED
-        self._catalog.finish_task(
+        self._catalog.leases.finish(
             task.id,
             self.name,
             state,
@@ -205,7 +167,7 @@ class Worker:
         if done is None:
             return False
         state = TaskState.PARTIAL if done.failed else TaskState.INDEXED
-        self._catalog.finish_task(task.id, self.name, state, reason=done.summary)
+        self._catalog.leases.finish(task.id, self.name, state, reason=done.summary)
         log.info("%s: %s", task.name, done.summary)
         self._forget(task)  # the documents that came out of it have their bytes
         return True
@@ -274,28 +236,28 @@ class Worker:
             self._let_go(task, hold)
             return
         try:
-            self._catalog.record_failure(task, reason, hold.lease)
+            self._catalog.documents.record_failure(task, reason, hold.lease)
         except LeaseLost:
             self._let_go(task, hold)
             return
-        self._catalog.finish_task(task.id, self.name, TaskState.FAILED, reason=reason)
+        self._catalog.leases.finish(task.id, self.name, TaskState.FAILED, reason=reason)
         log.warning("%s: failed: %s", task.name, reason)
         self._forget(task)
 
     def _let_go(self, task: TaskRecord, hold: TaskHold) -> None:
         """End a task that was cancelled; of one that was lost nothing more is written."""
-        state = self._catalog.lease_state(hold.lease)
+        state = self._catalog.leases.state(hold.lease)
         if state is LeaseState.LOST:
             log.warning("%s: another worker has taken it over", task.name)
             if hold.has_written:
-                self._catalog.note_leftover(task.id)
+                self._catalog.leases.note_leftover(task.id)
             return
         if state is LeaseState.HELD:
             raise EnvironmentFault(
                 f"The lease on {task.name} could not be renewed in time: the catalog did not "
                 "answer, or this process stood still. It is tried again."
             )
-        self._catalog.finish_task(task.id, self.name, TaskState.CANCELLED)
+        self._catalog.leases.finish(task.id, self.name, TaskState.CANCELLED)
         log.info("%s: cancelled", task.name)
         self._forget(task)
 
@@ -307,7 +269,9 @@ class Worker:
         """Let the task wait, and its job with it; a full disk may keep even that from the books."""
         while True:
             try:
-                self._catalog.release_task(task.id, self.name, reason=str(fault), pause_s=_PAUSE_S)
+                self._catalog.leases.release(
+                    task.id, self.name, reason=str(fault), pause_s=_PAUSE_S
+                )
                 return
             except EnvironmentFault as also:
                 log.warning("%s could not be given back: %s", task.name, also)
@@ -316,7 +280,7 @@ class Worker:
 
     def _tidy_up(self) -> bool:
         """Remove what an ended task left in the store; False: there was none."""
-        task = self._catalog.lease_leftover(self.name, lease_s=self._settings.lease_s)
+        task = self._catalog.leases.acquire_leftover(self.name, lease_s=self._settings.lease_s)
         if task is None:
             return False
         removed = False
@@ -324,7 +288,7 @@ class Worker:
             self._pipeline().tidy(task.tenant, document_id(task.tenant, task.uri))
             removed = True
         finally:
-            self._catalog.end_leftover(task.id, self.name, removed=removed)
+            self._catalog.leases.end_leftover(task.id, self.name, removed=removed)
         return True
 
 

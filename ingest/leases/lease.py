@@ -6,6 +6,7 @@ import time
 from typing import Protocol
 
 from sovereign_rag.catalog.holding import LeaseLost
+from sovereign_rag.catalog.leases import Leases
 from sovereign_rag.catalog.records import Lease, LeaseState, TaskState
 from sovereign_rag.errors import EnvironmentFault
 
@@ -44,18 +45,6 @@ class Unbound:
         """Nobody follows it."""
 
 
-class LeaseCatalog(Protocol):
-    """What is asked of the catalog here."""
-
-    def renew_lease(self, task_id: int, worker: str, lease_s: float) -> bool: ...
-
-    def lease_state(self, lease: Lease) -> LeaseState: ...
-
-    def advance(self, task_id: int, worker: str, state: TaskState, *, pages: int = 0) -> bool: ...
-
-    def record_content(self, lease: Lease, content_hash: str) -> bool: ...
-
-
 class TaskHold:
     """The `Hold` of a leased task. Within its `with` a thread keeps the lease alive.
 
@@ -63,10 +52,10 @@ class TaskHold:
     lease can run out unrenewed: a process that stood still does not go on writing.
     """
 
-    def __init__(self, catalog: LeaseCatalog, lease: Lease, lease_s: float) -> None:
+    def __init__(self, leases: Leases, lease: Lease, lease_s: float) -> None:
         self.lease = lease
         self.has_written = False  # chunks may be in the store
-        self._catalog, self._lease_s = catalog, lease_s
+        self._leases, self._lease_s = leases, lease_s
         self._renewed = time.monotonic()
         self._done = threading.Event()
         self._is_over = threading.Event()
@@ -90,12 +79,12 @@ class TaskHold:
         """Record the stage. Raises LeaseLost."""
         if stage is TaskState.EMBEDDING:
             self.has_written = True
-        if not self._catalog.advance(self.lease.task_id, self.lease.worker, stage, pages=pages):
+        if not self._leases.advance(self.lease.task_id, self.lease.worker, stage, pages=pages):
             self._end()
 
     def record_content(self, content_hash: str) -> None:
         """Record the content, so that nothing removes it. Raises LeaseLost."""
-        if not self._catalog.record_content(self.lease, content_hash):
+        if not self._leases.record_content(self.lease, content_hash):
             self._end()
 
     def _end(self) -> None:
@@ -115,9 +104,9 @@ class TaskHold:
 
     def _is_alive(self) -> bool:
         if time.monotonic() - self._renewed < self._lease_s / 3:
-            return self._catalog.lease_state(self.lease) is LeaseState.HELD
+            return self._leases.state(self.lease) is LeaseState.HELD
         asked = time.monotonic()
-        if not self._catalog.renew_lease(self.lease.task_id, self.lease.worker, self._lease_s):
+        if not self._leases.renew(self.lease.task_id, self.lease.worker, self._lease_s):
             return False
         self._renewed = asked
         return True

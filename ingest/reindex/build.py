@@ -106,12 +106,12 @@ class Reindexing:
 
     def unfinished(self) -> IndexRecord | None:
         """The index that a build was begun of and not brought to its end."""
-        building = [r for r in self._catalog.indexes() if r.state is IndexState.BUILDING]
+        building = [r for r in self._catalog.indexes.all() if r.state is IndexState.BUILDING]
         return building[-1] if building else None
 
     def previous(self) -> IndexRecord:
         """The index that was live before this one. Raises NotFound."""
-        kept = [r for r in self._catalog.indexes() if r.state is IndexState.PREVIOUS]
+        kept = [r for r in self._catalog.indexes.all() if r.state is IndexState.PREVIOUS]
         if not kept:
             raise NotFound("No earlier index is kept: there is nothing to go back to.")
         return max(kept, key=lambda record: record.switched or record.created)
@@ -127,7 +127,7 @@ class Reindexing:
         if known is not None:
             self.drop(known)
         name = first_collection(self._settings, wanted.model_id)
-        return self._catalog.begin_index(wanted, lambda number: f"{name}-{number}")
+        return self._catalog.indexes.begin(wanted, lambda number: f"{name}-{number}")
 
     def build(
         self,
@@ -153,7 +153,7 @@ class Reindexing:
         more, in_vain = True, 0
         while more and not stop.is_set():
             work.remove_what_is_gone()
-            found, had = self._catalog.coverage(index.id), work.written
+            found, had = self._catalog.indexes.coverage(index.id), work.written
             more, before = False, found.current - had
             for group in work.missing():
                 more = True
@@ -170,7 +170,7 @@ class Reindexing:
                 )
         return Built(
             index=index,
-            coverage=self._catalog.coverage(index.id),
+            coverage=self._catalog.indexes.coverage(index.id),
             written=work.written,
             seconds=round(time.monotonic() - begin, 2),
             stopped=stop.is_set(),
@@ -193,12 +193,12 @@ class Reindexing:
         Raises:
             EnvironmentFault: As `build`.
         """
-        live = self._catalog.live_index()
+        live = self._catalog.indexes.live()
         while True:
             built = self.build(index, on_progress=on_progress, stop=stop)
             if not built.is_whole:
                 return built
-            if self._catalog.switch_index(index.id):
+            if self._catalog.indexes.switch_to(index.id):
                 break  # else something has changed since
         self._audit.append(
             entry("reindex.switch", principal, {"index": index.id, "before": live.id})
@@ -215,17 +215,17 @@ class Reindexing:
         Raises:
             BadInput: It is the live one.
         """
-        self._catalog.drop_index(index.id)
+        self._catalog.indexes.drop(index.id)
         self._indexes.collections.drop(index.collection)
-        left = [r.spec for r in self._catalog.indexes() if r.id != index.id]
+        left = [r.spec for r in self._catalog.indexes.all() if r.id != index.id]
         models = {spec.model_id for spec in left if spec is not None}
         if index.spec is not None and index.spec.model_id not in models:
             self._content.drop_vectors(index.spec.model_id)
-        self._catalog.forget_index(index.id)
+        self._catalog.indexes.forget(index.id)
 
     def finish_interrupted(self) -> None:
         """Do what follows from a switch: an alias, and the end of what is not kept any more."""
-        known = self._catalog.indexes()
+        known = self._catalog.indexes.all()
         kept = [record for record in known if record.state is IndexState.PREVIOUS]
         for record in known:
             if record.state is IndexState.LIVE and len(known) > 1:
@@ -255,17 +255,17 @@ class _Work:
 
     def remove_what_is_gone(self) -> None:
         """Remove the chunks of documents that were deleted while theirs were being written."""
-        gone = self._catalog.removable(self._number)
+        gone = self._catalog.indexes.removable(self._number)
         for tenant, id_ in gone:
             self.index.store.prune(tenant, id_, keep=None)
         if gone:
             self.index.store.flush()
-            self._catalog.removed_from_index(self._number, [id_ for _, id_ in gone])
+            self._catalog.indexes.note_removed(self._number, [id_ for _, id_ in gone])
 
     def missing(self) -> Iterator[list[Outdated]]:
         """Documents to write, a few of one tenant at a time; those that can't be are left out."""
         after: str | None = None
-        while page := self._catalog.outdated_documents(self._number, limit=_PAGE, after=after):
+        while page := self._catalog.indexes.outdated(self._number, limit=_PAGE, after=after):
             after = page[-1].record.id
             known = [found for found in page if found.record.id not in self._left_out]
             yield from _groups(known)
@@ -278,7 +278,9 @@ class _Work:
         group = [found for found in group if found.record.id in texts]
         if not group:
             return
-        self._catalog.begin_writing(self._number, tenant, [found.record.id for found in group])
+        self._catalog.indexes.begin_writing(
+            self._number, tenant, [found.record.id for found in group]
+        )
         records = [found.record for found in group]
         try:
             written = pipeline.copy(records, [texts[r.id] for r in records], Unbound())
@@ -293,7 +295,9 @@ class _Work:
             store, id_ = self.index.store, found.record.id
             store.prune(tenant, id_, keep=version)
             # Fewer where it was deleted, or replaced, since: what is missing shows by its stamp.
-            if store.versions(tenant, id_) == {version: chunks} and self._catalog.end_writing(
+            if store.versions(tenant, id_) == {
+                version: chunks
+            } and self._catalog.indexes.end_writing(
                 self._number, tenant, id_, version=version, chunks=chunks, stamp=found.stamp
             ):
                 self.written += 1
@@ -336,11 +340,11 @@ class ReindexHold:
         self._thread = threading.Thread(target=self._beat, name="reindex", daemon=True)
 
     def __enter__(self) -> "ReindexHold":
-        held_by = self._catalog.holder(_HOLD)
+        held_by = self._catalog.locks.holder(_HOLD)
         pid = None if held_by is None else local_pid(held_by)
         if held_by is not None and pid is not None and not is_alive(pid):
-            self._catalog.end_hold(_HOLD, held_by)
-        self._catalog.begin_hold(
+            self._catalog.locks.release(_HOLD, held_by)
+        self._catalog.locks.acquire(
             _HOLD, self._holder, lease_s=_LEASE_S, doing="building or switching an index"
         )
         self._thread.start()
@@ -349,12 +353,12 @@ class ReindexHold:
     def __exit__(self, *exception: object) -> None:
         self._done.set()
         self._thread.join()
-        self._catalog.end_hold(_HOLD, self._holder)
+        self._catalog.locks.release(_HOLD, self._holder)
 
     def _beat(self) -> None:
         while not self._done.wait(_LEASE_S / 4):
             try:
-                if not self._catalog.renew_hold(_HOLD, self._holder, lease_s=_LEASE_S):
+                if not self._catalog.locks.renew(_HOLD, self._holder, lease_s=_LEASE_S):
                     log.error("Another process builds or switches indexes by now; stopping")
                     self._stop.set()
                     return

@@ -53,10 +53,10 @@ def estimate(
         data_dir: The disk whose room is told.
     """
     number = _NOT_YET if begun is None else begun.id
-    coverage = catalog.coverage(number)
+    coverage = catalog.indexes.coverage(number)
     documents = coverage.documents - coverage.current
     free = shutil.disk_usage(data_dir).free
-    sample = catalog.outdated_documents(number, limit=_SAMPLE)
+    sample = catalog.indexes.outdated(number, limit=_SAMPLE)
     before, texts, kept = 0, list[str](), 0
     for found in sample:
         record = found.record

@@ -82,7 +82,7 @@ class PlanExecutor:
                 if (document.readers, document.level) != wanted:
                     self.standing.set_access(self.tenant, document.id, *wanted)
         waiting = plan.steps_of(Change.WAITING)
-        self.catalog.set_waiting_rights(
+        self.catalog.sources.set_waiting_rights(
             self.tenant,
             {s.target: (s.access.readers, s.access.level) for s in waiting if s.access is not None},
         )
@@ -109,9 +109,9 @@ class PlanExecutor:
                 return False
             moved.append(document_id(self.tenant, uri))
         if step.is_archive:
-            self.catalog.put_members(self.tenant, origin.target, [])
-            self.catalog.put_members(self.tenant, step.target, moved)
-        self.catalog.drop_items(self.source_id, [origin.target])
+            self.catalog.archives.put_members(self.tenant, origin.target, [])
+            self.catalog.archives.put_members(self.tenant, step.target, moved)
+        self.catalog.sources.drop_items(self.source_id, [origin.target])
         self._item(step)
         return True
 
@@ -213,11 +213,13 @@ class PlanExecutor:
     def _delete(self, step: Step) -> None:
         for document in step.documents:
             self.standing.remove(self.tenant, document.id, document.content_hash)
-        self.catalog.drop_members(self.tenant, [document.id for document in step.documents])
-        self.catalog.drop_items(self.source_id, [step.target])
+        self.catalog.archives.drop_members(
+            self.tenant, [document.id for document in step.documents]
+        )
+        self.catalog.sources.drop_items(self.source_id, [step.target])
 
     def _remember(self, steps: list[Step]) -> None:
-        known: Mapping[str, SourceItem] = self.catalog.source_items(self.source_id)
+        known: Mapping[str, SourceItem] = self.catalog.sources.items(self.source_id)
         for step in steps:
             item = known.get(step.target)
             entry = step.entry
@@ -244,5 +246,5 @@ class PlanExecutor:
             self._flush_items()
 
     def _flush_items(self) -> None:
-        self.catalog.put_items(self.source_id, self._items)
+        self.catalog.sources.put_items(self.source_id, self._items)
         self._items.clear()

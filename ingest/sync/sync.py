@@ -88,7 +88,7 @@ class Sync:
 
     def find(self, wanted: str, tenant: str = DEFAULT_TENANT) -> NamedSource:
         """The source that somebody means. Raises NotFound, BadInput."""
-        return chosen(wanted, self._settings, self._catalog.known_sources(), tenant)
+        return chosen(wanted, self._settings, self._catalog.sources.all(), tenant)
 
     def sync(
         self,
@@ -110,9 +110,9 @@ class Sync:
         """
         request = request or SyncRequest()
         source = _with_options(source, request)
-        refuse_overlap(source, self._settings, self._catalog.known_sources())
+        refuse_overlap(source, self._settings, self._catalog.sources.all())
         if request.dry_run:
-            record = self._catalog.known_source(source.section.tenant, source.name)
+            record = self._catalog.sources.find(source.section.tenant, source.name)
             with open_source(source, self._settings) as opened:
                 made = self._plan(source, opened, record, request)
             return SyncReport(source.name, made, dry_run=True, counts=made.counts)
@@ -127,7 +127,7 @@ class Sync:
                 ingested = self._ingestion.work_off(
                     job, on_progress=on_progress, on_task=on_task, stop=stop
                 )
-            self._catalog.confirm_items(held.record.id)
+            self._catalog.sources.confirm_items(held.record.id)
             counts = {**made.counts, **carrier.corrections(made)}
             held.result, held.checkpoint = counts, {"facts_key": opened.facts_key}
         self._audit.append(
@@ -143,14 +143,16 @@ class Sync:
         request: SyncRequest,
     ) -> Plan:
         tenant, listing = source.section.tenant, opened.list()
-        waiting = self._catalog.confirm_items(record.id) if record is not None else frozenset()
+        waiting = (
+            self._catalog.sources.confirm_items(record.id) if record is not None else frozenset()
+        )
         # After settling, which forgets what was cancelled.
-        items = self._catalog.source_items(record.id) if record is not None else {}
+        items = self._catalog.sources.items(record.id) if record is not None else {}
         if record is not None and record.checkpoint.get("facts_key") != opened.facts_key:
             items = {target: replace(item, facts=None) for target, item in items.items()}
         known = Known(
-            documents=self._catalog.documents_below(tenant, opened.prefix),
-            memberships=self._catalog.memberships(tenant),
+            documents=self._catalog.sources.documents_below(tenant, opened.prefix),
+            memberships=self._catalog.archives.memberships(tenant),
             waiting=waiting,
             items=items,
         )
@@ -216,7 +218,7 @@ class Sync:
         """Hold a source, and let go of it with what came of it."""
         self._free_syncs_of_the_dead()
         holder = holder_name()
-        record = self._catalog.begin_sync(
+        record = self._catalog.sources.begin_sync(
             source.section.tenant,
             source.name,
             source.section.kind,
@@ -233,7 +235,7 @@ class Sync:
             raise
         finally:
             options = None if source.in_settings else _options(source)
-            self._catalog.end_sync(
+            self._catalog.sources.end_sync(
                 record.id,
                 holder,
                 counts=held.result,
@@ -243,11 +245,11 @@ class Sync:
             )
 
     def _free_syncs_of_the_dead(self) -> None:
-        holders = self._catalog.sync_holders()
+        holders = self._catalog.sources.sync_holders()
         pids = {holder: local_pid(holder) for holder in holders}
         dead = [holder for holder, pid in pids.items() if pid is not None and not is_alive(pid)]
         if dead:
-            self._catalog.free_syncs(dead)
+            self._catalog.sources.free_syncs(dead)
 
 
 class _Held:
@@ -280,7 +282,7 @@ class _Held:
     def _beat(self) -> None:
         while not self._done.wait(_LEASE_S / 4):
             try:
-                if not self._catalog.renew_sync(self.record.id, self._holder, _LEASE_S):
+                if not self._catalog.sources.renew_sync(self.record.id, self._holder, _LEASE_S):
                     self._lost.set()
                     return
             except EnvironmentFault as fault:

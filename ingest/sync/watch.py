@@ -114,7 +114,7 @@ class Watcher:
 
     def _is_due(self, source: NamedSource) -> bool:
         interval = source.section.interval
-        record = self._catalog.known_source(source.section.tenant, source.name)
+        record = self._catalog.sources.find(source.section.tenant, source.name)
         if interval is None:
             return False
         if record is None or record.started is None:

@@ -4,25 +4,45 @@ from types import TracebackType
 
 from sovereign_rag.catalog.archives import Archives
 from sovereign_rag.catalog.database import Clock, Database, utc_now
-from sovereign_rag.catalog.documents import ReadableDocuments, StoredDocuments
+from sovereign_rag.catalog.documents import Documents
 from sovereign_rag.catalog.indexes import Indexes
 from sovereign_rag.catalog.jobs import Jobs
 from sovereign_rag.catalog.keys import Keys
 from sovereign_rag.catalog.leases import Leases
+from sovereign_rag.catalog.locks import Locks
 from sovereign_rag.catalog.migrate import upgrade
 from sovereign_rag.catalog.sessions import Sessions
 from sovereign_rag.catalog.sources import Sources
 from sovereign_rag.settings import Settings
 
 
-class Catalog(
-    ReadableDocuments, StoredDocuments, Indexes, Jobs, Leases, Keys, Sessions, Sources, Archives
-):
-    """Every method is one transaction, or a few short ones where it says so.
+class Catalog:
+    """One database, and what it knows of each kind of thing in a part of its own.
 
-    May be used from several threads; any number of processes may open one database. Every method
-    raises `CatalogError` when the database can't be reached or refuses, with the way out.
+    Every method of a part is one transaction, or a few short ones where it says so. It may be used
+    from several threads; any number of processes may open one database. Every method raises
+    `CatalogError` when the database can't be reached or refuses, with the way out.
     """
+
+    def __init__(
+        self, database: Database, *, clock: Clock, max_attempts: int, index: int | None = None
+    ) -> None:
+        """
+        Args:
+            clock: Gives timezone-aware times.
+            max_attempts: The tries that a document has.
+            index: Whose versions of documents are spoken of; None: the live one's at each time.
+        """
+        self._database, self._clock, self._max_attempts = database, clock, max_attempts
+        self.documents = Documents(database, clock, index)
+        self.archives = Archives(database, clock)
+        self.sources = Sources(database, clock, index)
+        self.indexes = Indexes(database, clock)
+        self.jobs = Jobs(database, clock)
+        self.leases = Leases(database, clock, max_attempts)
+        self.locks = Locks(database, clock)
+        self.keys = Keys(database, clock)
+        self.sessions = Sessions(database, clock)
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Clock = utc_now) -> "Catalog":

@@ -139,16 +139,19 @@ class Database:
 
 
 class Part:
-    """What the parts of the catalog share; `Catalog` is all of them over one database."""
+    """What each part of the catalog is made of."""
 
-    def __init__(
-        self, database: Database, *, clock: Clock, max_attempts: int, index: int | None = None
-    ) -> None:
-        """`clock` gives timezone-aware times; `max_attempts` is the tries a document has.
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """`clock` gives timezone-aware times."""
+        self._database, self._clock = database, clock
 
-        `index` is whose versions of documents are spoken of; None: the live one's at each time.
-        """
-        self._database, self._clock, self._max_attempts = database, clock, max_attempts
+
+class IndexedPart(Part):
+    """A part that speaks of the versions that documents have in one index."""
+
+    def __init__(self, database: Database, clock: Clock, index: int | None = None) -> None:
+        """`index` is whose versions are spoken of; None: the live one's at each time."""
+        super().__init__(database, clock)
         self._index = index
 
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from sovereign_rag.access import ReadScope
-from sovereign_rag.catalog.database import Part, batches
+from sovereign_rag.catalog.database import IndexedPart, batches
 from sovereign_rag.catalog.document_rows import (
     new_stamp,
     put_document,
@@ -63,10 +63,14 @@ _LIVE = [
 ]
 
 
-class ReadableDocuments(Part):
-    """What readers ask for; every method takes the scope, and none has a default for it."""
+class Documents(IndexedPart):
+    """What of documents is on record.
 
-    def document(self, document_id: str, scope: ReadScope) -> DocumentRecord:
+    What readers ask for takes the scope, and none has a default for it; the rest is for ingestion
+    and removal, and may not answer a reader.
+    """
+
+    def get(self, document_id: str, scope: ReadScope) -> DocumentRecord:
         """One document.
 
         Raises:
@@ -77,7 +81,7 @@ class ReadableDocuments(Part):
             raise NotFound("There is no such document, or none that you may read.")
         return found[0]
 
-    def documents(
+    def readable(
         self, scope: ReadScope, *, limit: int, after: str | None = None
     ) -> list[DocumentRecord]:
         """Readable documents by ascending id, failed ones among them.
@@ -91,7 +95,7 @@ class ReadableDocuments(Part):
             condition = and_(condition, documents.c.id > after)
         return self._documents(condition, limit=limit)
 
-    def count_documents(self, scope: ReadScope) -> int:
+    def count(self, scope: ReadScope) -> int:
         """How many documents the scope may read, failed ones among them."""
         statement = select(func.count()).select_from(documents).where(_readable(scope))
         with self._database.reading() as connection:
@@ -112,17 +116,6 @@ class ReadableDocuments(Part):
                 rows = connection.execute(_live_versions(self._index), {**asked, "ids": ids})
                 found.update((row[0], LiveDocument(*row)) for row in rows)
         return found
-
-    def _documents(self, condition: ColumnElement[bool], *, limit: int) -> list[DocumentRecord]:
-        statement = select_whole(self._index).where(condition).order_by(documents.c.id).limit(limit)
-        with self._database.reading() as connection:
-            rows = connection.execute(statement).mappings().all()
-            readers = readers_of(connection, [row["id"] for row in rows])
-        return [record_of(row, readers[row["id"]]) for row in rows]
-
-
-class StoredDocuments(Part):
-    """What ingestion and removal ask for; no scope, so no method of it may answer a reader."""
 
     def find(self, tenant: str, uri: str) -> DocumentRecord | None:
         """The document that `uri` names in `tenant`, whoever may read it."""
@@ -300,6 +293,13 @@ class StoredDocuments(Part):
         with self._database.writing() as connection:
             if not _in_use(connection, content_hash, self._clock()):
                 remove()
+
+    def _documents(self, condition: ColumnElement[bool], *, limit: int) -> list[DocumentRecord]:
+        statement = select_whole(self._index).where(condition).order_by(documents.c.id).limit(limit)
+        with self._database.reading() as connection:
+            rows = connection.execute(statement).mappings().all()
+            readers = readers_of(connection, [row["id"] for row in rows])
+        return [record_of(row, readers[row["id"]]) for row in rows]
 
     def _stored(self, connection: Connection, tenant: str, id_: str) -> DocumentRecord | None:
         condition = and_(documents.c.id == id_, documents.c.tenant == tenant)

@@ -7,7 +7,7 @@ another. A row without a version is one that is being written, or to be removed.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, select, update
 from sqlalchemy.engine import RowMapping
@@ -17,8 +17,8 @@ from sovereign_rag.catalog.document_rows import readers_of, record_of, select_wh
 from sovereign_rag.catalog.index_rows import LIVE, IndexState, in_index, outdated, put_row
 from sovereign_rag.catalog.index_spec import IndexSpec
 from sovereign_rag.catalog.records import DocumentRecord
-from sovereign_rag.catalog.tables import documents, holds, index_documents, indexes
-from sovereign_rag.errors import BadInput, Busy, NotFound
+from sovereign_rag.catalog.tables import documents, index_documents, indexes
+from sovereign_rag.errors import BadInput, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +55,23 @@ class Outdated:
 class Indexes(Part):
     """For whoever opens, builds, switches and drops them."""
 
-    def indexes(self) -> list[IndexRecord]:
+    def all(self) -> list[IndexRecord]:
         """Every one that there is, the oldest first."""
         with self._database.reading() as connection:
             rows = connection.execute(select(indexes).order_by(indexes.c.id)).mappings()
             return [_record(row) for row in rows]
 
-    def index(self, index: int) -> IndexRecord:
+    def get(self, index: int) -> IndexRecord:
         """Raises NotFound."""
         with self._database.reading() as connection:
             return _find(connection, indexes.c.id == index)
 
-    def live_index(self) -> IndexRecord:
+    def live(self) -> IndexRecord:
         """The one that searches go to; there always is one."""
         with self._database.reading() as connection:
             return _find(connection, indexes.c.state == IndexState.LIVE.value)
 
-    def name_live_index(self, spec: IndexSpec, collection: str) -> IndexRecord:
+    def name_live(self, spec: IndexSpec, collection: str) -> IndexRecord:
         """Record what the live index is made with, unless that is known; returns what is known."""
         unnamed = and_(indexes.c.state == IndexState.LIVE.value, indexes.c.collection == "")
         with self._database.writing() as connection:
@@ -80,7 +80,7 @@ class Indexes(Part):
             )
             return _find(connection, indexes.c.state == IndexState.LIVE.value)
 
-    def begin_index(self, spec: IndexSpec, collection: Callable[[int], str]) -> IndexRecord:
+    def begin(self, spec: IndexSpec, collection: Callable[[int], str]) -> IndexRecord:
         """A new index that is to be built; `collection` names its collection after its number."""
         with self._database.writing() as connection:
             made = connection.execute(
@@ -110,9 +110,7 @@ class Indexes(Part):
         with self._database.reading() as connection:
             return Coverage(*connection.execute(live).one(), *connection.execute(here).one())
 
-    def outdated_documents(
-        self, index: int, *, limit: int, after: str | None = None
-    ) -> list[Outdated]:
+    def outdated(self, index: int, *, limit: int, after: str | None = None) -> list[Outdated]:
         """What is live and not in `index` as it is now, by ascending id.
 
         Args:
@@ -157,7 +155,7 @@ class Indexes(Part):
             )
             return [(tenant, id_) for tenant, id_ in rows]
 
-    def removed_from_index(self, index: int, document_ids: Iterable[str]) -> None:
+    def note_removed(self, index: int, document_ids: Iterable[str]) -> None:
         """Record that nothing of documents that are gone is in an index."""
         with self._database.writing() as connection:
             for id_ in document_ids:
@@ -203,7 +201,7 @@ class Indexes(Part):
             )
             return True
 
-    def switch_index(self, index: int) -> bool:
+    def switch_to(self, index: int) -> bool:
         """Make an index the live one, in this moment and for everybody; the live one is kept.
 
         Returns:
@@ -228,7 +226,7 @@ class Indexes(Part):
                 connection.execute(update(indexes).where(which).values(**values))
             return True
 
-    def drop_index(self, index: int) -> None:
+    def drop(self, index: int) -> None:
         """Give an index up: from here on nobody goes back to it.
 
         Raises:
@@ -241,7 +239,7 @@ class Indexes(Part):
                 update(indexes).where(indexes.c.id == index).values(state=IndexState.DROPPING.value)
             )
 
-    def forget_index(self, index: int) -> None:
+    def forget(self, index: int) -> None:
         """Forget an index whose collection is gone."""
         with self._database.writing() as connection:
             connection.execute(
@@ -249,47 +247,6 @@ class Indexes(Part):
                     indexes.c.id == index, indexes.c.state == IndexState.DROPPING.value
                 )
             )
-
-    def begin_hold(self, name: str, holder: str, *, lease_s: float, doing: str) -> None:
-        """Be the only one that does `name`; `doing` says it in words.
-
-        Raises:
-            Busy: Another process does it.
-        """
-        now = self._clock()
-        with self._database.writing() as connection:
-            row = connection.execute(select(holds).where(holds.c.name == name)).mappings().first()
-            if row is not None and row["held_until"] > now:
-                raise Busy(
-                    f"Another process has been {doing} since {row['since']:%H:%M} UTC. Wait for "
-                    "that to end; should it have died, its hold ends by itself within "
-                    f"{lease_s:.0f} seconds.",
-                    retry_after_s=lease_s,
-                )
-            connection.execute(delete(holds).where(holds.c.name == name))
-            until = now + timedelta(seconds=lease_s)
-            connection.execute(
-                insert(holds).values(name=name, holder=holder, since=now, held_until=until)
-            )
-
-    def renew_hold(self, name: str, holder: str, *, lease_s: float) -> bool:
-        """Hold it on. False: the hold is lost."""
-        until = self._clock() + timedelta(seconds=lease_s)
-        held = and_(holds.c.name == name, holds.c.holder == holder)
-        with self._database.writing() as connection:
-            renewed = connection.execute(update(holds).where(held).values(held_until=until))
-            return renewed.rowcount > 0
-
-    def end_hold(self, name: str, holder: str) -> None:
-        """Let go of it; that it is gone already is no error."""
-        held = and_(holds.c.name == name, holds.c.holder == holder)
-        with self._database.writing() as connection:
-            connection.execute(delete(holds).where(held))
-
-    def holder(self, name: str) -> str | None:
-        """Who does it right now, or died doing it."""
-        with self._database.reading() as connection:
-            return connection.scalar(select(holds.c.holder).where(holds.c.name == name))
 
 
 def _find(connection: Connection, which: ColumnElement[bool]) -> IndexRecord:

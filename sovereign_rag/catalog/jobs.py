@@ -32,7 +32,7 @@ _FINAL = [state.value for state in TaskState if state.is_final]
 class Jobs(Part):
     """Submitted, looked at, cancelled, tried again; `leases` is how workers do them."""
 
-    def create_job(
+    def create(
         self,
         tenant: str,
         submitted_by: str,
@@ -66,12 +66,14 @@ class Jobs(Part):
                 connection.execute(delete(jobs).where(jobs.c.id == job_id))
             raise
 
-    def job(self, job_id: str, tenant: str) -> JobRecord:
+    def get(self, job_id: str, tenant: str) -> JobRecord:
         """One job. Raises NotFound, also for another tenant's."""
         with self._database.reading() as connection:
             return _record(connection, _row(connection, job_id, tenant))
 
-    def jobs(self, tenant: str, limit: int, *, submitted_by: str | None = None) -> list[JobRecord]:
+    def recent(
+        self, tenant: str, limit: int, *, submitted_by: str | None = None
+    ) -> list[JobRecord]:
         """The tenant's jobs, newest first; those of one submitter, where one is named."""
         statement = (
             select(jobs)
@@ -161,7 +163,7 @@ class Jobs(Part):
             failures=tuple(failures),
         )
 
-    def open_jobs(self) -> list[JobProgress]:
+    def unfinished(self) -> list[JobProgress]:
         """How far the jobs are that have not ended, of every tenant: for the log."""
         statement = select(jobs.c.id, jobs.c.tenant).where(
             jobs.c.accepted.is_not(None), jobs.c.finished.is_(None)
@@ -170,7 +172,7 @@ class Jobs(Part):
             found = connection.execute(statement.order_by(jobs.c.created)).all()
         return [self.progress(row.id, row.tenant) for row in found]
 
-    def cancel_job(self, job_id: str, tenant: str) -> JobRecord:
+    def cancel(self, job_id: str, tenant: str) -> JobRecord:
         """Stop a job: waiting tasks end now, leased ones when their workers next renew.
 
         Raises:
@@ -191,7 +193,7 @@ class Jobs(Part):
                 close_finished_jobs(connection, [job_id], now)
             return _record(connection, _row(connection, job_id, tenant))
 
-    def retry_job(self, job_id: str, tenant: str) -> JobRecord:
+    def retry(self, job_id: str, tenant: str) -> JobRecord:
         """Let what failed or was cancelled, and nothing else, wait again.
 
         A document that was handed in again since stays as it is: the newer one counts. A job that

@@ -29,7 +29,7 @@ _NO_HASH: Final = "0" * 64
 class Keys(Part):
     """A secret is `srag_ID_RANDOM`: the id is public and unique, of the whole a hash is kept."""
 
-    def create_key(
+    def create(
         self,
         name: str,
         user: str,
@@ -86,7 +86,7 @@ class Keys(Part):
             )
         return record, secret
 
-    def principal_for_key(self, secret: str) -> Principal:
+    def principal_for(self, secret: str) -> Principal:
         """Whom a key stands for.
 
         Raises:
@@ -103,7 +103,7 @@ class Keys(Part):
         self._note_use(row, now)
         return principal_of(row)
 
-    def keys(self, tenant: str) -> list[KeyRecord]:
+    def in_tenant(self, tenant: str) -> list[KeyRecord]:
         """All keys of a tenant, revoked ones too, oldest first."""
         statement = (
             select(api_keys)
@@ -113,7 +113,7 @@ class Keys(Part):
         with self._database.reading() as connection:
             return [_record(row) for row in connection.execute(statement).mappings()]
 
-    def revoke_key(self, key_id: str) -> KeyRecord:
+    def revoke(self, key_id: str) -> KeyRecord:
         """End a key now, and every session that was begun with it; a second time changes nothing.
 
         Raises:

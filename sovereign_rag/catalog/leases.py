@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Update, and_, exists, or_, select, update
 
-from sovereign_rag.catalog.database import Part
+from sovereign_rag.catalog.database import Clock, Database, Part
 from sovereign_rag.catalog.holding import UNFINISHED, close_finished_jobs, is_cancelled, lease_state
 from sovereign_rag.catalog.jobs import task_record
 from sovereign_rag.catalog.records import Lease, LeaseState, TaskRecord, TaskState
@@ -26,7 +26,12 @@ _LONGEST_WAIT_S = 600.0  # of one document that the machine keeps failing at
 class Leases(Part):
     """For workers. `worker` names one thread of one process and is never used again."""
 
-    def lease_task(
+    def __init__(self, database: Database, clock: Clock, max_attempts: int) -> None:
+        """`max_attempts` is the tries that a document has."""
+        super().__init__(database, clock)
+        self._max_attempts = max_attempts
+
+    def acquire(
         self, worker: str, *, lease_s: float, job_id: str | None = None
     ) -> TaskRecord | None:
         """Take the next task, or None where there is none right now.
@@ -85,7 +90,7 @@ class Leases(Part):
             row = connection.execute(select(tasks).where(tasks.c.id == chosen)).mappings().one()
             return task_record(row)
 
-    def renew_lease(self, task_id: int, worker: str, lease_s: float) -> bool:
+    def renew(self, task_id: int, worker: str, lease_s: float) -> bool:
         """Hold a task for `lease_s` more from now.
 
         Returns:
@@ -96,7 +101,7 @@ class Leases(Part):
         with self._database.writing() as connection:
             return connection.execute(renewed).rowcount > 0
 
-    def lease_state(self, lease: Lease) -> LeaseState:
+    def state(self, lease: Lease) -> LeaseState:
         """How a worker stands to its task; a look that costs no write."""
         with self._database.reading() as connection:
             return lease_state(connection, lease)
@@ -105,13 +110,13 @@ class Leases(Part):
         """Say that the task is being parsed or embedded now. False: the lease is lost.
 
         From embedding on, chunks may be stored that no document names yet, and whatever becomes
-        of the task, they are removed: `lease_leftover`.
+        of the task, they are removed: `acquire_leftover`.
 
         Args:
             pages: How many it has, where that is known.
         """
         if state not in _STAGES:
-            raise ValueError(f"{state!r} is no stage of a leased task; use finish_task to end it")
+            raise ValueError(f"{state!r} is no stage of a leased task; use finish to end it")
         values: dict[str, Any] = {"state": state.value, "pages": pages}
         if state is TaskState.EMBEDDING:
             values["leftover"] = True
@@ -127,7 +132,7 @@ class Leases(Part):
         with self._database.writing() as connection:
             return connection.execute(named).rowcount > 0
 
-    def finish_task(
+    def finish(
         self,
         task_id: int,
         worker: str,
@@ -176,7 +181,7 @@ class Leases(Part):
             close_finished_jobs(connection, [job_id], now)
             return True
 
-    def release_task(self, task_id: int, worker: str, *, reason: str, pause_s: float) -> bool:
+    def release(self, task_id: int, worker: str, *, reason: str, pause_s: float) -> bool:
         """Give a task back that this machine, not the document, kept from ending.
 
         Its job pauses for `pause_s` seconds, twice as long with each fault in a row up to a
@@ -215,7 +220,7 @@ class Leases(Part):
             close_finished_jobs(connection, [job_id], now)
             return True
 
-    def lease_leftover(self, worker: str, *, lease_s: float) -> TaskRecord | None:
+    def acquire_leftover(self, worker: str, *, lease_s: float) -> TaskRecord | None:
         """Take an ended task that may have left chunks behind, to remove them; None: there is none.
 
         While it is held, nothing else is done for the document.
@@ -244,7 +249,7 @@ class Leases(Part):
             return task_record(row)
 
     def end_leftover(self, task_id: int, worker: str, *, removed: bool) -> None:
-        """Let go of what `lease_leftover` gave; `removed`: there is nothing left behind."""
+        """Let go of what `acquire_leftover` gave; `removed`: there is nothing left behind."""
         values = {**_FREE, **({"leftover": False} if removed else {})}
         with self._database.writing() as connection:
             connection.execute(_held(task_id, worker).values(**values))
@@ -254,13 +259,13 @@ class Leases(Part):
         with self._database.writing() as connection:
             connection.execute(update(tasks).where(tasks.c.id == task_id).values(leftover=True))
 
-    def lease_holders(self) -> list[str]:
+    def holders(self) -> list[str]:
         """The names of the workers that hold a task."""
         statement = select(tasks.c.worker).where(tasks.c.worker.is_not(None)).distinct()
         with self._database.reading() as connection:
             return sorted(connection.scalars(statement))
 
-    def free_leases(self, worker: str) -> int:
+    def free(self, worker: str) -> int:
         """Take back what `worker` holds, for a caller who knows that it has died.
 
         Returns:

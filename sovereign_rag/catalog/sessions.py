@@ -15,7 +15,7 @@ from sovereign_rag.errors import Forbidden, Unauthenticated
 class Sessions(Part):
     """Only the hash of a token is kept; a token is 256 random bits."""
 
-    def create_session(self, principal: Principal, hours: float, *, key_id: str | None) -> str:
+    def create(self, principal: Principal, hours: float, *, key_id: str | None) -> str:
         """Begin a session.
 
         Args:
@@ -50,7 +50,7 @@ class Sessions(Part):
             )
         return token
 
-    def principal_for_session(self, token: str) -> Principal:
+    def principal_for(self, token: str) -> Principal:
         """Whom a session stands for.
 
         Raises:
@@ -70,7 +70,7 @@ class Sessions(Part):
             raise Unauthenticated("The session is over. Sign in again.")
         return principal_of(row)
 
-    def end_session(self, token: str) -> None:
+    def end(self, token: str) -> None:
         """Sign out; a token that is none is no error."""
         with self._database.writing() as connection:
             connection.execute(delete(sessions).where(sessions.c.token_hash == digest(token)))

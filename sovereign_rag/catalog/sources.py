@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.engine import RowMapping
 
-from sovereign_rag.catalog.database import Part, batches
+from sovereign_rag.catalog.database import IndexedPart, batches
 from sovereign_rag.catalog.document_rows import VERSION, readers_of
 from sovereign_rag.catalog.index_rows import in_index
 from sovereign_rag.catalog.records import DocumentStatus, TaskState
@@ -79,7 +79,7 @@ _KNOWN = [
 ]
 
 
-class Sources(Part):
+class Sources(IndexedPart):
     """For syncs; `holder` names one run of one and is never used again."""
 
     def begin_sync(
@@ -155,19 +155,19 @@ class Sources(Part):
         with self._database.reading() as connection:
             return sorted(connection.scalars(statement))
 
-    def known_sources(self) -> list[SourceRecord]:
+    def all(self) -> list[SourceRecord]:
         """Every source that was ever synced, of all tenants, by tenant and name."""
         statement = select(sources).order_by(sources.c.tenant, sources.c.name)
         with self._database.reading() as connection:
             return [SourceRecord(**row) for row in connection.execute(statement).mappings()]
 
-    def known_source(self, tenant: str, name: str) -> SourceRecord | None:
+    def find(self, tenant: str, name: str) -> SourceRecord | None:
         """One of them, or None where it never was synced."""
         with self._database.reading() as connection:
             row = _row(connection, source_id_of(tenant, name))
             return None if row is None else SourceRecord(**row)
 
-    def forget_source(self, tenant: str, name: str) -> None:
+    def forget(self, tenant: str, name: str) -> None:
         """Forget a source and what it held; its documents stay. Raises NotFound."""
         doomed = sources.c.id == source_id_of(tenant, name)
         with self._database.writing() as connection:
@@ -176,7 +176,7 @@ class Sources(Part):
                     f"There is no source {name!r}; `sources list` shows those there are."
                 )
 
-    def source_items(self, source_id: str) -> dict[str, SourceItem]:
+    def items(self, source_id: str) -> dict[str, SourceItem]:
         """What the source held, by target."""
         statement = select(source_items).where(source_items.c.source_id == source_id)
         with self._database.reading() as connection:

@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Create a key. Its secret is printed once, on stdout, and stored as a hash alone."""
         with run.open() as service:
-            record, secret = service.catalog.create_key(
+            record, secret = service.catalog.keys.create(
                 name=name or user,
                 user=user,
                 groups=frozenset(part.strip() for part in groups.split(",") if part.strip()),
@@ -66,7 +66,7 @@ def register(app: typer.Typer) -> None:
     def list_(run: CommandRun, tenant: Tenant = DEFAULT_TENANT) -> None:
         """List the keys, without their secrets."""
         with run.open() as service:
-            records = service.catalog.keys(tenant)
+            records = service.catalog.keys.in_tenant(tenant)
         if run.json:
             print_json({"keys": [_to_dict(record) for record in records]})
             return
@@ -93,7 +93,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Revoke a key: from now on it opens nothing."""
         with run.open() as service:
-            service.catalog.revoke_key(key_id)
+            service.catalog.keys.revoke(key_id)
         if run.json:
             print_json({"revoked": key_id})
         else:

@@ -176,7 +176,7 @@ def register(app: typer.Typer) -> None:
 
         stop = threading.Event()
         with run.open() as service, _holding(service, stop):
-            doomed = [r for r in service.catalog.indexes() if r.state is not IndexState.LIVE]
+            doomed = [r for r in service.catalog.indexes.all() if r.state is not IndexState.LIVE]
             if doomed:
                 numbers = ", ".join(str(record.id) for record in doomed)
                 _ask_first(run, f"Remove index {numbers}?", yes=yes)
@@ -191,9 +191,9 @@ def register(app: typer.Typer) -> None:
     def status(run: CommandRun) -> None:
         """Show which indexes there are, how they were made, and how far one is that is built."""
         with run.open() as service:
-            rows = [index_to_dict(service, record) for record in service.catalog.indexes()]
+            rows = [index_to_dict(service, record) for record in service.catalog.indexes.all()]
             differences = service.indexes.differences()
-            busy = service.catalog.holder("reindex") is not None
+            busy = service.catalog.locks.holder("reindex") is not None
         if run.json:
             wanted = {name: {"is": a, "wanted": b} for name, (a, b) in differences.items()}
             print_json({"indexes": rows, "differences": wanted, "running": busy})
@@ -295,7 +295,7 @@ def _compare(
 
     folder = service.settings.data_dir / "reindex"
     runs = []
-    for record in (service.catalog.live_index(), index):
+    for record in (service.catalog.indexes.live(), index):
         opened = service.indexes.open(record)
         with (
             open_service(service.settings, embedder=opened.embedder, index=record.id) as asked,

@@ -63,7 +63,7 @@ def print_plan(
 
 
 def index_to_dict(service: "Application", record: "IndexRecord") -> dict[str, object]:
-    coverage = service.catalog.coverage(record.id)
+    coverage = service.catalog.indexes.coverage(record.id)
     spec = record.spec
     return {
         "id": record.id,

@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
     def list_(run: CommandRun) -> None:
         """List the sources of the settings, and the folders that were synced."""
         with run.open() as service:
-            known = service.catalog.known_sources()
+            known = service.catalog.sources.all()
         rows = _all(run, known)
         if run.json:
             print_json({"sources": [_to_dict(*row) for row in rows]})
@@ -51,8 +51,8 @@ def register(app: typer.Typer) -> None:
         with run.open() as service:
             source = service.sync.find(name, tenant)
             tenant = source.section.tenant
-            record = service.catalog.known_source(tenant, source.name)
-            held = len(service.catalog.source_items(record.id)) if record is not None else 0
+            record = service.catalog.sources.find(tenant, source.name)
+            held = len(service.catalog.sources.items(record.id)) if record is not None else 0
         section = source.section if source.in_settings or record is not None else None
         if run.json:
             print_json(_to_dict(source.name, section, record) | {"items": held})
@@ -76,7 +76,7 @@ def register(app: typer.Typer) -> None:
     def forget(run: CommandRun, name: SourceArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
         """Forget what a source held and when; its documents stay in the index."""
         with run.open() as service:
-            service.catalog.forget_source(tenant, name)
+            service.catalog.sources.forget(tenant, name)
         if run.json:
             print_json({"forgotten": name})
         else:

@@ -158,7 +158,7 @@ class ScratchIndex:
 
     def page_text(self, document_id: str, page: int, tenant: str = DEFAULT_TENANT) -> str | None:
         scope = read_scope(local_owner(tenant))
-        live = self._app.catalog.live_versions([document_id], scope).get(document_id)
+        live = self._app.catalog.documents.live_versions([document_id], scope).get(document_id)
         if live is None:
             return None
         parsed = self._app.content.parsed(live.content_hash, live.parse_key)

@@ -44,12 +44,12 @@ def current_principal(request: Request, service: CurrentService) -> Principal:
         scheme, _, secret = authorization.partition(" ")
         if scheme.lower() != "bearer" or not secret.strip():
             raise Unauthenticated("Identify yourself with `Authorization: Bearer srag_...`.")
-        return service.catalog.principal_for_key(secret.strip())
+        return service.catalog.keys.principal_for(secret.strip())
     server = service.settings.server
     token = request.cookies.get(session_cookie(server))
     if token is not None:
         require_same_origin(request)
-        return service.catalog.principal_for_session(token)
+        return service.catalog.sessions.principal_for(token)
     if may_be_anonymous(request, server):
         if {"origin", "sec-fetch-site"} & set(request.headers.keys()):
             require_same_origin(request)

@@ -168,13 +168,17 @@ class OpenIndexes:
             self._used = None
 
     def _record(self) -> IndexRecord:
-        return self._catalog.live_index() if self._only is None else self._catalog.index(self._only)
+        return (
+            self._catalog.indexes.live()
+            if self._only is None
+            else self._catalog.indexes.get(self._only)
+        )
 
     def is_there(self, record: IndexRecord) -> bool:
         """Whether an index has not been removed since it was looked up."""
         return any(
             known.id == record.id and known.state is not IndexState.DROPPING
-            for known in self._catalog.indexes()
+            for known in self._catalog.indexes.all()
         )
 
     def _named(self, record: IndexRecord) -> IndexRecord:
@@ -189,14 +193,16 @@ class OpenIndexes:
 
         spec = self.wanted()
         name = first_collection(self._settings, spec.model_id)
-        if self._catalog.coverage(record.id).documents and not self.collections.exists(name):
+        if self._catalog.indexes.coverage(record.id).documents and not self.collections.exists(
+            name
+        ):
             raise ModelError(
                 f"The documents were indexed with another embedding model than {spec.model_id}, "
                 "which the settings name, and by a version that did not record which. Set "
                 "embedding.model back, run any command, then change it and run "
                 "`sovereign-rag reindex`."
             )
-        return self._catalog.name_live_index(spec, name)
+        return self._catalog.indexes.name_live(spec, name)
 
     def embedder_of(self, spec: IndexSpec) -> "Embedder":
         """The model that makes an index, wherever it is on this machine. Raises ModelError."""
@@ -340,5 +346,7 @@ class EveryIndexStore:
 
     def _records(self) -> list[IndexRecord]:
         return [
-            record for record in self._catalog.indexes() if record.state is not IndexState.DROPPING
+            record
+            for record in self._catalog.indexes.all()
+            if record.state is not IndexState.DROPPING
         ]

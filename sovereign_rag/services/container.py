@@ -137,7 +137,7 @@ class Service:
             embedder=index.embedder,
             lexical=self.lexical,
             store=index.store,
-            live=self.catalog.at(index.record.id),
+            live=self.catalog.at(index.record.id).documents,
             settings=self.settings.retrieval,
             reranker=self.reranker,
         )
@@ -184,7 +184,7 @@ class Service:
             lexical=self.lexical,
             language_model=self.language_model,
             content=self.content,
-            catalog=self.catalog.at(index.record.id),
+            catalog=self.catalog.at(index.record.id).documents,
             audit=self.audit,
             index_version=index.store.collection,
             retrieval=self.settings.retrieval,
@@ -211,7 +211,7 @@ class Service:
         another index than the live one, that one is used.
         """
         checks: dict[str, Callable[[], object]] = {
-            "catalog": lambda: self.catalog.jobs("default", limit=1),
+            "catalog": lambda: self.catalog.jobs.recent("default", limit=1),
             "embedding": lambda: self.embedder,
             "store": lambda: self.store.flush(),
             "generation": self.language_model,

@@ -5,8 +5,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
-from sovereign_rag.access import Principal, ReadScope, read_scope
+from sovereign_rag.access import Principal, read_scope
 from sovereign_rag.answering.citations import boxes
+from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.records import DocumentRecord, JobRecord, NewTask
 from sovereign_rag.domain import Box, PageText, ParsedDocument
 from sovereign_rag.errors import Forbidden, NotFound
@@ -27,41 +28,13 @@ class PageRenderer(Protocol):
     def render_page(self, path: Path, page: int, *, dpi: int, media_type: str) -> bytes: ...
 
 
-class DocumentCatalog(Protocol):
-    """What is asked of the catalog here."""
-
-    def document(self, document_id: str, scope: ReadScope) -> DocumentRecord: ...
-
-    def documents(
-        self, scope: ReadScope, *, limit: int, after: str | None = None
-    ) -> list[DocumentRecord]: ...
-
-    def count_documents(self, scope: ReadScope) -> int: ...
-
-    def remove(self, tenant: str, document_id: str) -> None: ...
-
-    def withdraw(self, tenant: str, document_id: str) -> None: ...
-
-    def unless_in_use(self, content_hash: str, remove: Callable[[], None]) -> None: ...
-
-    def create_job(
-        self,
-        tenant: str,
-        submitted_by: str,
-        tasks: Sequence[NewTask],
-        idempotency_key: str | None = None,
-        *,
-        before_commit: Callable[[], None],
-    ) -> JobRecord: ...
-
-
 class DocumentService:
     """What a principal may see and do with documents; unreadable and missing are the same."""
 
     def __init__(
         self,
         *,
-        catalog: DocumentCatalog,
+        catalog: Catalog,
         content: ContentStore,
         store: Callable[[], AllIndexes],
         renderer: PageRenderer,
@@ -77,15 +50,15 @@ class DocumentService:
         self, principal: Principal, *, limit: int = 100, after: str | None = None
     ) -> list[DocumentRecord]:
         """Readable documents by id order; `after` is the last id of the page before."""
-        return self._catalog.documents(read_scope(principal), limit=limit, after=after)
+        return self._catalog.documents.readable(read_scope(principal), limit=limit, after=after)
 
     def count(self, principal: Principal) -> int:
         """How many documents `principal` may read."""
-        return self._catalog.count_documents(read_scope(principal))
+        return self._catalog.documents.count(read_scope(principal))
 
     def get(self, document_id: str, principal: Principal) -> DocumentRecord:
         """One document. Raises NotFound, also where it is not the principal's to read."""
-        return self._catalog.document(document_id, read_scope(principal))
+        return self._catalog.documents.get(document_id, read_scope(principal))
 
     def page(self, document_id: str, number: int, principal: Principal) -> PageText:
         """The stored text of a page, on the audit record. Raises NotFound."""
@@ -149,13 +122,13 @@ class DocumentService:
             raise Forbidden("Only an admin may delete documents; ask for an admin key.")
         self._record("delete", principal, record, {"uri": record.uri})
         # A version of it that is being taken in right now is not published any more.
-        self._catalog.withdraw(record.tenant, record.id)
+        self._catalog.documents.withdraw(record.tenant, record.id)
         # Chunks first: a crash on the way leaves a document that is listed and can be deleted
         # again, never one that is found by a search and by nothing else.
         self._store().prune(record.tenant, record.id, keep=None)
         self._store().flush()
-        self._catalog.remove(record.tenant, record.id)
-        self._catalog.unless_in_use(
+        self._catalog.documents.remove(record.tenant, record.id)
+        self._catalog.documents.unless_in_use(
             record.content_hash, lambda: self._content.delete(record.content_hash)
         )
 
@@ -177,7 +150,7 @@ class DocumentService:
         """
         if not principal.is_admin:
             raise Forbidden("Only an admin may add documents; ask for an admin key.")
-        job = self._catalog.create_job(
+        job = self._catalog.jobs.create(
             principal.tenant,
             f"user:{principal.user}",
             tasks,

@@ -2,38 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Protocol
 
 from sovereign_rag.access import Principal, read_scope
+from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.records import JobProgress, JobRecord, TaskRecord, TaskState
 from sovereign_rag.errors import NotFound
 from sovereign_rag.storage.audit import AuditTrail, entry
-
-
-class JobCatalog(Protocol):
-    """What is asked of the catalog here."""
-
-    def job(self, job_id: str, tenant: str) -> JobRecord: ...
-
-    def jobs(
-        self, tenant: str, limit: int, *, submitted_by: str | None = None
-    ) -> list[JobRecord]: ...
-
-    def progress(self, job_id: str, tenant: str) -> JobProgress: ...
-
-    def tasks(
-        self,
-        job_id: str,
-        tenant: str,
-        *,
-        after: int | None = None,
-        limit: int = 1_000,
-        states: Collection[TaskState] | None = None,
-    ) -> list[TaskRecord]: ...
-
-    def cancel_job(self, job_id: str, tenant: str) -> JobRecord: ...
-
-    def retry_job(self, job_id: str, tenant: str) -> JobRecord: ...
 
 
 class JobService:
@@ -44,17 +18,17 @@ class JobService:
     the names of those documents alone that they may read.
     """
 
-    def __init__(self, *, catalog: JobCatalog, audit: AuditTrail) -> None:
+    def __init__(self, *, catalog: Catalog, audit: AuditTrail) -> None:
         self._catalog, self._audit = catalog, audit
 
     def list(self, principal: Principal, *, limit: int) -> list[JobRecord]:
         """Jobs, newest first."""
         whose = None if principal.is_admin else _submitter(principal)
-        return self._catalog.jobs(principal.tenant, limit, submitted_by=whose)
+        return self._catalog.jobs.recent(principal.tenant, limit, submitted_by=whose)
 
     def job(self, job_id: str, principal: Principal) -> JobRecord:
         """One job. Raises NotFound."""
-        job = self._catalog.job(job_id, principal.tenant)
+        job = self._catalog.jobs.get(job_id, principal.tenant)
         if not principal.is_admin and job.submitted_by != _submitter(principal):
             raise NotFound(
                 f"There is no job {job_id!r}; `sovereign-rag jobs list` shows those there are."
@@ -64,7 +38,7 @@ class JobService:
     def progress(self, job_id: str, principal: Principal) -> JobProgress:
         """How far a job is. Raises NotFound."""
         self.job(job_id, principal)
-        progress = self._catalog.progress(job_id, principal.tenant)
+        progress = self._catalog.jobs.progress(job_id, principal.tenant)
         return replace(
             progress,
             current=_seen(principal, progress.job, progress.current),
@@ -82,7 +56,7 @@ class JobService:
     ) -> tuple[tuple[TaskRecord, ...], int | None]:
         """A page of a job's documents and the `after` of the next page. Raises NotFound."""
         job = self.job(job_id, principal)
-        tasks = self._catalog.tasks(
+        tasks = self._catalog.jobs.tasks(
             job_id, principal.tenant, after=after, limit=limit, states=states
         )
         following = tasks[-1].id if len(tasks) == limit else None
@@ -92,13 +66,13 @@ class JobService:
         """Stop a job; what is in stays in. Raises NotFound."""
         self.job(job_id, principal)
         self._audit.append(entry("job.cancel", principal, {"job": job_id}))
-        return self._catalog.cancel_job(job_id, principal.tenant)
+        return self._catalog.jobs.cancel(job_id, principal.tenant)
 
     def retry(self, job_id: str, principal: Principal) -> JobRecord:
         """Let what failed or was cancelled wait again. Raises NotFound."""
         self.job(job_id, principal)
         self._audit.append(entry("job.retry", principal, {"job": job_id}))
-        return self._catalog.retry_job(job_id, principal.tenant)
+        return self._catalog.jobs.retry(job_id, principal.tenant)
 
 
 def _submitter(principal: Principal) -> str:

@@ -169,12 +169,12 @@ def sign_in(
     server = service.settings.server
     try:
         secret = key.strip()
-        principal = service.catalog.principal_for_key(secret)
+        principal = service.catalog.keys.principal_for(secret)
     except Unauthenticated:
         return page(
             request, "sign_in.html", principal=None, status=401, to=_local(to), is_wrong=True
         )
-    token = service.catalog.create_session(
+    token = service.catalog.sessions.create(
         principal, server.session_hours, key_id=key_id_of(secret)
     )
     response = RedirectResponse(_local(to), status_code=303)
@@ -194,7 +194,7 @@ def sign_out(request: Request, service: CurrentService) -> Response:
     require_same_origin(request)
     token = request.cookies.get(session_cookie(service.settings.server))
     if token is not None:
-        service.catalog.end_session(token)
+        service.catalog.sessions.end(token)
     return _forgetting(RedirectResponse("/sign-in", status_code=303), service)
 
 

@@ -107,7 +107,7 @@ def product(
 
 
 def _make_keys(application: Application) -> dict[str, str]:
-    make = application.catalog.create_key
+    make = application.catalog.keys.create
     return {
         "ana": make("Ana", "ana", groups=["finance"])[1],
         "hugo": make("Hugo", "hugo", groups=["hr"])[1],

@@ -40,7 +40,7 @@ def application(
 
 @pytest.fixture(scope="module")
 def client(application: Application) -> Iterator[httpx.Client]:
-    _, key = application.catalog.create_key("Ana", "ana")
+    _, key = application.catalog.keys.create("Ana", "ana")
     with (
         serving(create_app(application)) as url,
         httpx.Client(
@@ -137,7 +137,7 @@ def test_a_stream_whose_answer_can_not_be_recorded_ends_with_the_error(
 def test_a_document_that_finds_no_room_is_refused_and_taken_with_room_again(
     application: Application, client: httpx.Client
 ) -> None:
-    _, admin = application.catalog.create_key("Admin", "adam", is_admin=True)
+    _, admin = application.catalog.keys.create("Admin", "adam", is_admin=True)
     headers = {"Authorization": f"Bearer {admin}"}
     text = "The canteen opens at noon. " * 20_000
     file = {"file": ("canteen.txt", text.encode(), "text/plain")}

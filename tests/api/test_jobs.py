@@ -22,9 +22,9 @@ def job(product: Product) -> Iterator[str]:
         NewTask("upload:pay.md", "pay.md", frozenset({"group:hr"}), 0, content_hash="e" * 64),
         NewTask("upload:open.md", "open.md", frozenset({"everyone"}), 0, content_hash="f" * 64),
     ]
-    made = catalog.create_job("default", "user:adam", tasks)
+    made = catalog.jobs.create("default", "user:adam", tasks)
     yield made.id
-    catalog.cancel_job(made.id, "default")
+    catalog.jobs.cancel(made.id, "default")
 
 
 def names(body: dict[str, Any]) -> list[str]:
@@ -61,14 +61,14 @@ def test_to_everybody_else_there_is_no_such_job(product: Product, job: str, who:
 
     assert {answer.status_code for answer in answers} == {404}
     assert job not in {one["job_id"] for one in listed}
-    assert product.application.catalog.job(job, "default").cancelled is False
+    assert product.application.catalog.jobs.get(job, "default").cancelled is False
 
 
 def test_whoever_sent_a_job_in_sees_and_cancels_it_without_being_an_admin(
     product: Product,
 ) -> None:
     task = NewTask("upload:own.md", "own.md", frozenset(), 0, content_hash="a" * 64)
-    own = product.application.catalog.create_job("default", "user:ana", [task])
+    own = product.application.catalog.jobs.create("default", "user:ana", [task])
 
     with product.client("ana") as ana:
         listed = [one["job_id"] for one in ana.get("/v1/jobs").json()["jobs"]]
@@ -82,9 +82,9 @@ def test_whoever_sent_a_job_in_sees_and_cancels_it_without_being_an_admin(
 
 def test_documents_are_filtered_by_state_and_come_in_pages(product: Product, job: str) -> None:
     catalog = product.application.catalog
-    task = catalog.lease_task("w", lease_s=60, job_id=job)
+    task = catalog.leases.acquire("w", lease_s=60, job_id=job)
     assert task is not None
-    catalog.finish_task(task.id, "w", TaskState.FAILED, reason="It is broken.")
+    catalog.leases.finish(task.id, "w", TaskState.FAILED, reason="It is broken.")
 
     with product.client("admin") as admin:
         url = f"/v1/jobs/{job}/documents"
@@ -108,12 +108,12 @@ def test_a_job_is_followed_until_its_end(product: Product, job: str) -> None:
     ):
         states = progress_events(response)
         first = next(states)
-        task = catalog.lease_task("w", lease_s=60, job_id=job)
+        task = catalog.leases.acquire("w", lease_s=60, job_id=job)
         assert task is not None
-        catalog.advance(task.id, "w", TaskState.EMBEDDING, pages=3)
+        catalog.leases.advance(task.id, "w", TaskState.EMBEDDING, pages=3)
         second = next(states)
-        catalog.finish_task(task.id, "w", TaskState.INDEXED, pages=3, chunks=4)
-        catalog.cancel_job(job, "default")
+        catalog.leases.finish(task.id, "w", TaskState.INDEXED, pages=3, chunks=4)
+        catalog.jobs.cancel(job, "default")
         *_, last = states
 
     assert response.headers["content-type"].startswith("text/event-stream")
@@ -134,9 +134,9 @@ def test_a_job_that_a_fault_of_the_machine_holds_up_says_so_and_when_it_goes_on(
     product: Product, job: str
 ) -> None:
     catalog = product.application.catalog
-    task = catalog.lease_task("w", lease_s=60, job_id=job)
+    task = catalog.leases.acquire("w", lease_s=60, job_id=job)
     assert task is not None
-    catalog.release_task(task.id, "w", reason="The store is not reachable.", pause_s=30)
+    catalog.leases.release(task.id, "w", reason="The store is not reachable.", pause_s=30)
 
     with product.client("admin") as admin:
         paused = admin.get(f"/v1/jobs/{job}").json()
@@ -148,7 +148,7 @@ def test_a_job_that_a_fault_of_the_machine_holds_up_says_so_and_when_it_goes_on(
     assert "en pause" in page
     assert "The store is not reachable." in page
     assert resumed["retry_at"] is None
-    assert catalog.lease_task("w", lease_s=60, job_id=job) is not None
+    assert catalog.leases.acquire("w", lease_s=60, job_id=job) is not None
 
 
 def test_what_failed_or_was_cancelled_is_tried_again(product: Product, job: str) -> None:
@@ -177,9 +177,9 @@ def test_the_pages_show_jobs_with_progress_failures_and_buttons(
     product: Product, job: str, language: str
 ) -> None:
     catalog = product.application.catalog
-    task = catalog.lease_task("w", lease_s=60, job_id=job)
+    task = catalog.leases.acquire("w", lease_s=60, job_id=job)
     assert task is not None
-    catalog.finish_task(task.id, "w", TaskState.FAILED, reason="<b>Page 3</b> is `broken`.")
+    catalog.leases.finish(task.id, "w", TaskState.FAILED, reason="<b>Page 3</b> is `broken`.")
     headers = {**HTML, "Accept-Language": language}
 
     with product.client("admin") as admin, product.client("ana") as ana:
@@ -208,11 +208,11 @@ def test_the_buttons_work_without_script_and_not_from_another_site(
         foreign = browser.post(
             f"/jobs/{job}/cancel", headers={"Origin": "https://evil.example", **HTML}
         )
-        untouched = product.application.catalog.job(job, "default").cancelled
+        untouched = product.application.catalog.jobs.get(job, "default").cancelled
         cancelled = browser.post(f"/jobs/{job}/cancel", headers=own)
 
     assert foreign.status_code == 403
     assert untouched is False
     assert cancelled.status_code == 303
     assert cancelled.headers["location"] == f"/jobs/{job}"
-    assert product.application.catalog.job(job, "default").cancelled
+    assert product.application.catalog.jobs.get(job, "default").cancelled

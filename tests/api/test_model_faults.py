@@ -65,7 +65,7 @@ def start(
         settings = product_settings(generation=own | generation, parse={"workers": 1})
         with open_service(settings, embedder=embedder) as application:
             application.ingestion.ingest([notice], local_owner(), readers=frozenset({"everyone"}))
-            _, key = application.catalog.create_key("Ana", "ana")
+            _, key = application.catalog.keys.create("Ana", "ana")
             headers = {"Authorization": f"Bearer {key}"}
             with (
                 serving(create_app(application)) as url,

@@ -10,11 +10,11 @@ from tests.catalog.conftest import new_task
 
 
 def submit(catalog: Catalog, *uris: str, tenant: str = "default") -> JobRecord:
-    return catalog.create_job(tenant, "user:ana", [new_task(uri) for uri in uris])
+    return catalog.jobs.create(tenant, "user:ana", [new_task(uri) for uri in uris])
 
 
 def lease(catalog: Catalog, worker: str = "w1", **options: str) -> TaskRecord:
-    task = catalog.lease_task(worker, lease_s=60, **options)
+    task = catalog.leases.acquire(worker, lease_s=60, **options)
     assert task is not None, "there was nothing to lease"
     return task
 
@@ -22,10 +22,10 @@ def lease(catalog: Catalog, worker: str = "w1", **options: str) -> TaskRecord:
 def finish(catalog: Catalog, worker: str = "w1", state: TaskState = TaskState.INDEXED) -> str:
     """Do the next task; returns its URI."""
     task = lease(catalog, worker)
-    assert catalog.finish_task(task.id, worker, state)
+    assert catalog.leases.finish(task.id, worker, state)
     return task.uri
 
 
 def state_of(catalog: Catalog, task: TaskRecord) -> TaskState:
-    (found,) = catalog.tasks(task.job_id, task.tenant, after=task.id - 1, limit=1)
+    (found,) = catalog.jobs.tasks(task.job_id, task.tenant, after=task.id - 1, limit=1)
     return found.state

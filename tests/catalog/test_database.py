@@ -27,10 +27,10 @@ OWNER = read_scope(local_owner())
 
 def test_what_was_written_is_there_when_the_catalog_is_opened_again(settings: Settings) -> None:
     with Catalog.open(settings) as first:
-        first.publish(stored())
+        first.documents.publish(stored())
 
     with Catalog.open(settings) as second:
-        assert second.count_documents(OWNER) == 1
+        assert second.documents.count(OWNER) == 1
 
 
 def test_the_migrations_build_the_tables_that_the_code_knows(settings: Settings) -> None:
@@ -62,7 +62,7 @@ def test_a_catalog_of_a_newer_version_is_refused_and_left_alone(settings: Settin
 
 def open_and_publish(settings: Settings, number: int) -> None:
     with Catalog.open(settings) as catalog:
-        catalog.publish(stored(f"file:///{number}"))
+        catalog.documents.publish(stored(f"file:///{number}"))
 
 
 def test_processes_that_start_together_make_one_catalog(settings: Settings) -> None:
@@ -78,7 +78,7 @@ def test_processes_that_start_together_make_one_catalog(settings: Settings) -> N
 
     assert [process.exitcode for process in processes] == [0, 0, 0, 0]
     with Catalog.open(settings) as catalog:
-        assert catalog.count_documents(OWNER) == 4
+        assert catalog.documents.count(OWNER) == 4
 
 
 def test_a_failed_transaction_leaves_nothing(settings: Settings) -> None:

@@ -20,8 +20,8 @@ DOCUMENT = document_id("default", URI)
 @pytest.fixture
 def task(catalog: Catalog) -> TaskRecord:
     """Held by "w1"."""
-    catalog.create_job("default", "owner", [new_task(URI)])
-    leased = catalog.lease_task("w1", lease_s=60)
+    catalog.jobs.create("default", "owner", [new_task(URI)])
+    leased = catalog.leases.acquire("w1", lease_s=60)
     assert leased is not None
     return leased
 
@@ -29,13 +29,13 @@ def task(catalog: Catalog) -> TaskRecord:
 def lose(catalog: Catalog, clock: SetClock, task: TaskRecord, how: str) -> None:
     if how == "taken over":
         clock.move(minutes=2)
-        assert catalog.lease_task("w2", lease_s=60) is not None
+        assert catalog.leases.acquire("w2", lease_s=60) is not None
     elif how == "taken back":
-        catalog.free_leases("w1")
+        catalog.leases.free("w1")
     elif how == "job cancelled":
-        catalog.cancel_job(task.job_id, task.tenant)
+        catalog.jobs.cancel(task.job_id, task.tenant)
     else:
-        catalog.withdraw("default", DOCUMENT)
+        catalog.documents.withdraw("default", DOCUMENT)
 
 
 LOSSES = ["taken over", "taken back", "job cancelled", "document deleted"]
@@ -46,18 +46,18 @@ def test_who_lost_a_task_publishes_nothing(
     catalog: Catalog, clock: SetClock, task: TaskRecord, how: str
 ) -> None:
     lease = Lease(task.id, "w1")
-    catalog.publish(stored(URI, version="v1"), lease)
+    catalog.documents.publish(stored(URI, version="v1"), lease)
     lose(catalog, clock, task, how)
 
     with pytest.raises(LeaseLost):
-        catalog.publish(stored(URI, version="v2"), lease)
+        catalog.documents.publish(stored(URI, version="v2"), lease)
     with pytest.raises(LeaseLost):
-        catalog.set_readers("default", DOCUMENT, frozenset({"everyone"}), 0, lease)
+        catalog.documents.set_readers("default", DOCUMENT, frozenset({"everyone"}), 0, lease)
     with pytest.raises(LeaseLost):
-        catalog.record_failure(task, "It is broken.", lease)
+        catalog.documents.record_failure(task, "It is broken.", lease)
 
-    assert catalog.live_version("default", DOCUMENT) == "v1"
-    found = catalog.find("default", URI)
+    assert catalog.documents.live_version("default", DOCUMENT) == "v1"
+    found = catalog.documents.find("default", URI)
     assert found is not None
     assert found.reason is None
 
@@ -78,87 +78,87 @@ def test_a_worker_learns_how_it_stands(
     if how is not None:
         lose(catalog, clock, task, how)
 
-    assert catalog.lease_state(Lease(task.id, "w1")) is state
+    assert catalog.leases.state(Lease(task.id, "w1")) is state
 
 
 def test_deleting_a_document_ends_what_waits_for_it_and_spares_what_comes_later(
     catalog: Catalog, task: TaskRecord
 ) -> None:
-    waiting = catalog.create_job("default", "owner", [new_task(URI)])
-    other = catalog.create_job("default", "owner", [new_task("file:///b.pdf")])
+    waiting = catalog.jobs.create("default", "owner", [new_task(URI)])
+    other = catalog.jobs.create("default", "owner", [new_task("file:///b.pdf")])
 
-    catalog.withdraw("default", DOCUMENT)
-    later = catalog.create_job("default", "owner", [new_task(URI)])
+    catalog.documents.withdraw("default", DOCUMENT)
+    later = catalog.jobs.create("default", "owner", [new_task(URI)])
 
-    assert catalog.job(waiting.id, "default").counts == {TaskState.CANCELLED: 1}
-    assert catalog.job(waiting.id, "default").finished is not None
-    assert catalog.job(other.id, "default").counts == {TaskState.WAITING: 1}
-    assert catalog.job(later.id, "default").counts == {TaskState.WAITING: 1}
-    assert catalog.finish_task(task.id, "w1", TaskState.CANCELLED)
-    assert catalog.lease_task("w2", lease_s=60, job_id=later.id) is not None
+    assert catalog.jobs.get(waiting.id, "default").counts == {TaskState.CANCELLED: 1}
+    assert catalog.jobs.get(waiting.id, "default").finished is not None
+    assert catalog.jobs.get(other.id, "default").counts == {TaskState.WAITING: 1}
+    assert catalog.jobs.get(later.id, "default").counts == {TaskState.WAITING: 1}
+    assert catalog.leases.finish(task.id, "w1", TaskState.CANCELLED)
+    assert catalog.leases.acquire("w2", lease_s=60, job_id=later.id) is not None
 
 
 @pytest.mark.parametrize("end", ["failed", "cancelled", "killed for good"])
 def test_what_an_ended_task_may_have_left_in_the_store_is_handed_out_once(
     catalog: Catalog, clock: SetClock, task: TaskRecord, end: str
 ) -> None:
-    catalog.advance(task.id, "w1", TaskState.EMBEDDING)
-    while_in_work = catalog.lease_leftover("w9", lease_s=60)
+    catalog.leases.advance(task.id, "w1", TaskState.EMBEDDING)
+    while_in_work = catalog.leases.acquire_leftover("w9", lease_s=60)
     if end == "failed":
-        catalog.finish_task(task.id, "w1", TaskState.FAILED, reason="broken")
+        catalog.leases.finish(task.id, "w1", TaskState.FAILED, reason="broken")
     elif end == "cancelled":
-        catalog.cancel_job(task.job_id, "default")
-        catalog.free_leases("w1")
+        catalog.jobs.cancel(task.job_id, "default")
+        catalog.leases.free("w1")
     else:
         for _ in range(4):
             clock.move(minutes=2)
-            catalog.lease_task("w1", lease_s=60)
+            catalog.leases.acquire("w1", lease_s=60)
 
-    leftover = catalog.lease_leftover("w2", lease_s=60)
-    twice = catalog.lease_leftover("w3", lease_s=60)
-    catalog.create_job("default", "owner", [new_task(URI)])
-    meanwhile = catalog.lease_task("w3", lease_s=60)
+    leftover = catalog.leases.acquire_leftover("w2", lease_s=60)
+    twice = catalog.leases.acquire_leftover("w3", lease_s=60)
+    catalog.jobs.create("default", "owner", [new_task(URI)])
+    meanwhile = catalog.leases.acquire("w3", lease_s=60)
     assert leftover is not None
-    catalog.end_leftover(leftover.id, "w2", removed=True)
+    catalog.leases.end_leftover(leftover.id, "w2", removed=True)
 
     assert leftover.id == task.id
     assert (while_in_work, twice, meanwhile) == (None, None, None)
-    assert catalog.lease_leftover("w2", lease_s=60) is None
-    assert catalog.lease_task("w3", lease_s=60) is not None
+    assert catalog.leases.acquire_leftover("w2", lease_s=60) is None
+    assert catalog.leases.acquire("w3", lease_s=60) is not None
 
 
 def test_a_cleaning_that_broke_off_is_done_again(
     catalog: Catalog, clock: SetClock, task: TaskRecord
 ) -> None:
-    catalog.advance(task.id, "w1", TaskState.EMBEDDING)
-    catalog.finish_task(task.id, "w1", TaskState.FAILED, reason="broken")
-    first = catalog.lease_leftover("w2", lease_s=60)
+    catalog.leases.advance(task.id, "w1", TaskState.EMBEDDING)
+    catalog.leases.finish(task.id, "w1", TaskState.FAILED, reason="broken")
+    first = catalog.leases.acquire_leftover("w2", lease_s=60)
     clock.move(minutes=2)
-    nothing_else = catalog.lease_task("w3", lease_s=60)
+    nothing_else = catalog.leases.acquire("w3", lease_s=60)
 
-    again = catalog.lease_leftover("w3", lease_s=60)
+    again = catalog.leases.acquire_leftover("w3", lease_s=60)
 
     assert nothing_else is None
     assert first == again
-    assert catalog.job(task.job_id, "default").counts == {TaskState.FAILED: 1}
+    assert catalog.jobs.get(task.job_id, "default").counts == {TaskState.FAILED: 1}
 
 
 def test_a_success_leaves_nothing_behind(catalog: Catalog, task: TaskRecord) -> None:
-    catalog.advance(task.id, "w1", TaskState.EMBEDDING)
-    catalog.finish_task(task.id, "w1", TaskState.INDEXED)
+    catalog.leases.advance(task.id, "w1", TaskState.EMBEDDING)
+    catalog.leases.finish(task.id, "w1", TaskState.INDEXED)
 
-    assert catalog.lease_leftover("w2", lease_s=60) is None
+    assert catalog.leases.acquire_leftover("w2", lease_s=60) is None
 
 
 def test_a_worker_that_wrote_after_its_loss_says_so(
     catalog: Catalog, clock: SetClock, task: TaskRecord
 ) -> None:
     lose(catalog, clock, task, "taken over")
-    catalog.finish_task(task.id, "w2", TaskState.INDEXED)
+    catalog.leases.finish(task.id, "w2", TaskState.INDEXED)
 
-    catalog.note_leftover(task.id)
+    catalog.leases.note_leftover(task.id)
 
-    leftover = catalog.lease_leftover("w3", lease_s=60)
+    leftover = catalog.leases.acquire_leftover("w3", lease_s=60)
     assert leftover is not None
     assert leftover.id == task.id
 
@@ -170,13 +170,13 @@ def test_bytes_are_not_removed_between_the_record_of_a_task_and_their_arrival(
     content = "d" * 64
 
     def bring() -> None:
-        catalog.unless_in_use(content, lambda: removed.append("while they arrived"))
+        catalog.documents.unless_in_use(content, lambda: removed.append("while they arrived"))
 
-    catalog.unless_in_use(content, lambda: removed.append("before"))
-    catalog.create_job(
+    catalog.documents.unless_in_use(content, lambda: removed.append("before"))
+    catalog.jobs.create(
         "default", "owner", [new_task(URI, content_hash=content)], before_commit=bring
     )
-    catalog.unless_in_use(content, lambda: removed.append("while the task waits"))
+    catalog.documents.unless_in_use(content, lambda: removed.append("while the task waits"))
 
     assert removed == ["before"]
 
@@ -186,18 +186,18 @@ def test_a_job_whose_bytes_could_not_be_brought_never_was(catalog: Catalog) -> N
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space"):
-        catalog.create_job("default", "owner", [new_task(URI)], before_commit=bring)
+        catalog.jobs.create("default", "owner", [new_task(URI)], before_commit=bring)
 
-    assert catalog.jobs("default", 10) == []
+    assert catalog.jobs.recent("default", 10) == []
 
 
 def test_the_content_of_a_file_is_in_use_from_when_its_worker_names_it(
     catalog: Catalog, task: TaskRecord
 ) -> None:
-    before = catalog.content_in_use("b" * 64)
-    catalog.record_content(Lease(task.id, "w1"), "b" * 64)
-    in_work = catalog.content_in_use("b" * 64)
-    catalog.finish_task(task.id, "w1", TaskState.INDEXED)
+    before = catalog.documents.content_in_use("b" * 64)
+    catalog.leases.record_content(Lease(task.id, "w1"), "b" * 64)
+    in_work = catalog.documents.content_in_use("b" * 64)
+    catalog.leases.finish(task.id, "w1", TaskState.INDEXED)
 
     assert (before, in_work) == (False, True)
-    assert not catalog.content_in_use("b" * 64)
+    assert not catalog.documents.content_in_use("b" * 64)

@@ -25,35 +25,35 @@ RECIPE = IndexSpec("e5-1", 384, None, None, None, 320, 60, "words-1", 2)
 
 
 def begin(catalog: Catalog) -> IndexRecord:
-    return catalog.begin_index(replace(RECIPE, max_tokens=64), lambda number: f"chunks-{number}")
+    return catalog.indexes.begin(replace(RECIPE, max_tokens=64), lambda number: f"chunks-{number}")
 
 
 def write(catalog: Catalog, index: IndexRecord, record: DocumentRecord) -> bool:
     """As a build does it, once the chunks are in the store."""
     (found,) = [
         found
-        for found in catalog.outdated_documents(index.id, limit=10)
+        for found in catalog.indexes.outdated(index.id, limit=10)
         if found.record.id == record.id
     ]
-    catalog.begin_writing(index.id, record.tenant, [record.id])
-    return catalog.end_writing(
+    catalog.indexes.begin_writing(index.id, record.tenant, [record.id])
+    return catalog.indexes.end_writing(
         index.id, record.tenant, record.id, version="new", chunks=9, stamp=found.stamp
     )
 
 
 def outdated(catalog: Catalog, index: IndexRecord) -> set[str]:
-    return {found.record.id for found in catalog.outdated_documents(index.id, limit=10)}
+    return {found.record.id for found in catalog.indexes.outdated(index.id, limit=10)}
 
 
 def version(catalog: Catalog, record: DocumentRecord) -> str | None:
-    return catalog.live_version(record.tenant, record.id)
+    return catalog.documents.live_version(record.tenant, record.id)
 
 
 def test_there_is_one_live_index_from_the_beginning_and_it_is_named_once(catalog: Catalog) -> None:
-    first = catalog.live_index()
+    first = catalog.indexes.live()
 
-    named = catalog.name_live_index(RECIPE, "chunks")
-    again = catalog.name_live_index(replace(RECIPE, model_id="another"), "others")
+    named = catalog.indexes.name_live(RECIPE, "chunks")
+    again = catalog.indexes.name_live(replace(RECIPE, model_id="another"), "others")
 
     assert (first.spec, first.collection) == (None, "")
     assert (named.spec, named.collection) == (RECIPE, "chunks")
@@ -62,23 +62,26 @@ def test_there_is_one_live_index_from_the_beginning_and_it_is_named_once(catalog
 
 def test_an_index_is_switched_to_once_it_holds_every_document(catalog: Catalog) -> None:
     one, two = stored("file:///1"), stored("file:///2", tenant="other")
-    catalog.publish(one)
-    catalog.publish(two)
+    catalog.documents.publish(one)
+    catalog.documents.publish(two)
     index = begin(catalog)
     assert write(catalog, index, one)
-    too_early = catalog.switch_index(index.id)
+    too_early = catalog.indexes.switch_to(index.id)
     before = version(catalog, one)
     assert write(catalog, index, two)
 
-    switched = catalog.switch_index(index.id)
+    switched = catalog.indexes.switch_to(index.id)
 
     assert not too_early
     assert switched
     assert before == "v1"
     assert (version(catalog, one), version(catalog, two)) == ("new", "new")
-    found = catalog.document(one.id, OWNER)
+    found = catalog.documents.get(one.id, OWNER)
     assert (found.version, found.chunks) == ("new", 9)
-    assert [record.state for record in catalog.indexes()] == [IndexState.PREVIOUS, IndexState.LIVE]
+    assert [record.state for record in catalog.indexes.all()] == [
+        IndexState.PREVIOUS,
+        IndexState.LIVE,
+    ]
 
 
 @pytest.mark.parametrize("change", ["content", "rights", "deletion and return"])
@@ -86,18 +89,18 @@ def test_a_document_that_changed_since_it_was_read_is_not_taken_for_written(
     catalog: Catalog, change: str
 ) -> None:
     record = stored()
-    catalog.publish(record)
+    catalog.documents.publish(record)
     index = begin(catalog)
-    (found,) = catalog.outdated_documents(index.id, limit=10)
+    (found,) = catalog.indexes.outdated(index.id, limit=10)
     if change == "content":
-        catalog.publish(replace(record, content_hash="b" * 64, version="v2"))
+        catalog.documents.publish(replace(record, content_hash="b" * 64, version="v2"))
     elif change == "rights":
-        catalog.set_readers("default", record.id, frozenset({"group:hr"}), 0)
+        catalog.documents.set_readers("default", record.id, frozenset({"group:hr"}), 0)
     else:
-        catalog.remove("default", record.id)
-        catalog.publish(record)
+        catalog.documents.remove("default", record.id)
+        catalog.documents.publish(record)
 
-    written = catalog.end_writing(
+    written = catalog.indexes.end_writing(
         index.id, "default", record.id, version="new", chunks=9, stamp=found.stamp
     )
 
@@ -112,63 +115,63 @@ def test_a_change_after_it_was_written_is_caught_up_with_before_the_switch(
     catalog: Catalog, change: str
 ) -> None:
     record = stored()
-    catalog.publish(record)
+    catalog.documents.publish(record)
     index = begin(catalog)
     write(catalog, index, record)
     if change == "content":
-        catalog.publish(replace(record, content_hash="b" * 64, version="v2"))
+        catalog.documents.publish(replace(record, content_hash="b" * 64, version="v2"))
     else:
-        catalog.set_readers("default", record.id, frozenset({"group:hr"}), 0)
+        catalog.documents.set_readers("default", record.id, frozenset({"group:hr"}), 0)
 
-    assert not catalog.switch_index(index.id)
+    assert not catalog.indexes.switch_to(index.id)
     assert write(catalog, index, record)
-    assert catalog.switch_index(index.id)
+    assert catalog.indexes.switch_to(index.id)
 
 
 def test_a_text_that_was_replaced_is_found_in_no_index_any_more(catalog: Catalog) -> None:
     record = stored()
-    catalog.publish(record)
+    catalog.documents.publish(record)
     index = begin(catalog)
     write(catalog, index, record)
-    catalog.switch_index(index.id)
-    before = catalog.at(1).live_versions([record.id], OWNER)
+    catalog.indexes.switch_to(index.id)
+    before = catalog.at(1).documents.live_versions([record.id], OWNER)
 
-    catalog.publish(replace(record, content_hash="b" * 64, version="v2"))
+    catalog.documents.publish(replace(record, content_hash="b" * 64, version="v2"))
 
     assert before.keys() == {record.id}
-    assert catalog.at(1).live_versions([record.id], OWNER) == {}
-    assert catalog.live_versions([record.id], OWNER)[record.id].version == "v2"
+    assert catalog.at(1).documents.live_versions([record.id], OWNER) == {}
+    assert catalog.documents.live_versions([record.id], OWNER)[record.id].version == "v2"
 
 
 def test_rights_are_the_same_in_every_index(catalog: Catalog) -> None:
     record, ana = stored(), read_scope(Principal("ana"))
-    catalog.publish(record)
+    catalog.documents.publish(record)
     index = begin(catalog)
     write(catalog, index, record)
-    assert catalog.at(index.id).live_versions([record.id], ana).keys() == {record.id}
+    assert catalog.at(index.id).documents.live_versions([record.id], ana).keys() == {record.id}
 
-    catalog.set_readers("default", record.id, frozenset({"group:hr"}), 0)
+    catalog.documents.set_readers("default", record.id, frozenset({"group:hr"}), 0)
 
-    assert catalog.at(1).live_versions([record.id], ana) == {}
-    assert catalog.at(index.id).live_versions([record.id], ana) == {}
+    assert catalog.at(1).documents.live_versions([record.id], ana) == {}
+    assert catalog.at(index.id).documents.live_versions([record.id], ana) == {}
 
 
 def test_what_was_being_written_of_a_document_that_is_gone_is_remembered(catalog: Catalog) -> None:
     written, begun = stored("file:///1"), stored("file:///2")
-    catalog.publish(written)
-    catalog.publish(begun)
+    catalog.documents.publish(written)
+    catalog.documents.publish(begun)
     index = begin(catalog)
     write(catalog, index, written)
-    catalog.begin_writing(index.id, "default", [begun.id])
+    catalog.indexes.begin_writing(index.id, "default", [begun.id])
 
-    catalog.remove("default", written.id)
-    catalog.remove("default", begun.id)
+    catalog.documents.remove("default", written.id)
+    catalog.documents.remove("default", begun.id)
 
     left = {("default", written.id), ("default", begun.id)}
-    assert set(catalog.removable(index.id)) == left
-    catalog.removed_from_index(index.id, [written.id, begun.id])
-    assert catalog.removable(index.id) == []
-    assert catalog.switch_index(index.id)
+    assert set(catalog.indexes.removable(index.id)) == left
+    catalog.indexes.note_removed(index.id, [written.id, begun.id])
+    assert catalog.indexes.removable(index.id) == []
+    assert catalog.indexes.switch_to(index.id)
 
 
 def test_a_writer_of_an_index_that_is_not_live_any_more_publishes_nothing(
@@ -176,48 +179,48 @@ def test_a_writer_of_an_index_that_is_not_live_any_more_publishes_nothing(
 ) -> None:
     record = stored()
     of_first = catalog.at(1)
-    of_first.publish(record)
+    of_first.documents.publish(record)
     index = begin(catalog)
     write(catalog, index, record)
-    catalog.switch_index(index.id)
+    catalog.indexes.switch_to(index.id)
 
     with pytest.raises(IndexSwitched):
-        of_first.publish(replace(record, version="v2"))
+        of_first.documents.publish(replace(record, version="v2"))
 
     assert version(catalog, record) == "new"
-    catalog.at(index.id).publish(replace(record, version="v3"))
+    catalog.at(index.id).documents.publish(replace(record, version="v3"))
     assert version(catalog, record) == "v3"
 
 
 def test_the_live_index_cannot_be_removed_and_another_can(catalog: Catalog) -> None:
     index = begin(catalog)
     with pytest.raises(BadInput):
-        catalog.drop_index(1)
+        catalog.indexes.drop(1)
 
-    catalog.drop_index(index.id)
+    catalog.indexes.drop(index.id)
     with pytest.raises(BadInput, match="being removed"):
-        catalog.switch_index(index.id)
-    catalog.forget_index(index.id)
+        catalog.indexes.switch_to(index.id)
+    catalog.indexes.forget(index.id)
 
-    assert [record.id for record in catalog.indexes()] == [1]
+    assert [record.id for record in catalog.indexes.all()] == [1]
     assert begin(catalog).id > index.id  # a number is never another's
 
 
 def test_one_process_at_a_time_holds_and_a_dead_one_is_waited_for_no_longer_than_its_lease(
     catalog: Catalog, clock: SetClock
 ) -> None:
-    catalog.begin_hold("reindex", "one", lease_s=60, doing="building")
+    catalog.locks.acquire("reindex", "one", lease_s=60, doing="building")
     with pytest.raises(Busy, match="building since 12:00"):
-        catalog.begin_hold("reindex", "two", lease_s=60, doing="building")
+        catalog.locks.acquire("reindex", "two", lease_s=60, doing="building")
 
     clock.move(seconds=50)
-    assert catalog.renew_hold("reindex", "one", lease_s=60)
+    assert catalog.locks.renew("reindex", "one", lease_s=60)
     clock.move(seconds=61)
-    catalog.begin_hold("reindex", "two", lease_s=60, doing="building")
+    catalog.locks.acquire("reindex", "two", lease_s=60, doing="building")
 
-    assert not catalog.renew_hold("reindex", "one", lease_s=60)
-    catalog.end_hold("reindex", "one")
-    assert catalog.holder("reindex") == "two"
+    assert not catalog.locks.renew("reindex", "one", lease_s=60)
+    catalog.locks.release("reindex", "one")
+    assert catalog.locks.holder("reindex") == "two"
 
 
 def test_a_catalog_from_before_indexes_keeps_its_documents_readers_and_versions(
@@ -245,8 +248,8 @@ def test_a_catalog_from_before_indexes_keeps_its_documents_readers_and_versions(
                 )
 
     with Catalog.open(settings) as catalog:
-        first, second = catalog.documents(OWNER, limit=10)
-        live = catalog.live_versions([first.id, second.id], OWNER)
+        first, second = catalog.documents.readable(OWNER, limit=10)
+        live = catalog.documents.live_versions([first.id, second.id], OWNER)
         index = begin(catalog)
         lacking = outdated(catalog, index)
 

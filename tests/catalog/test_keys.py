@@ -17,24 +17,24 @@ ANA = Principal("ana", frozenset({"finance"}), "acme", 2, is_admin=True)
 
 
 def test_a_key_stands_for_the_identity_it_was_made_with(catalog: Catalog) -> None:
-    record, secret = catalog.create_key(
+    record, secret = catalog.keys.create(
         "laptop", "ana", groups=["finance"], tenant="acme", clearance=2, is_admin=True
     )
 
-    assert catalog.principal_for_key(secret) == ANA
+    assert catalog.keys.principal_for(secret) == ANA
     assert secret.startswith(f"srag_{record.id}_")
     assert key_id_of(secret) == record.id
 
 
 def test_no_key_carries_the_owners_label(catalog: Catalog) -> None:
-    _, secret = catalog.create_key("sly", "owner", groups=["owner"], is_admin=True)
+    _, secret = catalog.keys.create("sly", "owner", groups=["owner"], is_admin=True)
 
-    assert OWNER not in catalog.principal_for_key(secret).labels
+    assert OWNER not in catalog.keys.principal_for(secret).labels
 
 
 def test_secrets_and_tokens_are_not_in_the_database(catalog: Catalog, settings: Settings) -> None:
-    record, secret = catalog.create_key("laptop", "ana")
-    token = catalog.create_session(ANA, 1, key_id=record.id)
+    record, secret = catalog.keys.create("laptop", "ana")
+    token = catalog.sessions.create(ANA, 1, key_id=record.id)
 
     database = Database.of(settings)
     with closing(database), database.reading() as connection:
@@ -55,64 +55,64 @@ def test_secrets_and_tokens_are_not_in_the_database(catalog: Catalog, settings: 
 def test_a_key_that_differs_in_anything_is_refused(
     catalog: Catalog, misspelt: Callable[[str], str]
 ) -> None:
-    _, secret = catalog.create_key("laptop", "ana")
+    _, secret = catalog.keys.create("laptop", "ana")
 
     with pytest.raises(Unauthenticated):
-        catalog.principal_for_key(misspelt(secret))
+        catalog.keys.principal_for(misspelt(secret))
 
-    assert catalog.principal_for_key(secret).user == "ana"
+    assert catalog.keys.principal_for(secret).user == "ana"
 
 
 def test_the_random_part_of_another_key_does_not_fit(catalog: Catalog) -> None:
-    _, first = catalog.create_key("one", "ana")
-    _, second = catalog.create_key("two", "bo")
+    _, first = catalog.keys.create("one", "ana")
+    _, second = catalog.keys.create("two", "bo")
     mixed = f"srag_{key_id_of(first)}_{second.split('_', 2)[2]}"
 
     with pytest.raises(Unauthenticated):
-        catalog.principal_for_key(mixed)
+        catalog.keys.principal_for(mixed)
 
-    assert catalog.principal_for_key(second).user == "bo"
+    assert catalog.keys.principal_for(second).user == "bo"
 
 
 @pytest.mark.parametrize("nonsense", ["", "srag", "srag_", "srag__", "x_y_z", "é\ud800", "_" * 50])
 def test_what_is_no_key_is_refused(catalog: Catalog, nonsense: str) -> None:
     with pytest.raises(Unauthenticated):
-        catalog.principal_for_key(nonsense)
+        catalog.keys.principal_for(nonsense)
 
 
 def test_unknown_expired_and_revoked_keys_give_the_same_answer(
     catalog: Catalog, clock: SetClock
 ) -> None:
-    _, expiring = catalog.create_key("a", "ana", expires=clock.now + timedelta(hours=1))
-    revoked, revoked_secret = catalog.create_key("b", "ana")
-    assert catalog.principal_for_key(expiring) == catalog.principal_for_key(revoked_secret)
+    _, expiring = catalog.keys.create("a", "ana", expires=clock.now + timedelta(hours=1))
+    revoked, revoked_secret = catalog.keys.create("b", "ana")
+    assert catalog.keys.principal_for(expiring) == catalog.keys.principal_for(revoked_secret)
 
-    catalog.revoke_key(revoked.id)
+    catalog.keys.revoke(revoked.id)
     clock.move(hours=1)
 
     answers = set()
     for secret in (expiring, revoked_secret, "srag_0123456789ab_unknown"):
         with pytest.raises(Unauthenticated) as refused:
-            catalog.principal_for_key(secret)
+            catalog.keys.principal_for(secret)
         answers.add(str(refused.value))
     assert len(answers) == 1
 
 
 def test_keys_are_listed_within_their_tenant(catalog: Catalog, clock: SetClock) -> None:
-    first, _ = catalog.create_key("one", "ana", tenant="acme", groups=["b", "a"])
+    first, _ = catalog.keys.create("one", "ana", tenant="acme", groups=["b", "a"])
     clock.move(seconds=1)
-    second, _ = catalog.create_key("two", "bo", tenant="acme")
-    catalog.create_key("three", "eve", tenant="other")
+    second, _ = catalog.keys.create("two", "bo", tenant="acme")
+    catalog.keys.create("three", "eve", tenant="other")
 
-    assert catalog.keys("acme") == [first, second]
+    assert catalog.keys.in_tenant("acme") == [first, second]
 
 
 def test_revoking_twice_keeps_the_first_time(catalog: Catalog, clock: SetClock) -> None:
-    record, _ = catalog.create_key("one", "ana")
+    record, _ = catalog.keys.create("one", "ana")
 
-    first = catalog.revoke_key(record.id)
+    first = catalog.keys.revoke(record.id)
     clock.move(hours=1)
-    second = catalog.revoke_key(record.id)
+    second = catalog.keys.revoke(record.id)
 
     assert first == second
     assert first.revoked == clock.now - timedelta(hours=1)
@@ -120,17 +120,17 @@ def test_revoking_twice_keeps_the_first_time(catalog: Catalog, clock: SetClock) 
 
 def test_revoking_what_is_not_there_says_so(catalog: Catalog) -> None:
     with pytest.raises(NotFound):
-        catalog.revoke_key("nothing")
+        catalog.keys.revoke("nothing")
 
 
 def test_the_last_use_is_noted_once_a_minute(catalog: Catalog, clock: SetClock) -> None:
-    _, secret = catalog.create_key("one", "ana")
+    _, secret = catalog.keys.create("one", "ana")
     noted: list[datetime | None] = []
 
     for seconds in (0, 59, 1):
         clock.move(seconds=seconds)
-        catalog.principal_for_key(secret)
-        noted.append(catalog.keys("default")[0].last_used)
+        catalog.keys.principal_for(secret)
+        noted.append(catalog.keys.in_tenant("default")[0].last_used)
 
     begin = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
     assert noted == [begin, begin, begin + timedelta(seconds=60)]
@@ -154,67 +154,67 @@ def test_a_key_that_could_never_be_right_is_not_made(
     values: dict[str, object] = {"name": "one", "user": "ana", **wrong}
 
     with pytest.raises(BadInput):
-        catalog.create_key(**values)  # type: ignore[arg-type]  # a table of mistakes
+        catalog.keys.create(**values)  # type: ignore[arg-type]  # a table of mistakes
 
-    assert catalog.keys("default") == []
+    assert catalog.keys.in_tenant("default") == []
 
 
 def test_a_session_stands_for_who_signed_in_until_it_is_over(
     catalog: Catalog, clock: SetClock
 ) -> None:
-    token = catalog.create_session(ANA, 12, key_id=None)
+    token = catalog.sessions.create(ANA, 12, key_id=None)
 
     clock.move(hours=11, minutes=59)
-    before = catalog.principal_for_session(token)
+    before = catalog.sessions.principal_for(token)
     clock.move(minutes=1)
 
     assert before == ANA
     with pytest.raises(Unauthenticated):
-        catalog.principal_for_session(token)
+        catalog.sessions.principal_for(token)
 
 
 def test_signing_out_ends_one_session(catalog: Catalog) -> None:
-    one = catalog.create_session(ANA, 12, key_id=None)
-    other = catalog.create_session(ANA, 12, key_id=None)
+    one = catalog.sessions.create(ANA, 12, key_id=None)
+    other = catalog.sessions.create(ANA, 12, key_id=None)
 
-    catalog.end_session(one)
-    catalog.end_session(one)
+    catalog.sessions.end(one)
+    catalog.sessions.end(one)
 
-    assert catalog.principal_for_session(other) == ANA
+    assert catalog.sessions.principal_for(other) == ANA
     with pytest.raises(Unauthenticated):
-        catalog.principal_for_session(one)
+        catalog.sessions.principal_for(one)
 
 
 @pytest.mark.parametrize("end", ["revoked", "expired"])
 def test_a_session_ends_with_the_key_it_was_begun_with(
     catalog: Catalog, clock: SetClock, end: str
 ) -> None:
-    ending, secret = catalog.create_key("one", "ana", expires=clock.now + timedelta(hours=1))
-    lasting, _ = catalog.create_key("two", "ana")
-    token = catalog.create_session(catalog.principal_for_key(secret), 12, key_id=ending.id)
-    other = catalog.create_session(ANA, 12, key_id=lasting.id)
-    assert catalog.principal_for_session(token).user == "ana"
+    ending, secret = catalog.keys.create("one", "ana", expires=clock.now + timedelta(hours=1))
+    lasting, _ = catalog.keys.create("two", "ana")
+    token = catalog.sessions.create(catalog.keys.principal_for(secret), 12, key_id=ending.id)
+    other = catalog.sessions.create(ANA, 12, key_id=lasting.id)
+    assert catalog.sessions.principal_for(token).user == "ana"
 
     if end == "revoked":
-        catalog.revoke_key(ending.id)
+        catalog.keys.revoke(ending.id)
     else:
         clock.move(hours=1)
 
     with pytest.raises(Unauthenticated):
-        catalog.principal_for_session(token)
-    assert catalog.principal_for_session(other) == ANA
+        catalog.sessions.principal_for(token)
+    assert catalog.sessions.principal_for(other) == ANA
 
 
 def test_the_owner_of_the_data_folder_has_no_session(catalog: Catalog) -> None:
     with pytest.raises(Forbidden):
-        catalog.create_session(local_owner(), 12, key_id=None)
+        catalog.sessions.create(local_owner(), 12, key_id=None)
 
 
 def test_a_token_is_no_key_and_a_key_no_token(catalog: Catalog) -> None:
-    record, secret = catalog.create_key("one", "ana")
-    token = catalog.create_session(ANA, 12, key_id=record.id)
+    record, secret = catalog.keys.create("one", "ana")
+    token = catalog.sessions.create(ANA, 12, key_id=record.id)
 
     with pytest.raises(Unauthenticated):
-        catalog.principal_for_key(token)
+        catalog.keys.principal_for(token)
     with pytest.raises(Unauthenticated):
-        catalog.principal_for_session(secret)
+        catalog.sessions.principal_for(secret)

@@ -22,28 +22,28 @@ def test_a_task_goes_from_waiting_to_its_end(catalog: Catalog, clock: SetClock) 
 
     task = lease(catalog)
     assert (task.state, task.attempts, task.started) == (P, 1, begun)
-    assert catalog.advance(task.id, "w1", TaskState.EMBEDDING)
+    assert catalog.leases.advance(task.id, "w1", TaskState.EMBEDDING)
     assert state_of(catalog, task) is TaskState.EMBEDDING
     clock.move(seconds=5)
-    assert catalog.finish_task(
+    assert catalog.leases.finish(
         task.id, "w1", TaskState.PARTIAL, reason="Page 2 is damaged.", document_id="d",
         pages=3, chunks=9,
     )  # fmt: skip
 
-    (ended,) = catalog.tasks(job.id, "default")
+    (ended,) = catalog.jobs.tasks(job.id, "default")
     assert (ended.state, ended.reason) == (TaskState.PARTIAL, "Page 2 is damaged.")
     assert (ended.document_id, ended.pages, ended.chunks) == ("d", 3, 9)
     assert ended.finished == clock.now
-    assert catalog.job(job.id, "default").finished == clock.now
+    assert catalog.jobs.get(job.id, "default").finished == clock.now
 
 
 def test_a_job_is_finished_with_its_last_task(catalog: Catalog) -> None:
     job = submit(catalog, "file:///a", "file:///b")
 
     finish(catalog, state=F)
-    after_one = catalog.job(job.id, "default")
+    after_one = catalog.jobs.get(job.id, "default")
     finish(catalog)
-    after_both = catalog.job(job.id, "default")
+    after_both = catalog.jobs.get(job.id, "default")
 
     assert (after_one.finished, after_one.done) == (None, 1)
     assert after_both.finished is not None
@@ -54,7 +54,7 @@ def test_nothing_waits_nothing_is_leased(catalog: Catalog) -> None:
     submit(catalog, "file:///a")
     finish(catalog)
 
-    assert catalog.lease_task("w1", lease_s=60) is None
+    assert catalog.leases.acquire("w1", lease_s=60) is None
 
 
 def test_a_stage_and_an_end_are_not_mixed_up(catalog: Catalog) -> None:
@@ -62,9 +62,9 @@ def test_a_stage_and_an_end_are_not_mixed_up(catalog: Catalog) -> None:
     task = lease(catalog)
 
     with pytest.raises(ValueError, match="no stage"):
-        catalog.advance(task.id, "w1", TaskState.INDEXED)
+        catalog.leases.advance(task.id, "w1", TaskState.INDEXED)
     with pytest.raises(ValueError, match="does not end"):
-        catalog.finish_task(task.id, "w1", TaskState.EMBEDDING)
+        catalog.leases.finish(task.id, "w1", TaskState.EMBEDDING)
 
     assert state_of(catalog, task) is P
 
@@ -88,7 +88,7 @@ def test_a_worker_may_ask_for_one_jobs_tasks(catalog: Catalog) -> None:
     task = lease(catalog, job_id=job.id)
 
     assert task.uri == "file:///2"
-    assert catalog.lease_task("w2", lease_s=60, job_id=job.id) is None
+    assert catalog.leases.acquire("w2", lease_s=60, job_id=job.id) is None
 
 
 def test_a_document_is_never_worked_on_twice_at_a_time(catalog: Catalog) -> None:
@@ -96,8 +96,8 @@ def test_a_document_is_never_worked_on_twice_at_a_time(catalog: Catalog) -> None
     submit(catalog, "file:///a")
     first = lease(catalog, "w1")
 
-    meanwhile = catalog.lease_task("w2", lease_s=60)
-    catalog.finish_task(first.id, "w1", TaskState.INDEXED)
+    meanwhile = catalog.leases.acquire("w2", lease_s=60)
+    catalog.leases.finish(first.id, "w1", TaskState.INDEXED)
     afterwards = lease(catalog, "w2")
 
     assert meanwhile is None
@@ -121,7 +121,7 @@ def test_an_older_version_is_taken_in_before_the_newer_one(catalog: Catalog) -> 
         (older.id, "file:///other"),
         (older.id, "file:///a"),
     ]
-    assert catalog.lease_task("w3", lease_s=60, job_id=newer.id) is None
+    assert catalog.leases.acquire("w3", lease_s=60, job_id=newer.id) is None
 
 
 def test_a_worker_of_one_job_first_does_what_that_job_waits_for(catalog: Catalog) -> None:
@@ -129,7 +129,7 @@ def test_a_worker_of_one_job_first_does_what_that_job_waits_for(catalog: Catalog
     job = submit(catalog, "file:///a")
 
     task = lease(catalog, job_id=job.id)
-    catalog.finish_task(task.id, "w1", TaskState.INDEXED)
+    catalog.leases.finish(task.id, "w1", TaskState.INDEXED)
 
     assert task.job_id == left_behind.id
     assert lease(catalog, job_id=job.id).job_id == job.id
@@ -139,18 +139,18 @@ def test_a_silent_worker_loses_its_task(catalog: Catalog, clock: SetClock) -> No
     submit(catalog, "file:///a")
     task = lease(catalog, "w1")
     clock.move(seconds=59)
-    in_time = catalog.lease_task("w2", lease_s=60)
+    in_time = catalog.leases.acquire("w2", lease_s=60)
 
     clock.move(seconds=2)
     taken_over = lease(catalog, "w2")
 
     assert in_time is None
     assert (taken_over.id, taken_over.attempts) == (task.id, 2)
-    assert not catalog.renew_lease(task.id, "w1", 60)
-    assert not catalog.advance(task.id, "w1", TaskState.EMBEDDING)
-    assert not catalog.finish_task(task.id, "w1", TaskState.INDEXED)
-    assert not catalog.release_task(task.id, "w1", reason="late", pause_s=0)
-    assert catalog.finish_task(task.id, "w2", TaskState.INDEXED)
+    assert not catalog.leases.renew(task.id, "w1", 60)
+    assert not catalog.leases.advance(task.id, "w1", TaskState.EMBEDDING)
+    assert not catalog.leases.finish(task.id, "w1", TaskState.INDEXED)
+    assert not catalog.leases.release(task.id, "w1", reason="late", pause_s=0)
+    assert catalog.leases.finish(task.id, "w2", TaskState.INDEXED)
 
 
 def test_a_renewed_lease_holds(catalog: Catalog, clock: SetClock) -> None:
@@ -158,12 +158,12 @@ def test_a_renewed_lease_holds(catalog: Catalog, clock: SetClock) -> None:
     task = lease(catalog, "w1")
 
     clock.move(seconds=50)
-    renewed = catalog.renew_lease(task.id, "w1", 60)
+    renewed = catalog.leases.renew(task.id, "w1", 60)
     clock.move(seconds=50)
 
     assert renewed
-    assert catalog.lease_task("w2", lease_s=60) is None
-    assert catalog.finish_task(task.id, "w1", TaskState.INDEXED)
+    assert catalog.leases.acquire("w2", lease_s=60) is None
+    assert catalog.leases.finish(task.id, "w1", TaskState.INDEXED)
 
 
 def test_a_document_that_kills_its_workers_fails_in_the_end(
@@ -174,24 +174,24 @@ def test_a_document_that_kills_its_workers_fails_in_the_end(
         lease(catalog)
         clock.move(minutes=2)
 
-    left = catalog.lease_task("w1", lease_s=60)
+    left = catalog.leases.acquire("w1", lease_s=60)
 
-    (task,) = catalog.tasks(job.id, "default")
+    (task,) = catalog.jobs.tasks(job.id, "default")
     assert left is None
     assert (task.state, task.attempts) == (F, settings.ingest.max_attempts)
     assert task.reason is not None
     assert "stopped 3 times" in task.reason
-    assert catalog.job(job.id, "default").finished == clock.now
+    assert catalog.jobs.get(job.id, "default").finished == clock.now
 
 
 def test_the_machines_fault_costs_no_attempt(catalog: Catalog, clock: SetClock) -> None:
     job = submit(catalog, "file:///a")
     for _ in range(10):
         task = lease(catalog)
-        assert catalog.release_task(task.id, "w1", reason="No store.", pause_s=15)
+        assert catalog.leases.release(task.id, "w1", reason="No store.", pause_s=15)
         clock.move(minutes=10)
 
-    (waiting,) = catalog.tasks(job.id, "default")
+    (waiting,) = catalog.jobs.tasks(job.id, "default")
     assert (waiting.state, waiting.reason, waiting.attempts) == (W, "No store.", 0)
     assert lease(catalog).reason is None
 
@@ -201,10 +201,10 @@ def test_a_task_that_was_given_back_is_not_tried_before_its_time(
 ) -> None:
     submit(catalog, "file:///a")
     task = lease(catalog)
-    catalog.release_task(task.id, "w1", reason="No store.", pause_s=15)
+    catalog.leases.release(task.id, "w1", reason="No store.", pause_s=15)
 
     clock.move(seconds=14)
-    too_early = catalog.lease_task("w1", lease_s=60)
+    too_early = catalog.leases.acquire("w1", lease_s=60)
     clock.move(seconds=1)
 
     assert too_early is None
@@ -218,13 +218,13 @@ def test_a_fault_of_the_machine_pauses_the_job_and_no_other(
     other = submit(catalog, "file:///c")
     task = lease(catalog)
 
-    catalog.release_task(task.id, "w1", reason="No store.", pause_s=15)
+    catalog.leases.release(task.id, "w1", reason="No store.", pause_s=15)
 
-    paused = catalog.job(job.id, "default")
+    paused = catalog.jobs.get(job.id, "default")
     assert (paused.state, paused.pause_reason) == (JobState.PAUSED, "No store.")
     assert paused.retry_at == clock.now + timedelta(seconds=15)
     assert lease(catalog).job_id == other.id
-    assert catalog.lease_task("w2", lease_s=60) is None
+    assert catalog.leases.acquire("w2", lease_s=60) is None
 
 
 def test_pauses_grow_to_a_minute_and_end_with_the_first_success(
@@ -233,8 +233,8 @@ def test_pauses_grow_to_a_minute_and_end_with_the_first_success(
     job = submit(catalog, *(f"file:///{number}" for number in range(9)))
     pauses = []
     for _ in range(6):
-        catalog.release_task(lease(catalog).id, "w1", reason="No store.", pause_s=5)
-        retry_at = catalog.job(job.id, "default").retry_at
+        catalog.leases.release(lease(catalog).id, "w1", reason="No store.", pause_s=5)
+        retry_at = catalog.jobs.get(job.id, "default").retry_at
         assert retry_at is not None
         pauses.append((retry_at - clock.now).total_seconds())
         clock.now = retry_at
@@ -242,7 +242,7 @@ def test_pauses_grow_to_a_minute_and_end_with_the_first_success(
     finish(catalog)
 
     assert pauses == [5, 10, 20, 40, 60, 60]
-    running = catalog.job(job.id, "default")
+    running = catalog.jobs.get(job.id, "default")
     assert (running.state, running.pause_reason) == (JobState.RUNNING, None)
 
 
@@ -251,22 +251,22 @@ def test_one_document_that_the_machine_keeps_failing_at_does_not_hold_up_the_oth
 ) -> None:
     job = submit(catalog, "file:///bad", "file:///good")
     bad = lease(catalog)
-    catalog.release_task(bad.id, "w1", reason="Unreadable share.", pause_s=5)
+    catalog.leases.release(bad.id, "w1", reason="Unreadable share.", pause_s=5)
     clock.move(seconds=5)
 
     order = [finish(catalog), lease(catalog).uri]
 
     assert order == ["file:///good", "file:///bad"]
-    assert catalog.job(job.id, "default").pause_reason is None
+    assert catalog.jobs.get(job.id, "default").pause_reason is None
 
 
 def test_a_retry_tries_a_paused_job_at_once(catalog: Catalog) -> None:
     job = submit(catalog, "file:///a")
     task = lease(catalog)
-    catalog.release_task(task.id, "w1", reason="No store.", pause_s=60)
-    before = catalog.lease_task("w1", lease_s=60)
+    catalog.leases.release(task.id, "w1", reason="No store.", pause_s=60)
+    before = catalog.leases.acquire("w1", lease_s=60)
 
-    catalog.retry_job(job.id, "default")
+    catalog.jobs.retry(job.id, "default")
 
     assert before is None
     assert lease(catalog).id == task.id
@@ -276,9 +276,9 @@ def test_the_leases_of_a_dead_worker_can_be_taken_back_at_once(catalog: Catalog)
     submit(catalog, "file:///a", "file:///b")
     task, other = lease(catalog, "dead"), lease(catalog, "alive")
 
-    holders = catalog.lease_holders()
-    freed = catalog.free_leases("dead")
+    holders = catalog.leases.holders()
+    freed = catalog.leases.free("dead")
 
     assert (holders, freed) == (["alive", "dead"], 1)
     assert lease(catalog, "w1").id == task.id
-    assert catalog.finish_task(other.id, "alive", TaskState.INDEXED)
+    assert catalog.leases.finish(other.id, "alive", TaskState.INDEXED)

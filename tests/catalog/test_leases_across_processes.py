@@ -19,12 +19,12 @@ def drain(settings: Settings, worker: str, marks: Path, to_parent: Connection) -
     """Do tasks until there are none; each holds its document's mark while it is done."""
     done: list[int] = []
     with Catalog.open(settings) as catalog:
-        while task := catalog.lease_task(worker, lease_s=60):
+        while task := catalog.leases.acquire(worker, lease_s=60):
             mark = marks / document_id(task.tenant, task.uri)
             mark.touch(exist_ok=False)  # fails where another process holds the document
-            catalog.renew_lease(task.id, worker, 60)
+            catalog.leases.renew(task.id, worker, 60)
             mark.unlink()
-            assert catalog.finish_task(task.id, worker, TaskState.INDEXED)
+            assert catalog.leases.finish(task.id, worker, TaskState.INDEXED)
             done.append(task.id)
     to_parent.send(done)
 
@@ -36,7 +36,7 @@ def test_processes_share_the_tasks_without_losing_or_doubling_any(
         # Every document stands in both jobs, so most leases compete for one.
         uris = [f"file:///{number}" for number in range(20)]
         jobs = [
-            catalog.create_job("default", "owner", [new_task(uri) for uri in uris])
+            catalog.jobs.create("default", "owner", [new_task(uri) for uri in uris])
             for _ in range(2)
         ]
         marks = tmp_path / "marks"
@@ -57,18 +57,18 @@ def test_processes_share_the_tasks_without_losing_or_doubling_any(
             process.join(WAIT_S)
 
         assert [process.exitcode for process in processes] == [0, 0, 0]
-        tasks = [task for job in jobs for task in catalog.tasks(job.id, "default")]
+        tasks = [task for job in jobs for task in catalog.jobs.tasks(job.id, "default")]
         assert sorted(id_ for ids in done for id_ in ids) == sorted(task.id for task in tasks)
         assert {(task.state, task.attempts) for task in tasks} == {(TaskState.INDEXED, 1)}
-        assert all(catalog.job(job.id, "default").finished for job in jobs)
+        assert all(catalog.jobs.get(job.id, "default").finished for job in jobs)
 
 
 def hold(settings: Settings, to_parent: Connection) -> None:
     """Lease a task, say so, and keep it."""
     catalog = Catalog.open(settings)
-    task = catalog.lease_task("held", lease_s=60)
+    task = catalog.leases.acquire("held", lease_s=60)
     assert task is not None
-    catalog.advance(task.id, "held", TaskState.EMBEDDING)
+    catalog.leases.advance(task.id, "held", TaskState.EMBEDDING)
     to_parent.send(task.id)
     SPAWN.Event().wait()
 
@@ -76,7 +76,7 @@ def hold(settings: Settings, to_parent: Connection) -> None:
 def test_what_a_killed_process_held_is_taken_over(settings: Settings) -> None:
     moment = utc_now()
     with Catalog.open(settings, clock=lambda: moment) as catalog:
-        job = catalog.create_job("default", "owner", [new_task("file:///a")])
+        job = catalog.jobs.create("default", "owner", [new_task("file:///a")])
         receive, send = SPAWN.Pipe(duplex=False)
         process = SPAWN.Process(target=hold, args=(settings, send))
         process.start()
@@ -86,13 +86,13 @@ def test_what_a_killed_process_held_is_taken_over(settings: Settings) -> None:
 
         process.kill()
         process.join(WAIT_S)
-        while_leased = catalog.lease_task("w1", lease_s=60)
+        while_leased = catalog.leases.acquire("w1", lease_s=60)
         moment = utc_now() + timedelta(seconds=61)
-        taken_over = catalog.lease_task("w1", lease_s=60)
+        taken_over = catalog.leases.acquire("w1", lease_s=60)
 
         assert while_leased is None
         assert taken_over is not None
         assert (taken_over.id, taken_over.attempts) == (held, 2)
         assert taken_over.state is TaskState.PARSING
-        assert catalog.finish_task(held, "w1", TaskState.INDEXED)
-        assert catalog.job(job.id, "default").finished
+        assert catalog.leases.finish(held, "w1", TaskState.INDEXED)
+        assert catalog.jobs.get(job.id, "default").finished

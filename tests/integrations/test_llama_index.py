@@ -361,12 +361,12 @@ def test_a_source_cannot_take_the_name_of_another_kind_of_source(library: Applic
 
 
 def test_a_reader_that_fails_leaves_no_job_behind(library: Application) -> None:
-    before = library.catalog.jobs(OWNER.tenant, 100)
+    before = library.catalog.jobs.recent(OWNER.tenant, 100)
 
     with pytest.raises(EnvironmentFault, match=r"Unplugged failed: .*the archive is closed"):
         bring(library, Unplugged(), "archive")
 
-    assert library.catalog.jobs(OWNER.tenant, 100) == before
+    assert library.catalog.jobs.recent(OWNER.tenant, 100) == before
 
 
 def test_the_product_does_not_wait_for_llama_index() -> None:

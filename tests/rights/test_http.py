@@ -30,7 +30,7 @@ class Site:
     def client(self, asker: Principal) -> httpx.Client:
         """A connection with a key of the asker's."""
         if asker not in self._clients:
-            _, secret = self.application.catalog.create_key(
+            _, secret = self.application.catalog.keys.create(
                 "test",
                 asker.user,
                 groups=asker.groups,
@@ -167,7 +167,7 @@ def test_jobs_of_others_and_jobs_that_are_not_there_are_refused_alike(
 ) -> None:
     client = site.client(asker)
     jobs = {
-        tenant: site.application.catalog.jobs(tenant, limit=100)
+        tenant: site.application.catalog.jobs.recent(tenant, limit=100)
         for tenant in {paper.tenant for paper in site.papers}
     }
     mine = {job.id for job in jobs[asker.tenant]} if asker.is_admin else set()

@@ -112,13 +112,13 @@ def test_cancelling_stops_a_document_in_work_within_seconds_and_leaves_nothing_o
     catalog = application.catalog
 
     with in_the_background(application, [long]) as job_id:
-        wait_until(lambda: TaskState.EMBEDDING in catalog.job(job_id, "default").counts)
+        wait_until(lambda: TaskState.EMBEDDING in catalog.jobs.get(job_id, "default").counts)
         begin = time.monotonic()
         application.jobs.cancel(job_id, OWNER)
-        wait_until(lambda: catalog.job(job_id, "default").finished is not None)
+        wait_until(lambda: catalog.jobs.get(job_id, "default").finished is not None)
         seconds = time.monotonic() - begin
 
-    (task,) = catalog.tasks(job_id, "default")
+    (task,) = catalog.jobs.tasks(job_id, "default")
     assert task.state is TaskState.CANCELLED
     assert seconds < 60  # one batch of embedding on a machine that does much else
     assert application.documents.count(OWNER) == 0
@@ -136,10 +136,10 @@ def test_a_document_deleted_while_its_new_version_is_taken_in_does_not_come_back
     catalog = application.catalog
 
     with in_the_background(application, [path]) as job_id:
-        wait_until(lambda: TaskState.EMBEDDING in catalog.job(job_id, "default").counts)
+        wait_until(lambda: TaskState.EMBEDDING in catalog.jobs.get(job_id, "default").counts)
         application.documents.delete(document.id, OWNER)
 
-    assert catalog.job(job_id, "default").counts == {TaskState.CANCELLED: 1}
+    assert catalog.jobs.get(job_id, "default").counts == {TaskState.CANCELLED: 1}
     assert application.documents.count(OWNER) == 0
     assert application.store.versions("default", document.id) == {}
     assert application.content.hashes() == []
@@ -168,13 +168,13 @@ def test_what_a_killed_attempt_left_in_the_store_is_removed(
     known = application.documents.list(OWNER)[0]
     catalog, store = application.catalog, application.store
     task = NewTask(known.uri, known.name, frozenset(), 0, path=known.uri.removeprefix("file://"))
-    job = catalog.create_job("default", "owner", [task])
-    held = catalog.lease_task("another:1:x", lease_s=60)
+    job = catalog.jobs.create("default", "owner", [task])
+    held = catalog.leases.acquire("another:1:x", lease_s=60)
     assert held is not None
-    catalog.advance(held.id, "another:1:x", TaskState.EMBEDDING)
+    catalog.leases.advance(held.id, "another:1:x", TaskState.EMBEDDING)
     write_half_a_version(application, known.id)
-    catalog.cancel_job(job.id, "default")
-    catalog.free_leases("another:1:x")
+    catalog.jobs.cancel(job.id, "default")
+    catalog.leases.free("another:1:x")
     before = store.versions("default", known.id)
 
     application.ingestion.ingest([folder], OWNER)
@@ -218,7 +218,7 @@ def in_the_background(application: Application, paths: list[Path]) -> Iterator[s
     """Take files in from a thread; gives the job's id, and waits for the end."""
 
     def jobs() -> set[str]:
-        return {job.id for job in application.catalog.jobs("default", 100)}
+        return {job.id for job in application.catalog.jobs.recent("default", 100)}
 
     known = jobs()
     with ThreadPoolExecutor(1) as threads:

@@ -84,7 +84,7 @@ def test_a_document_deleted_while_it_is_written_is_in_no_index(application: Appl
     assert stored(application, index, doomed) == 0
     assert not finds(application, "lentil")
     assert finds(application, "porter", ANA)
-    assert application.catalog.removable(index.id) == []
+    assert application.catalog.indexes.removable(index.id) == []
 
 
 def test_what_a_killed_builder_left_of_a_deleted_document_is_removed_by_the_next(
@@ -162,7 +162,7 @@ def test_a_document_deleted_after_the_switch_is_gone_from_the_index_that_is_kept
     application: Application,
 ) -> None:
     doomed = document(application, "menu.txt")
-    old = application.catalog.live_index()
+    old = application.catalog.indexes.live()
     new = switched(application, application.reindexing)
     before = [stored(application, index, doomed) for index in (old, new)]
 
@@ -175,7 +175,7 @@ def test_a_document_deleted_after_the_switch_is_gone_from_the_index_that_is_kept
 def test_a_right_revoked_after_the_switch_is_revoked_in_the_index_that_is_kept(
     application: Application, folder: Path
 ) -> None:
-    old = application.catalog.live_index()
+    old = application.catalog.indexes.live()
     switched(application, application.reindexing)
     count = application.indexes.store(old).count(read_scope(ANA))
 
@@ -191,7 +191,7 @@ def test_a_right_revoked_after_the_switch_is_revoked_in_the_index_that_is_kept(
 def test_what_replaced_a_text_after_the_switch_removes_it_from_the_index_that_is_kept(
     application: Application, folder: Path
 ) -> None:
-    old = application.catalog.live_index()
+    old = application.catalog.indexes.live()
     switched(application, application.reindexing)
     menu = document(application, "menu.txt")
     (folder / "menu.txt").write_text("Menu of the week\n\nOn Mondays there is pumpkin soup.\n")

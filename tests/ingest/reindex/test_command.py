@@ -121,7 +121,7 @@ def test_a_build_that_is_killed_goes_on_where_it_was(
 
         def written() -> int:
             index = application.reindexing.unfinished()
-            return 0 if index is None else application.catalog.coverage(index.id).current
+            return 0 if index is None else application.catalog.indexes.coverage(index.id).current
 
         wait_until(lambda: written() > 0)
         building.send_signal(signal.SIGKILL)
@@ -133,7 +133,7 @@ def test_a_build_that_is_killed_goes_on_where_it_was(
             "reindex", "--yes", "--json", "--data-dir", str(settings.data_dir), **SHORT
         )
 
-        states = {record.id: record.state for record in application.catalog.indexes()}
+        states = {record.id: record.state for record in application.catalog.indexes.all()}
         wait_until(lambda: application.indexes.current().record.id == 2)
         assert 0 < before < 51
         assert asked
@@ -141,7 +141,7 @@ def test_a_build_that_is_killed_goes_on_where_it_was(
         assert f'"written": {51 - before}' in resumed.stdout
         assert states == {1: IndexState.PREVIOUS, 2: IndexState.LIVE}
         assert finds(application, "storey 7 ", OWNER)
-        assert application.catalog.removable(2) == []
+        assert application.catalog.indexes.removable(2) == []
 
 
 def long_text(number: int) -> tuple[str, str, ParsedDocument]:

@@ -72,7 +72,7 @@ class Asker:
 def test_questions_go_on_and_none_fails(reopened: Reopened, chunks: ChunkSettings) -> None:
     unchanged = chunks == ChunkSettings()
     with reopened() as served, serving(create_app(served)) as url:
-        _, key = served.catalog.create_key("Ana", "ana")
+        _, key = served.catalog.keys.create("Ana", "ana")
         header = {"Authorization": f"Bearer {key}"}
         with httpx.Client(base_url=url, headers=header, timeout=120) as client:
             asker = Asker(client)

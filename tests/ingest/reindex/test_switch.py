@@ -40,7 +40,7 @@ from tests.ingest.reindex.conftest import (
 
 
 def states(application: Application) -> dict[int, IndexState]:
-    return {record.id: record.state for record in application.catalog.indexes()}
+    return {record.id: record.state for record in application.catalog.indexes.all()}
 
 
 def test_an_index_is_built_beside_the_live_one_and_then_switched_to(
@@ -99,7 +99,7 @@ def test_a_second_switch_keeps_the_last_index_and_removes_the_one_before_it(
         again.reindexing.switch(build(again), OWNER)
 
     collections = application.indexes.collections
-    names = {r.id: r.collection for r in application.catalog.indexes()}
+    names = {r.id: r.collection for r in application.catalog.indexes.all()}
     assert states(application) == {2: IndexState.PREVIOUS, 3: IndexState.LIVE}
     assert collections.exists(names[2])
     assert not collections.exists(names[3].removesuffix("-3"))
@@ -120,7 +120,7 @@ def test_an_index_that_is_dropped_leaves_nothing_and_the_live_one_cannot_be(
     with pytest.raises(NotFound, match="nothing to go back to"):
         application.reindexing.previous()
     with pytest.raises(BadInput, match="live index"):
-        application.reindexing.drop(application.catalog.live_index())
+        application.reindexing.drop(application.catalog.indexes.live())
 
 
 def test_settings_that_want_other_chunks_change_nothing_until_they_are_switched_to(
@@ -176,7 +176,7 @@ def test_an_older_installation_goes_on_with_the_vectors_that_it_has(
     with reopened() as application:
         found = finds(application, "lentil", ANA)
         report = application.ingestion.ingest([folder], OWNER, readers=EVERYONE)
-        (index,) = application.catalog.indexes()
+        (index,) = application.catalog.indexes.all()
 
         assert found
         assert {task.state for task in report.tasks} == {TaskState.UNCHANGED}
@@ -191,7 +191,7 @@ def test_an_older_installation_is_not_mixed_with_a_model_that_did_not_make_it(
     with open_service(of_before.model_copy(update={"embedding": other})) as changed:
         with pytest.raises(ModelError, match=r"Set embedding\.model back"):
             changed.searching.search(QUESTION, OWNER)
-        assert changed.catalog.live_index().spec is None
+        assert changed.catalog.indexes.live().spec is None
 
 
 def test_a_service_that_cannot_open_the_new_index_answers_from_the_old_one_and_says_so(
@@ -201,19 +201,19 @@ def test_a_service_that_cannot_open_the_new_index_answers_from_the_old_one_and_s
     index = build(application)
     elsewhere = application.indexes.wanted()
     assert index.spec == elsewhere
-    broken = application.catalog.begin_index(
+    broken = application.catalog.indexes.begin(
         type(elsewhere)(**{**elsewhere.plain, "model_id": "of-another-machine", "model": "/no"}),
         lambda number: f"chunks-{number}",
     )
     for tenant in ("default", "neighbour"):
-        for found in application.catalog.outdated_documents(broken.id, limit=10):
+        for found in application.catalog.indexes.outdated(broken.id, limit=10):
             if found.record.tenant == tenant:
-                application.catalog.end_writing(
+                application.catalog.indexes.end_writing(
                     broken.id, tenant, found.record.id, version="v", chunks=1, stamp=found.stamp
                 )
     assert application.readiness()["index"].startswith("limited: the settings want another one")
 
-    assert application.catalog.switch_index(broken.id)
+    assert application.catalog.indexes.switch_to(broken.id)
 
     assert texts(application, QUESTION) == before
     wait_until(lambda: "/no is not there" in application.readiness()["index"])
@@ -224,14 +224,14 @@ def test_what_was_begun_for_the_old_index_is_not_published_after_the_switch(
     application: Application,
 ) -> None:
     begun = application.catalog.at(1)
-    record = begun.find("default", next(d.uri for d in application.documents.list(OWNER)))
+    record = begun.documents.find("default", next(d.uri for d in application.documents.list(OWNER)))
     assert record is not None
-    begun.publish(record)  # as long as it is live
+    begun.documents.publish(record)  # as long as it is live
 
     application.reindexing.switch(build(application), OWNER)
 
     with pytest.raises(IndexSwitched):
-        begun.publish(record)
+        begun.documents.publish(record)
 
 
 def test_a_search_that_began_before_the_switch_ends_with_what_it_found(
@@ -239,19 +239,19 @@ def test_a_search_that_began_before_the_switch_ends_with_what_it_found(
 ) -> None:
     scope = read_scope(OWNER)
     begun, id_ = application.catalog.at(1), document(application, "rules.md")
-    version = begun.live_versions([id_], scope)[id_].version
+    version = begun.documents.live_versions([id_], scope)[id_].version
 
     application.reindexing.switch(build(application), OWNER)
 
-    assert begun.live_versions([id_], scope)[id_].version == version
-    assert application.catalog.live_versions([id_], scope)[id_].version != version
+    assert begun.documents.live_versions([id_], scope)[id_].version == version
+    assert application.catalog.documents.live_versions([id_], scope)[id_].version != version
 
 
 def test_vectors_that_were_lost_are_made_anew_from_what_is_stored(
     application: Application, reopened: Reopened
 ) -> None:
     before = texts(application, QUESTION)
-    application.indexes.collections.drop(application.catalog.live_index().collection)
+    application.indexes.collections.drop(application.catalog.indexes.live().collection)
 
     with reopened() as admin:
         index = admin.reindexing.begin(admin.indexes.wanted())  # as --force does
@@ -277,7 +277,7 @@ def test_a_second_admin_is_told_and_the_first_goes_on(application: Application) 
         application.reindexing.switch(build(application), OWNER)
 
     with other.hold(threading.Event()):
-        assert application.catalog.live_index().id == 2
+        assert application.catalog.indexes.live().id == 2
 
 
 def test_a_full_disk_stops_a_build_and_leaves_the_live_index_as_it_was(
@@ -319,6 +319,6 @@ def test_a_text_that_is_lost_is_named_and_nothing_is_switched(
     built = application.reindexing.switch(index, OWNER)
 
     assert built.lacking.keys() == {record.uri}
-    assert application.catalog.live_index().id == 1
+    assert application.catalog.indexes.live().id == 1
     application.content.put_parsed(record.content_hash, record.parse_key, parsed)
     assert application.reindexing.switch(index, OWNER).is_whole

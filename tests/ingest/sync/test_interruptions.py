@@ -42,7 +42,7 @@ def test_what_a_cancelled_job_did_not_take_in_is_new_again(
 ) -> None:
     report = synced(application, folder, readers="everyone", work=False)
     assert report.job is not None
-    application.catalog.cancel_job(report.job.id, "default")
+    application.catalog.jobs.cancel(report.job.id, "default")
 
     again = synced(application, folder)
 
@@ -54,12 +54,14 @@ def test_two_syncs_of_one_source_do_not_run_at_the_same_time(
     application: Application, folder: Path
 ) -> None:
     catalog = application.catalog
-    held = catalog.begin_sync("default", str(folder), "folder", holder="elsewhere:1:x", lease_s=60)
+    held = catalog.sources.begin_sync(
+        "default", str(folder), "folder", holder="elsewhere:1:x", lease_s=60
+    )
 
     with pytest.raises(Busy, match="being synced"):
         synced(application, folder)
 
-    catalog.end_sync(held.id, "elsewhere:1:x")
+    catalog.sources.end_sync(held.id, "elsewhere:1:x")
     assert synced(application, folder).counts["new"] == 3
 
 
@@ -70,7 +72,9 @@ def test_the_hold_of_a_sync_that_was_killed_ends_with_its_process(
     process.wait()
     machine, _, tail = holder_name().rsplit(":", 2)
     dead = f"{machine}:{process.pid}:{tail}"
-    application.catalog.begin_sync("default", str(folder), "folder", holder=dead, lease_s=600)
+    application.catalog.sources.begin_sync(
+        "default", str(folder), "folder", holder=dead, lease_s=600
+    )
 
     assert synced(application, folder, work=False).counts["new"] == 3
 
@@ -86,7 +90,7 @@ def test_a_source_with_a_schedule_is_synced_by_itself(
         following.start()
         try:
             deadline = time.monotonic() + 60
-            while not (jobs := application.catalog.jobs("default", limit=5)):
+            while not (jobs := application.catalog.jobs.recent("default", limit=5)):
                 assert time.monotonic() < deadline, "nothing was looked through"
                 time.sleep(0.05)  # what another thread wrote can only be looked up
         finally:
@@ -94,7 +98,7 @@ def test_a_source_with_a_schedule_is_synced_by_itself(
             following.join()
 
         assert [job.total for job in jobs] == [3]
-        record = application.catalog.known_source("default", "asked")
+        record = application.catalog.sources.find("default", "asked")
         assert record is None or "/x" in (record.error or "")
 
 
