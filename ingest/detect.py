@@ -91,7 +91,6 @@ _TEXT_BY_SUFFIX = {
 }
 _HTML_START = re.compile(rb"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _MAIL_HEADER = re.compile(rb"^(from|to|subject|date|received|message-id|return-path|mime-version):")
-_MAIL_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*[A-Za-z][A-Za-z0-9-]*:")
 _BOMS = (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
 
 
@@ -127,12 +126,6 @@ def media_type(path: Path, *, name: str) -> str:
     if _is_text(head, guess):
         return _text_type(head, guess, PurePath(name).suffix.lower())
     raise _unsupported(guess, name)
-
-
-def may_need_office(head: bytes) -> bool:
-    """Whether a file that starts with `head`, or one inside it, may need LibreOffice."""
-    carried = head.startswith((_OLE, b"{\\rtf", b"From ")) or _MAIL_START.match(head)
-    return bool(carried) or b"opendocument." in head[:256]
 
 
 def _ole_type(path: Path) -> str:

@@ -66,7 +66,7 @@ class Application(Service):
     def __init__(
         self, settings: Settings, *, embedder: Embedder | None = None, index: int | None = None
     ) -> None:
-        self._parser = ParserPool(settings.parse)
+        self._parser = ParserPool(settings.parse, data_dir=settings.data_dir)
         super().__init__(settings, renderer=self._parser, embedder=embedder, index=index)
         self._close.append(self._parser.close)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.parse.process.syscalls import REFUSED, REFUSED_BY_ARGUMENT
 from sovereign_rag import errors
 from sovereign_rag.app import create_app
 from sovereign_rag.cli.app import EXIT_CODES
@@ -89,3 +90,17 @@ def test_a_link_or_a_path_leads_to_a_file(page: Path) -> None:
         assert target.startswith("https://") or (page.parent / target).exists(), target
     for name in re.findall(r"`((?:sovereign_rag|ingest|tests|tools|examples)/[\w./-]+)`", content):
         assert (ROOT / name).exists(), name
+
+
+def test_the_refused_calls_in_the_docs_are_the_filter_s_own() -> None:
+    page = text("security.md")
+    by_name = [(what, [call.name for call in calls]) for what, calls in REFUSED.items()]
+    by_argument = [(what, [name]) for name, what in REFUSED_BY_ARGUMENT.items()]
+    rows = [
+        f"| {what} | {', '.join(f'`{name}`' for name in names_)} |"
+        for what, names_ in by_name + by_argument
+    ]
+
+    table = page.partition("| what seccomp refuses | calls |\n|---|---|\n")[2].partition("\n\n")[0]
+
+    assert table.splitlines()[:-1] == rows

@@ -12,6 +12,8 @@ import pytest
 
 from sovereign_rag.store.embedded.unix_transport import UnixTransport
 
+SECRET = b"thirty-two bytes, or as many here"
+
 
 class Handler(BaseHTTPRequestHandler):
     """Gives back what it was sent; `/silent` says nothing until the test is over."""
@@ -22,6 +24,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
+        assert self.rfile.read(len(SECRET)) == SECRET
         self.connections.append(self)
 
     def do_POST(self) -> None:
@@ -65,8 +68,16 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def client(address: str) -> Iterator[httpx.Client]:
-    with httpx.Client(transport=UnixTransport(address), base_url="http://engine") as client:
+def secret(tmp_path: Path) -> Path:
+    path = tmp_path / "secret"
+    path.write_bytes(SECRET)
+    return path
+
+
+@pytest.fixture
+def client(address: str, secret: Path) -> Iterator[httpx.Client]:
+    transport = UnixTransport(address, secret=secret)
+    with httpx.Client(transport=transport, base_url="http://engine") as client:
         yield client
 
 
@@ -103,8 +114,10 @@ def test_a_connection_that_the_server_ended_is_not_used_again(client: httpx.Clie
     assert len(Handler.connections) == 2
 
 
-def test_a_server_that_goes_away_is_a_network_error(client: httpx.Client, tmp_path: Path) -> None:
-    nobody = httpx.Client(transport=UnixTransport(str(tmp_path / "nobody")))
+def test_a_server_that_goes_away_is_a_network_error(
+    client: httpx.Client, tmp_path: Path, secret: Path
+) -> None:
+    nobody = httpx.Client(transport=UnixTransport(str(tmp_path / "nobody"), secret=secret))
 
     with pytest.raises(httpx.NetworkError):
         client.post("/cut", content="a")

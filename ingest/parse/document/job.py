@@ -27,6 +27,7 @@ class Job:
     dpi: int = 110
     timeout_s: float = 300.0
     memory_mib: int = 2_048
+    scratch_mib: int = 2_048  # all files together
     max_pages: int = 5_000
     ocr: bool = True
     ocr_languages: str = "eng"
@@ -45,11 +46,15 @@ class Job:
         return Job(**json.loads(line))
 
 
+Excess = Literal["time", "processes", "disk", "memory"]
+"""What a document took too much of, and was ended for."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobOutcome:
-    """How a child ended: its exit code (negative: the signal), and whether time ran out."""
+    """How a child ended: its exit code (negative: the signal), and what it was ended for."""
 
     id: int
     exit_code: int
-    timed_out: bool
+    excess: Excess | None
     peak_mib: int

@@ -1,16 +1,19 @@
 """Old Office formats and presentations of OpenOffice, converted by LibreOffice.
 
 It fetches remote images when it can, which is one more reason for the confinement that it runs
-in. Each conversion has a profile of its own, so that several may run at once.
+in. It is called as a library (`kit.py`), because as a program it opens a socket. Each conversion
+has a profile of its own, so that several may run at once.
 """
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from ingest.parse.document.blocks import DocumentDraft, Reader
 from ingest.parse.document.job import Job
 from ingest.parse.document.zip_bombs import check_zip
+from ingest.parse.office import kit
 from sovereign_rag.errors import DocumentError
 
 _PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -27,34 +30,39 @@ def via_office(target: str, reader: Reader) -> Reader:
 
 
 def _converted(path: Path, target: str) -> Path:
-    program = _program()
-    out = path.with_name("office")
+    folder = _program().resolve().parent
+    scratch = path.parent
+    out = scratch / "office"
     out.mkdir()
-    scratch = str(path.parent)
-    subprocess.run(
+    made = out / f"{path.stem}.{target}"
+    done = subprocess.run(
         [
-            *(program, "--headless", "--norestore", "--nolockcheck"),
-            f"-env:UserInstallation=file://{scratch}/profile",
-            *("--convert-to", target, "--outdir", str(out), str(path)),
+            *(sys.executable, "-I", "-S", kit.__file__),
+            *(str(folder), str(scratch / "profile"), str(path), str(made), target),
         ],
-        env={"HOME": scratch, "TMPDIR": scratch, "PATH": _PATH, "LANG": "C.UTF-8"},
+        env={"HOME": str(scratch), "TMPDIR": str(scratch), "PATH": _PATH, "LANG": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         check=False,
     )
-    made = list(out.iterdir())
-    if not made:
+    if done.returncode == kit.NO_LIBRARY:
+        raise DocumentError(
+            "unsupported",
+            f"The LibreOffice in {folder} can't be called as a library. Install {_PACKAGES}, or "
+            "save the file as DOCX, PPTX or PDF.",
+        )
+    if not made.exists():
         raise DocumentError(
             "broken",
             "LibreOffice could not open the file. Open it in the program that wrote it and save "
             f"it as {target.upper()} or PDF.",
         )
-    check_zip(made[0])
-    return made[0]
+    check_zip(made)
+    return made
 
 
-def _program() -> str:
+def _program() -> Path:
     found = shutil.which("soffice") or shutil.which("libreoffice")
     if found is None:
         raise DocumentError(
@@ -62,4 +70,4 @@ def _program() -> str:
             f"Old Office formats need LibreOffice, which is not installed. Install {_PACKAGES}, "
             "or save the file as DOCX, PPTX or PDF.",
         )
-    return found
+    return Path(found)

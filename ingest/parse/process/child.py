@@ -7,7 +7,7 @@ import socket
 import sys
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
@@ -15,7 +15,6 @@ from typing import NoReturn
 import magic
 import orjson
 
-from ingest import detect
 from ingest.parse import render
 from ingest.parse.document.compose import finish
 from ingest.parse.document.job import INPUT_NAME, RESULT_NAME, STDERR_NAME, Job
@@ -28,7 +27,11 @@ from sovereign_rag.storage.content import encode_parsed
 _RECURSION_LIMIT = 3_000
 
 
-def run(job: Job, readable: Sequence[str]) -> NoReturn:
+Work = Callable[[Job, Path, Protections], bytes]
+"""What is done in the confined process: the job, its scratch folder, the layers -> the result."""
+
+
+def run(job: Job, readable: Sequence[str], work: Work) -> NoReturn:
     """Do one job in a process that was forked for it; never returns."""
     status = 1
     try:
@@ -40,10 +43,9 @@ def run(job: Job, readable: Sequence[str]) -> NoReturn:
             memory_mib=job.memory_mib,
             cpu_s=int(job.timeout_s) + 5,
             readable=readable,
-            office=_may_need_office(scratch / INPUT_NAME),
         )
         sys.setrecursionlimit(_RECURSION_LIMIT)
-        result = _answer(job, scratch, protections)
+        result = work(job, scratch, protections)
         (scratch / RESULT_NAME).write_bytes(result)
         status = 0
     except BaseException as error:  # the end of this process, said where the pool reads it
@@ -65,15 +67,8 @@ def _enter_scratch(scratch: Path) -> None:
     warnings.simplefilter("ignore")
 
 
-def _may_need_office(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return detect.may_need_office(file.read(256))
-    except FileNotFoundError:
-        return False
-
-
-def _answer(job: Job, scratch: Path, protections: Protections) -> bytes:
+def answer(job: Job, scratch: Path, protections: Protections) -> bytes:
+    """Read the document, or draw a page of it, or tell which layers stand."""
     if job.task == "probe":
         return orjson.dumps(
             {

@@ -64,7 +64,7 @@ class ForkServerClient:
         """Do a job and wait for its end, killing its process when `cancel` is set.
 
         Raises:
-            ZygoteDied: The zygote ended or does not answer.
+            ForkServerDied: The zygote ended or does not answer.
         """
         outcome: queue.SimpleQueue[JobOutcome | None] = queue.SimpleQueue()
         with self._lock:
@@ -116,7 +116,7 @@ class ForkServerClient:
     def _keep(self) -> None:
         try:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _CODE, json.dumps(sys.path), *_readable()],
+                [sys.executable, "-I", "-c", _CODE, json.dumps(sys.path), *readable_paths()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -155,7 +155,7 @@ def _pipe(stream: IO[str] | None) -> IO[str]:
     return stream
 
 
-def _readable() -> list[str]:
+def readable_paths() -> list[str]:
     """Where Python and its packages are; not all of `sys.path`, which may hold a work folder."""
     packages = (path for path in sys.path if path.endswith(("site-packages", "dist-packages")))
     ours = (str(Path(module.__path__[0])) for module in (ingest, sovereign_rag))

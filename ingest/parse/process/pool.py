@@ -13,23 +13,23 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-import orjson
-
 from ingest.parse.document.job import (
     IMAGE_NAME,
     INPUT_NAME,
-    RESULT_NAME,
-    STDERR_NAME,
     Job,
-    JobOutcome,
 )
 from ingest.parse.ocr.tesseract import installed_tesseract
-from ingest.parse.process.fork_server_client import ForkServerClient, ForkServerDied
-from ingest.parse.process.sandbox import Protections
-from ingest.parse.process.scratch import ScratchRoot
+from ingest.parse.process.fork_server_client import (
+    ForkServerClient,
+    ForkServerDied,
+    readable_paths,
+)
+from ingest.parse.process.outcome import read_made, result_of
+from ingest.parse.process.sandbox import Protections, readable_root_of
+from ingest.parse.process.scratch import ScratchRoot, remove_tree
 from ingest.parse.process.validate import validated
 from sovereign_rag.domain import ParsedDocument
-from sovereign_rag.errors import DocumentError, NoText, ParserUnavailable
+from sovereign_rag.errors import DocumentError, ParserUnavailable
 from sovereign_rag.settings import ParseSettings
 from sovereign_rag.storage.content import decode_parsed
 
@@ -46,9 +46,7 @@ _ENGINES = (
     "pypandoc_binary",
     "pi-heif",
 )
-_MAX_RESULT_BYTES = 256 << 20
 _MAX_IMAGE_BYTES = 64 << 20
-_MAX_MESSAGE = 500
 _TRIES = 2  # a zygote that dies is replaced, and the document gets one more chance
 
 
@@ -63,10 +61,18 @@ class ParserPool:
         settings: Limits of one document.
         scratch_dir: Where documents are unpacked; unset: the system's folder for temporary
             files. Everything in it is removed after use, and at the next start after a crash.
+        data_dir: The data folder, which no parser may reach.
     """
 
-    def __init__(self, settings: ParseSettings, *, scratch_dir: Path | None = None) -> None:
+    def __init__(
+        self,
+        settings: ParseSettings,
+        *,
+        scratch_dir: Path | None = None,
+        data_dir: Path | None = None,
+    ) -> None:
         self._settings = settings
+        self._data_dir = data_dir
         self._scratch = ScratchRoot(scratch_dir)
         self._places = threading.BoundedSemaphore(settings.workers or os.cpu_count() or 1)
         self._lock = threading.Lock()
@@ -97,8 +103,8 @@ class ParserPool:
                 cancelled, crashed, empty, encrypted, memory, timeout, too_large, unreadable,
                 unsupported; its message is for an admin.
             NoText: Pages were read and no text was on them.
-            ParserUnavailable: The parsing process can't be started, or a protection is missing
-                while `settings.sandbox` is "required".
+            ParserUnavailable: The parsing process can't be started, a protection is missing
+                while `settings.sandbox` is "required", or the data folder lies where parsers read.
         """
         job = self._job("parse", name=name, media_type=media_type, password=password)
         with self._done(job, path, cancel) as (_, result):
@@ -129,7 +135,7 @@ class ParserPool:
         """
         job = self._job("render", name=path.name, media_type=media_type, password=password)
         with self._done(replace(job, page=page, dpi=dpi), path) as (scratch, _):
-            image = _read(scratch / IMAGE_NAME, _MAX_IMAGE_BYTES)
+            image = read_made(scratch / IMAGE_NAME, _MAX_IMAGE_BYTES)
         if not image.startswith(b"\x89PNG\r\n\x1a\n"):
             raise DocumentError(
                 "crashed", f"Page {page} could not be drawn. Read it as text instead."
@@ -205,6 +211,7 @@ class ParserPool:
         self, job: Job, path: Path | None, cancel: threading.Event | None = None
     ) -> Iterator[tuple[Path, dict[str, object]]]:
         """Run a job; yields its scratch folder and its result, and removes the folder."""
+        self._check_data_dir()
         with self._places:
             for attempt in range(1, _TRIES + 1):
                 scratch = self._scratch.make()
@@ -219,7 +226,7 @@ class ParserPool:
                             f"Reading {job.name!r} was cancelled; `sovereign-rag jobs retry` "
                             "takes it up again.",
                         )
-                    result = _result(numbered, outcome, scratch)
+                    result = result_of(numbered, outcome, scratch)
                     self._tell_what_is_missing(result.get("without"))
                     yield scratch, result
                     return
@@ -230,7 +237,18 @@ class ParserPool:
                             "enough memory? `sovereign-rag doctor` tells more."
                         ) from error
                 finally:
-                    shutil.rmtree(scratch, ignore_errors=True)  # what stays goes with its parent
+                    remove_tree(scratch)  # what stays goes with its parent
+
+    def _check_data_dir(self) -> None:
+        if self._data_dir is None:
+            return
+        root = readable_root_of(self._data_dir, readable_paths())
+        if root is not None:
+            raise ParserUnavailable(
+                f"The data folder {self._data_dir} lies in {root}, which every parser may read: a "
+                "hostile document could read all others. Move it elsewhere, and name its new place "
+                "with --data-dir or SOVEREIGN_RAG_DATA_DIR."
+            )
 
     def _tell_what_is_missing(self, layers: object) -> None:
         if isinstance(layers, list) and layers and not self._told:
@@ -292,98 +310,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "none"
-
-
-def _read(path: Path, max_bytes: int) -> bytes:
-    """What a child wrote. It may have been taken over, so no link is followed out of its folder."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return b""
-    with os.fdopen(handle, "rb") as file:
-        data = file.read(max_bytes + 1)
-    if len(data) > max_bytes:
-        raise DocumentError(
-            "too_large",
-            f"What was read from the document takes more than {max_bytes >> 20} MiB. Split it "
-            "into several files.",
-        )
-    return data
-
-
-def _result(job: Job, outcome: JobOutcome, scratch: Path) -> dict[str, object]:
-    """What the child answered, or its end as an error."""
-    if outcome.timed_out:
-        raise DocumentError(
-            "timeout",
-            f"Reading {job.name!r} took longer than {job.timeout_s:g} s. Split it, or raise "
-            "SOVEREIGN_RAG_PARSE__TIMEOUT_S.",
-        )
-    answer: object = None
-    if outcome.exit_code == 0:
-        try:
-            answer = orjson.loads(_read(scratch / RESULT_NAME, _MAX_RESULT_BYTES))
-        except orjson.JSONDecodeError:
-            answer = None
-    if not isinstance(answer, dict):
-        raise _ended(job, outcome, scratch)
-    if missing := answer.get("missing"):
-        raise ParserUnavailable(
-            f"This kernel lacks {', '.join(map(str, missing))}, and SOVEREIGN_RAG_PARSE__SANDBOX "
-            'is "required". Use a kernel of 5.13 or later with Landlock, or set it to "available".'
-        )
-    if refusal := answer.get("refusal"):
-        raise _refused(job, refusal)
-    return answer
-
-
-def _refused(job: Job, refusal: dict[str, str]) -> Exception:
-    reason = str(refusal.get("reason", "broken"))[:40]
-    message = str(refusal.get("message", ""))[:_MAX_MESSAGE]
-    if refusal.get("kind") == NoText.__name__:
-        return NoText(message)
-    if reason == "memory":
-        return _memory(job)
-    if reason == "broken" and " " not in message.strip():
-        return DocumentError(
-            "broken",
-            f"{job.name!r} is damaged or not what it says it is ({message}). Open it in its "
-            "program, save it anew, and ingest it again.",
-        )
-    return DocumentError(reason, message)
-
-
-def _ended(job: Job, outcome: JobOutcome, scratch: Path) -> DocumentError:
-    said = _last_words(scratch / STDERR_NAME)
-    memory_signs = (b"memory allocation", b"bad_alloc", b"out of memory", b"memoryerror")
-    if outcome.exit_code == -9 or any(sign in said for sign in memory_signs):
-        return _memory(job)
-    if outcome.exit_code == -24:  # SIGXCPU
-        return DocumentError(
-            "timeout",
-            f"Reading {job.name!r} took more CPU time than {job.timeout_s:g} s. Split it, or "
-            "raise SOVEREIGN_RAG_PARSE__TIMEOUT_S.",
-        )
-    return DocumentError(
-        "crashed",
-        f"The parser broke down over {job.name!r} (exit code {outcome.exit_code}). Save it anew, "
-        "or as PDF, and ingest it again.",
-    )
-
-
-def _last_words(path: Path) -> bytes:
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return b""
-    with os.fdopen(handle, "rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - 2_000))
-        return file.read().lower()
-
-
-def _memory(job: Job) -> DocumentError:
-    return DocumentError(
-        "memory",
-        f"Reading {job.name!r} needs more than {job.memory_mib} MiB of memory. Split it, or raise "
-        "SOVEREIGN_RAG_PARSE__MEMORY_MIB.",
-    )

@@ -9,7 +9,6 @@ from include/uapi/linux/landlock.h.
 """
 
 import ctypes
-import errno
 import os
 import platform
 import resource
@@ -20,41 +19,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.parse.process.syscalls import refuse_calls
+
 _PR_SET_PDEATHSIG = 1
-_PR_SET_SECCOMP = 22
 _PR_CAPBSET_DROP = 24
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
-_SECCOMP_MODE_FILTER = 2
 _SYS_LANDLOCK_CREATE, _SYS_LANDLOCK_ADD, _SYS_LANDLOCK_RESTRICT = 444, 445, 446
 
 # Landlock's rights over files, by bit.
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
-_REMOVE_FILE, _MAKE_SOCK = 1 << 5, 1 << 9
-_REFER, _TRUNCATE = 1 << 13, 1 << 14
+_REFER, _TRUNCATE, _IOCTL_DEVICE = 1 << 13, 1 << 14, 1 << 15
 _READ_AND_RUN = _EXECUTE | _READ_FILE | _READ_DIR
 
 _MAX_FILE_BYTES = 512 << 20
 _MAX_OPEN_FILES = 512
 
 
-@dataclass(frozen=True, slots=True)
-class _Architecture:
-    audit: int  # AUDIT_ARCH_*
-    socket: int
-    capset: int
-    denied: tuple[int, ...]  # ptrace, bpf, perf_event_open, userfaultfd, process_vm_*, mount, ...
-
-
-_IO_URING = (425, 426, 427)
-_ARCHITECTURES = {
-    "x86_64": _Architecture(
-        0xC000003E, 41, 126, (101, 321, 298, 323, 310, 311, 165, 250, 248, 249, 272, 308)
-    ),
-    "aarch64": _Architecture(
-        0xC00000B7, 198, 91, (117, 280, 241, 282, 270, 271, 40, 219, 217, 218, 97, 268)
-    ),
-}
+_CAPSET = {"x86_64": 126, "aarch64": 91}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +62,16 @@ class Protections:
         return tuple(name for name, present in layers.items() if not present)
 
 
+def readable_root_of(folder: Path, readable: Sequence[str]) -> Path | None:
+    """The place that parsers may read and that `folder` lies in; None: it lies in none.
+
+    A data folder in such a place would lie open to every hostile document.
+    """
+    real = folder.resolve()
+    roots = (Path(root).resolve() for root in (*_system_paths(), *readable))
+    return next((root for root in roots if real.is_relative_to(root)), None)
+
+
 def die_with_parent(signal_number: int) -> None:
     """Ask the kernel for a signal when the thread that started this process ends."""
     if sys.platform == "linux":
@@ -87,7 +79,7 @@ def die_with_parent(signal_number: int) -> None:
 
 
 def lock_down(
-    scratch: Path, *, memory_mib: int, cpu_s: int, readable: Sequence[str], office: bool
+    scratch: Path, *, memory_mib: int, cpu_s: int, readable: Sequence[str]
 ) -> Protections:
     """Confine this process, for good; what the kernel lacks is left out and reported.
 
@@ -96,7 +88,6 @@ def lock_down(
         memory_mib: Address space on top of what the process has now.
         cpu_s: CPU seconds, then SIGXCPU.
         readable: Paths that stay readable beside the system's programs and libraries.
-        office: Also what LibreOffice needs: its configuration and a socket below /tmp.
     """
     limits = _limit_resources(memory_mib, cpu_s)
     if sys.platform != "linux":
@@ -106,10 +97,10 @@ def lock_down(
     # below /proc, past Landlock.
     capabilities = _drop_capabilities()
     no_new = _libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-    abi = _confine_files(scratch, readable, office=office) if no_new else 0
+    abi = _confine_files(scratch, readable) if no_new else 0
     return Protections(
         landlock_abi=abi,
-        network_denied=no_new and _deny_network(),
+        network_denied=no_new and refuse_calls(),
         no_new_privileges=no_new,
         capabilities_dropped=capabilities,
         limits=limits,
@@ -146,20 +137,21 @@ def _drop_capabilities() -> bool:
     for capability in range(64):
         libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # EINVAL past the last, EPERM if not root
     libc.prctl(_PR_CAP_AMBIENT, 4, 0, 0, 0)  # clear all
-    architecture = _ARCHITECTURES.get(platform.machine())
-    if architecture is None:
+    capset = _CAPSET.get(platform.machine())
+    if capset is None:
         return False
     header = ctypes.create_string_buffer(struct.pack("II", 0x20080522, 0), 8)
-    return bool(libc.syscall(architecture.capset, header, ctypes.create_string_buffer(24)) == 0)
+    return bool(libc.syscall(capset, header, ctypes.create_string_buffer(24)) == 0)
 
 
-def _confine_files(scratch: Path, readable: Sequence[str], *, office: bool) -> int:
+def _confine_files(scratch: Path, readable: Sequence[str]) -> int:
     """Apply Landlock; returns the version of its interface, 0 where the kernel has none."""
     libc = _libc()
     abi = int(libc.syscall(_SYS_LANDLOCK_CREATE, None, 0, 1))
     if abi < 1:
         return 0
     handled = (1 << 13) - 1 | (_REFER if abi >= 2 else 0) | (_TRUNCATE if abi >= 3 else 0)
+    handled |= _IOCTL_DEVICE if abi >= 5 else 0
     ports = 3 if abi >= 4 else 0  # bind and connect TCP
     scopes = 3 if abi >= 6 else 0  # abstract Unix sockets and signals to the outside
     attribute = ctypes.create_string_buffer(struct.pack("QQQ", handled, ports, scopes), 24)
@@ -170,10 +162,6 @@ def _confine_files(scratch: Path, readable: Sequence[str], *, office: bool) -> i
     try:
         rules = [(path, _READ_AND_RUN) for path in (*_system_paths(), *readable)]
         rules += [(str(scratch), handled), ("/dev/null", _READ_FILE | _WRITE_FILE)]
-        if office:
-            rules += [(path, _READ_FILE) for path in ("/etc/passwd", "/etc/nsswitch.conf")]
-            # LibreOffice binds /tmp/OSL_PIPE_* whatever TMPDIR says.
-            rules.append(("/tmp", _MAKE_SOCK | _REMOVE_FILE))  # noqa: S108  - a right to be given, not a file to be made
         for path, rights in rules:
             _allow(libc, ruleset, path, rights & handled, abi)
         restricted = libc.syscall(_SYS_LANDLOCK_RESTRICT, ruleset, 0) == 0
@@ -199,45 +187,10 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int, abi: int) ->
 
 def _system_paths() -> Iterable[str]:
     return (
-        *("/usr", "/lib", "/lib64", "/bin", "/sbin", "/opt", "/nix/store"),
+        *("/usr", "/lib", "/lib64", "/bin", "/sbin", "/nix/store"),
         *("/etc/fonts", "/etc/libreoffice", "/etc/ld.so.cache", "/etc/magic", "/etc/mime.types"),
         *("/etc/alternatives", "/etc/papersize", "/etc/localtime", "/var/cache/fontconfig"),
         *("/var/lib/libreoffice", "/var/spool/libreoffice", "/sys/devices/system/cpu"),
-        *("/proc", "/dev/urandom", "/dev/random"),
+        *("/proc/self", "/proc/cpuinfo", "/proc/filesystems", "/proc/meminfo", "/proc/stat"),
+        *("/proc/sys/vm/overcommit_memory", "/dev/urandom", "/dev/random"),
     )
-
-
-def _deny_network() -> bool:
-    """A seccomp filter: sockets of the Unix family alone, and no call that reaches around it."""
-    architecture = _ARCHITECTURES.get(platform.machine())
-    if architecture is None:
-        return False
-    load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
-    allow, kill = 0x7FFF0000, 0x80000000
-    refuse = 0x00050000
-
-    def step(code: int, if_true: int, if_false: int, value: int) -> bytes:
-        return struct.pack("HBBI", code, if_true, if_false, value)
-
-    program = [
-        step(load, 0, 0, 4),  # the architecture; another one's calls have other numbers
-        step(equal, 1, 0, architecture.audit),
-        step(give, 0, 0, kill),
-        step(load, 0, 0, 0),  # the number of the call
-        step(at_least, 0, 1, 0x40000000),  # x32
-        step(give, 0, 0, refuse | errno.EPERM),
-    ]
-    for number in (*_IO_URING, *architecture.denied):
-        program += [step(equal, 0, 1, number), step(give, 0, 0, refuse | errno.EPERM)]
-    program += [
-        step(equal, 0, 3, architecture.socket),
-        step(load, 0, 0, 16),  # its first argument, the family
-        step(equal, 1, 0, 1),  # AF_UNIX
-        step(give, 0, 0, refuse | errno.EACCES),
-        step(give, 0, 0, allow),
-    ]
-    code = b"".join(program)
-    buffer = ctypes.create_string_buffer(code, len(code))
-    packed = struct.pack("HxxxxxxQ", len(program), ctypes.addressof(buffer))
-    pointer = ctypes.create_string_buffer(packed, len(packed))
-    return bool(_libc().prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, pointer, 0, 0) == 0)

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import subprocess
 import tempfile
 import threading
 from pathlib import Path
@@ -41,7 +42,7 @@ class ScratchRoot:
     def remove(self) -> None:
         with self._guard:
             if self._root is not None:
-                shutil.rmtree(self._root, ignore_errors=True)  # the next start sweeps
+                remove_tree(self._root)  # the next start sweeps
             if self._lock is not None:
                 os.close(self._lock)
             self._root = self._lock = None
@@ -58,6 +59,14 @@ class ScratchRoot:
         return root
 
 
+def remove_tree(folder: Path) -> None:
+    """Remove a folder that a hostile process could write to; what can't be removed stays."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:  # it is nested deeper than Python's own stack
+        subprocess.run(["rm", "-rf", "--", str(folder)], check=False)
+
+
 def _sweep(parent: Path) -> None:
     for folder in parent.glob(f"{_PREFIX}*"):
         try:
@@ -68,7 +77,7 @@ def _sweep(parent: Path) -> None:
             continue  # of another user, or just being made
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)  # another may sweep it, too
+            remove_tree(folder)  # another may sweep it, too
         except BlockingIOError:
             pass  # a living process holds it
         finally:

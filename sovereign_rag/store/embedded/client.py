@@ -11,6 +11,7 @@ from typing import Final
 import httpx
 
 from sovereign_rag.errors import StoreError
+from sovereign_rag.store.embedded import door
 from sovereign_rag.store.embedded.folder import EngineFolder, locked
 from sovereign_rag.store.embedded.unix_transport import UnixTransport
 from sovereign_rag.version import VERSION
@@ -73,7 +74,7 @@ class EngineTransport(httpx.BaseTransport):
         with self._joining:
             if self._folder is None or self._http is None:
                 self._folder = EngineFolder(self._data_dir)
-                self._http = UnixTransport(self._folder.http_socket)
+                self._http = UnixTransport(self._folder.http_socket, secret=self._folder.secret)
             if self._presence is None or not _is_alive(self._presence):
                 if self._presence is not None:
                     self._presence.close()
@@ -112,6 +113,7 @@ def _meet(folder: EngineFolder) -> socket.socket | None:
     presence.settimeout(_GREETING_TIMEOUT_S)
     try:
         presence.connect(folder.presence_socket)
+        door.enter(presence, folder.secret)
         greeting = b""
         while not greeting.endswith(b"\n") and (more := presence.recv(64)):
             greeting += more

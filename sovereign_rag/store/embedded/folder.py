@@ -20,7 +20,7 @@ class EngineFolder:
     """`vectors/` in a data folder, for its owner alone.
 
     collections/NAME/   what is stored
-    run/                engine.sock and presence.sock
+    run/                engine.sock, presence.sock and the secret that both ask for
     engine.lock         held by the engine while it lives; its process id is the content
     start.lock          held by whoever starts an engine
     engine.log          what it had to say, about 1 MiB at most
@@ -52,6 +52,7 @@ class EngineFolder:
             ) from error
         self.http_socket = self._address("engine.sock")
         self.presence_socket = self._address("presence.sock")
+        self.secret = run / "secret"
 
     def close(self) -> None:
         """Release the handle behind the sockets' addresses; they are of no use afterwards."""

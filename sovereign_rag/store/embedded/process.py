@@ -14,6 +14,7 @@ from typing import Final
 import uvicorn
 
 from sovereign_rag.errors import StoreError
+from sovereign_rag.store.embedded import door
 from sovereign_rag.store.embedded.engine import Engine
 from sovereign_rag.store.embedded.folder import EngineFolder, locked
 from sovereign_rag.store.embedded.rest_server import create_app
@@ -60,7 +61,8 @@ def run(data_dir: Path, ready: Callable[[], None]) -> None:
 class _Presence:
     """Who is connected: a client holds one connection for as long as it lives."""
 
-    def __init__(self) -> None:
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
         self._connected = 0
         self._alone_from = time.monotonic() + _FIRST_CLIENT_S - _LINGER_S
 
@@ -69,6 +71,10 @@ class _Presence:
         return not self._connected and time.monotonic() - self._alone_from > _LINGER_S
 
     async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not await door.admits(reader, writer.get_extra_info("socket"), self._secret):
+            log.warning("the engine turned away a process without its secret")
+            writer.close()
+            return
         self._connected += 1
         try:
             writer.write(GREETING)
@@ -87,10 +93,12 @@ async def _serve(folder: EngineFolder, engine: Engine, ready: Callable[[], None]
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again when it has stopped; the flush comes after that.
         signal.signal(signal_number, lambda *_: None)
+    secret = door.make_secret(folder.secret)
     http = _listen(folder.http_socket)
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(engine),
+            http=door.guarded_http(secret),
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -98,7 +106,7 @@ async def _serve(folder: EngineFolder, engine: Engine, ready: Callable[[], None]
             timeout_graceful_shutdown=10,
         )
     )
-    presence = _Presence()
+    presence = _Presence(secret)
     meeting = await asyncio.start_unix_server(presence.meet, sock=_listen(folder.presence_socket))
     serving = asyncio.create_task(server.serve(sockets=[http]))
     ready()
@@ -113,7 +121,7 @@ async def _serve(folder: EngineFolder, engine: Engine, ready: Callable[[], None]
             server.should_exit = True
     meeting.close()
     await serving
-    for address in (folder.presence_socket, folder.http_socket):
+    for address in (folder.presence_socket, folder.http_socket, folder.secret):
         Path(address).unlink(missing_ok=True)
 
 

@@ -6,23 +6,28 @@ httpx's own way there takes two to three times the CPU, at both ends, and a sear
 import http.client
 import select
 import socket
+from pathlib import Path
 
 import httpx
+
+from sovereign_rag.store.embedded import door
 
 
 class UnixTransport(httpx.BaseTransport):
     """Sends requests to the server at a Unix socket; for any number of threads.
 
+    `secret` is the file whose content the server asks for.
+
     Raises httpx.NetworkError when it can't be reached or goes away, httpx.TimeoutException when it
     takes longer than the request allows.
     """
 
-    def __init__(self, address: str) -> None:
-        self._address = address
+    def __init__(self, address: str, *, secret: Path) -> None:
+        self._address, self._secret = address, secret
         self._idle: list[_Connection] = []  # popped and appended, each of which is atomic
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        connection = self._idle_connection() or _Connection(self._address)
+        connection = self._idle_connection() or _Connection(self._address, self._secret)
         keep = False
         try:
             connection.allow(request.extensions.get("timeout", {}).get("read"))
@@ -60,14 +65,15 @@ class UnixTransport(httpx.BaseTransport):
 
 
 class _Connection(http.client.HTTPConnection):
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, secret: Path) -> None:
         super().__init__("embedded")
-        self._address = address
+        self._address, self._secret = address, secret
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self._address)
+        door.enter(self.sock, self._secret)
 
     def allow(self, timeout_s: float | None) -> None:
         """For each step of what follows; None: as long as it takes."""

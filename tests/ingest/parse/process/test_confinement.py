@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ingest.parse.process.pool import ParserPool
 from ingest.parse.process.sandbox import Protections
 from ingest.parse.process.validate import validated
 from sovereign_rag.domain import Box, Element, ElementKind, PageText, ParsedDocument, Word
+from sovereign_rag.errors import ParserUnavailable
 from sovereign_rag.settings import ParseSettings
 from tests.ingest.parse.process.letters import SENTENCE, run_python, zygotes
 
@@ -19,7 +21,7 @@ import json, os, socket, sys
 from pathlib import Path
 from ingest.parse.process.sandbox import lock_down
 scratch, outside, parent = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-lock_down(scratch, memory_mib=512, cpu_s=20, readable=sys.path, office=False)
+lock_down(scratch, memory_mib=512, cpu_s=20, readable=sys.path)
 
 def attempt(act):
     try:
@@ -60,7 +62,7 @@ def test_a_confined_process_reaches_its_scratch_folder_and_nothing_else(tmp_path
         "tcp": denied,
         "udp6": denied,
         "netlink": denied,
-        "unix": "done",
+        "unix": denied,
         "read outside": denied,
         "write outside": denied,
         "passwd": denied,
@@ -84,6 +86,22 @@ def test_every_layer_is_in_force_on_this_kernel(pool: ParserPool) -> None:
 
 def test_a_required_sandbox_parses_where_every_layer_stands(letter: Path) -> None:
     with ParserPool(ParseSettings(workers=1, sandbox="required")) as pool:
+        found = pool.parse(letter, name="letter.txt")
+
+    assert found.pages[0].text == SENTENCE
+
+
+def test_a_data_folder_where_parsers_read_is_refused_and_one_elsewhere_is_used(
+    letter: Path, tmp_path: Path
+) -> None:
+    open_to_all = Path(sys.prefix) / "data"
+
+    with ParserPool(ParseSettings(workers=1), data_dir=open_to_all) as pool:
+        with pytest.raises(ParserUnavailable, match=f"lies in {sys.prefix}.*--data-dir"):
+            pool.parse(letter, name="letter.txt")
+        with pytest.raises(ParserUnavailable, match="--data-dir"):
+            pool.protections()
+    with ParserPool(ParseSettings(workers=1), data_dir=tmp_path / "data") as pool:
         found = pool.parse(letter, name="letter.txt")
 
     assert found.pages[0].text == SENTENCE

@@ -1,6 +1,7 @@
 """The life of parsing processes: started, killed, replaced, cleaned up after."""
 
 import signal
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,7 @@ import psutil  # type: ignore[import-untyped]  # the package has no types
 import pytest
 
 from ingest.parse.process.pool import ParserPool
+from ingest.parse.process.scratch import ScratchRoot
 from sovereign_rag.errors import DocumentError
 from sovereign_rag.settings import ParseSettings
 from tests.ingest.parse.process.letters import SENTENCE, run_python, zygotes
@@ -97,6 +99,16 @@ def test_a_killed_service_takes_its_parsing_process_along_and_the_next_one_clean
 
     assert alive == []
     assert not found
+
+
+def test_a_folder_nested_deeper_than_python_can_follow_is_removed(tmp_path: Path) -> None:
+    scratch = ScratchRoot(tmp_path / "scratch")
+    deep = f"{scratch.make()}{'/d' * 1_500}"
+    subprocess.run(["mkdir", "-p", deep], check=True)  # Python's own makedirs follows no deeper
+
+    scratch.remove()
+
+    assert list((tmp_path / "scratch").iterdir()) == []
 
 
 def test_a_living_pool_keeps_its_folder_when_another_starts(letter: Path, tmp_path: Path) -> None:

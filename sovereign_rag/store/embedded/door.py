@@ -1,0 +1,119 @@
+"""Who may talk to the engine: processes of this account that can read its secret.
+
+The sockets lie in a folder for this account alone, and a process that was confined after it was
+started (a parser) is of the same account. So whoever connects first sends 32 bytes, made anew at
+each start of the engine and kept in a file beside the sockets: never in an environment, never on
+a command line. The kernel tells each side whose process the other is.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+import struct
+from hmac import compare_digest
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from sovereign_rag.errors import StoreError
+
+if TYPE_CHECKING:
+    _Protocol = asyncio.Protocol
+else:
+    _Protocol = AutoHTTPProtocol
+
+SECRET_BYTES: Final = 32
+ENTER_WITHIN_S: Final = 5.0
+"""A connection without the secret ends after this long."""
+
+
+def make_secret(path: Path) -> bytes:
+    """A new secret, in a file that only this account can read."""
+    secret = secrets.token_bytes(SECRET_BYTES)
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(secret)
+    return secret
+
+
+def enter(connected: socket.socket, secret: Path, *, account: int | None = None) -> None:
+    """Show the engine at the other end its secret, if it is of `account` (unset: this one).
+
+    Raises:
+        OSError: There is no engine any more.
+        StoreError: Another account answers there.
+    """
+    if not is_of(connected, os.geteuid() if account is None else account):
+        raise StoreError(
+            f"A process of another account answers in {secret.parent}. Find out which, end it, and "
+            "see who may write to the data folder."
+        )
+    connected.sendall(secret.read_bytes())
+
+
+def is_of(connected: socket.socket, account: int) -> bool:
+    """Whether the process at the other end is of `account`; where no kernel tells, it is."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True
+    size = struct.calcsize("3i")
+    _, uid, _ = struct.unpack(
+        "3i", connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    )
+    return bool(uid == account)
+
+
+async def admits(
+    reader: asyncio.StreamReader,
+    connected: socket.socket,
+    secret: bytes,
+    *,
+    within_s: float = ENTER_WITHIN_S,
+) -> bool:
+    """Whether who connected shows the secret, in time."""
+    if not is_of(connected, os.geteuid()):
+        return False
+    try:
+        shown = await asyncio.wait_for(reader.readexactly(SECRET_BYTES), within_s)
+    except (TimeoutError, asyncio.IncompleteReadError):
+        return False
+    return compare_digest(shown, secret)
+
+
+def guarded_http(secret: bytes) -> type[asyncio.Protocol]:
+    """Uvicorn's HTTP, of which nothing runs for a connection before it has shown the secret."""
+
+    class GuardedHttp(_Protocol):
+        _shown = b""
+        _is_in = False
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            super().connection_made(transport)
+            self._door = transport
+            connected = transport.get_extra_info("socket")
+            if not is_of(connected, os.geteuid()):
+                transport.abort()
+            self._late = asyncio.get_running_loop().call_later(ENTER_WITHIN_S, transport.abort)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._late.cancel()
+            super().connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            if not self._is_in:
+                self._shown += data
+                if len(self._shown) < SECRET_BYTES:
+                    return
+                shown, data = self._shown[:SECRET_BYTES], self._shown[SECRET_BYTES:]
+                self._is_in, self._shown = compare_digest(shown, secret), b""
+                self._late.cancel()
+                if not self._is_in:
+                    self._door.abort()
+                    return
+            if data:
+                super().data_received(data)
+
+    return GuardedHttp
