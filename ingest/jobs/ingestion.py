@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,7 +15,8 @@ from pathlib import Path
 
 from ingest.index.embed import Parsed
 from ingest.jobs.unpack import Unpacker
-from ingest.jobs.worker import Worker, local_pid
+from ingest.jobs.worker import Worker
+from ingest.leases.holder import is_dead
 from ingest.leases.lease import Unbound
 from ingest.pipeline import Pipeline
 from ingest.sources.folder import FoundFile, find_files
@@ -322,8 +323,7 @@ class Ingestion:
     def _free_leases_of_the_dead(self) -> None:
         """Take over at once what workers of this machine held that are no more."""
         for worker in self._catalog.leases.holders():
-            pid = local_pid(worker)
-            if pid is not None and not is_alive(pid):
+            if is_dead(worker):
                 self._catalog.leases.free(worker)
 
 
@@ -375,13 +375,3 @@ def _tasks(
     while page := catalog.jobs.tasks(job_id, tenant, after=after, limit=_PAGE):
         yield from page
         after = page[-1].id
-
-
-def is_alive(pid: int) -> bool:
-    """Whether there is a process of that id on this machine."""
-    with suppress(PermissionError):  # somebody else's process, so there is one
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-    return True

@@ -5,15 +5,13 @@ and the document is taken over.
 """
 
 import logging
-import os
-import socket
 import threading
-import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from ingest.jobs.unpack import Unpacker
+from ingest.leases.holder import holder_name
 from ingest.leases.lease import TaskHold
 from ingest.pipeline import Pipeline
 from sovereign_rag.catalog.catalog import Catalog
@@ -290,23 +288,3 @@ class Worker:
         finally:
             self._catalog.leases.end_leftover(task.id, self.name, removed=removed)
         return True
-
-
-def holder_name() -> str:
-    """A name for whoever holds something in the catalog: it says which process, and is unique."""
-    return f"{_machine()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-
-
-def local_pid(worker: str) -> int | None:
-    """The process id of a worker of this machine, None for one of another."""
-    machine, _, rest = worker.rpartition(":")[0].rpartition(":")
-    return int(rest) if machine == _machine() and rest.isdecimal() else None
-
-
-def _machine() -> str:
-    """This machine, or the container on it: what a process id counts in."""
-    try:
-        space = os.stat("/proc/self/ns/pid").st_ino
-    except OSError:
-        space = 0
-    return f"{socket.gethostname()}/{space}"

@@ -1,8 +1,9 @@
 """Files become `ParsedDocument`s, in a locked-down process of their own.
 
-worker.py     ParserPool: what the rest of the product sees
-zygote.py     the process that has everything imported and forks a child per document
-sandbox.py    what the child gives up before it touches the document
-child.py      one document: detect, read, compose, write the result
-readers.py    media type -> reader; every reader makes a `Draft` (draft.py)
+process/    pool.py is what the rest of the product sees; fork_server.py has everything imported
+            and forks a child per document; sandbox.py is what the child gives up first
+reading.py  a file of whatever format as a draft; readers.py: media type -> reader
+render.py   a page as a picture
+document/   what every reader makes (blocks.py) and what is made of it (compose.py)
+mail/  markup/  pdf/  ocr/  office/  the readers
 """

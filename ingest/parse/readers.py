@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ingest import detect
-from ingest.parse.document.blocks import Reader
+from ingest.parse.document.job import Reader
 from ingest.parse.mail.message import read_eml, read_mbox
 from ingest.parse.mail.outlook import read_msg
 from ingest.parse.markup.epub import read_epub

@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Protocol
 
-from ingest.jobs.ingestion import is_alive
-from ingest.jobs.worker import holder_name, local_pid
+from ingest.leases.holder import holder_name, is_dead
 from ingest.leases.lease import Hold, Unbound
 from sovereign_rag.access import Principal
 from sovereign_rag.catalog.catalog import Catalog
@@ -341,8 +340,7 @@ class ReindexHold:
 
     def __enter__(self) -> "ReindexHold":
         held_by = self._catalog.locks.holder(_HOLD)
-        pid = None if held_by is None else local_pid(held_by)
-        if held_by is not None and pid is not None and not is_alive(pid):
+        if held_by is not None and is_dead(held_by):
             self._catalog.locks.release(_HOLD, held_by)
         self._catalog.locks.acquire(
             _HOLD, self._holder, lease_s=_LEASE_S, doing="building or switching an index"

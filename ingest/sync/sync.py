@@ -14,8 +14,8 @@ from functools import cache
 from typing import Any
 
 from ingest.index.lifecycle import DocumentLifecycle
-from ingest.jobs.ingestion import Ingestion, IngestProgress, IngestReport, is_alive
-from ingest.jobs.worker import holder_name, local_pid
+from ingest.jobs.ingestion import Ingestion, IngestProgress, IngestReport
+from ingest.leases.holder import holder_name, is_dead
 from ingest.pipeline import Pipeline
 from ingest.sources.access import Resolver
 from ingest.sources.build import (
@@ -245,9 +245,7 @@ class Sync:
             )
 
     def _free_syncs_of_the_dead(self) -> None:
-        holders = self._catalog.sources.sync_holders()
-        pids = {holder: local_pid(holder) for holder in holders}
-        dead = [holder for holder, pid in pids.items() if pid is not None and not is_alive(pid)]
+        dead = [holder for holder in self._catalog.sources.sync_holders() if is_dead(holder)]
         if dead:
             self._catalog.sources.free_syncs(dead)
 

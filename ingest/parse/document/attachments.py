@@ -7,13 +7,18 @@ that carries it. Its text follows that of its carrier; its pages become further 
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingest import detect
 from ingest.parse.document.blocks import Block, DocumentDraft, Page, block, unpaged
 from ingest.parse.document.furniture import mark_furniture
-from ingest.parse.document.job import Job
+from ingest.parse.document.job import (
+    MAX_INNER_BYTES,
+    MAX_INNER_FILES,
+    AttachmentBudget,
+    Job,
+)
 from ingest.parse.document.text import one_line
 from ingest.parse.document.zip_bombs import check_zip
 from sovereign_rag.domain import ElementKind
@@ -24,18 +29,7 @@ LABELS = (ATTACHMENT, EMBEDDED, MEMBER, BODY)
 """What stands before the name of an inner document in the title above its text."""
 
 MAX_DEPTH = 8
-_MAX_FILES = 200
-_MAX_BYTES = 256 << 20
 _SHARE_OF_TIME = 0.7  # of the job's limit; what has not begun by then is not begun
-
-
-@dataclass(slots=True)
-class AttachmentBudget:
-    """What is left for inner documents, at all depths together."""
-
-    files: int = _MAX_FILES
-    bytes: int = _MAX_BYTES
-    started: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +45,12 @@ def stored(name: str, data: bytes, *, media_type: str | None = None) -> Inner:
     """An inner document of these bytes; `media_type` where it is known better than they tell."""
 
     def read(folder: Path, job: Job) -> DocumentDraft:
-        # Readers know their attachments, and attachments know every reader.
-        from ingest.parse.reading import read_file
-
         path = folder / "input"
         path.write_bytes(data)
         kind = media_type or detect.media_type(path, name=job.name)
         if kind == detect.ZIP:
             return _unpacked(path, job, folder)
-        kind, draft = read_file(path, replace(job, media_type=kind))
+        kind, draft = job.read_inner(path, replace(job, media_type=kind))
         if kind in detect.IMAGES and not _has_text(draft):
             raise _Picture
         return draft
@@ -189,8 +180,8 @@ def _spend(budget: AttachmentBudget, item: Inner, job: Job) -> None:
     if budget.files <= 0 or budget.bytes < item.size:
         raise DocumentError(
             "too_large",
-            f"More than {_MAX_FILES} files or {_MAX_BYTES >> 20} MiB within one document. Save it "
-            "as a file of its own.",
+            f"More than {MAX_INNER_FILES} files or {MAX_INNER_BYTES >> 20} MiB within one "
+            "document. Save it as a file of its own.",
         )
     if time.monotonic() - budget.started > _SHARE_OF_TIME * job.timeout_s:
         raise DocumentError("timeout", "No time was left. Save it as a file of its own.")

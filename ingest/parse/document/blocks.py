@@ -1,10 +1,8 @@
 """What a reader hands over: pages of blocks, in reading order."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from ingest.parse.document.job import Job
 from ingest.parse.document.text import canonical, invisible_characters
 from sovereign_rag.domain import Box, ElementKind, Word
 
@@ -42,13 +40,6 @@ class DocumentDraft:
     title: str | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-
-
-Reader = Callable[[Path, Job], DocumentDraft]
-"""Reads a file within the limits of a job.
-
-Raises DocumentError; any other exception is taken for a damaged document.
-"""
 
 
 def block(kind: ElementKind, text: str, level: int = 0) -> Block | None:

@@ -1,21 +1,44 @@
-"""What the pool asks of a child, as it travels over a pipe."""
+"""What the pool asks of a child, as it travels over a pipe, and what the child's readers need."""
 
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Literal
 
-if TYPE_CHECKING:
-    from ingest.parse.document.attachments import AttachmentBudget
+from ingest.parse.document.blocks import DocumentDraft
 
 RESULT_NAME = "result.json"
 IMAGE_NAME = "page.png"
 INPUT_NAME = "input"
 STDERR_NAME = "stderr"
+_CHILD = {"in_child": True}
+
+
+MAX_INNER_FILES = 200
+MAX_INNER_BYTES = 256 << 20
+
+
+@dataclass(slots=True)
+class AttachmentBudget:
+    """What is left for inner documents, at all depths together."""
+
+    files: int = MAX_INNER_FILES
+    bytes: int = MAX_INNER_BYTES
+    started: float = field(default_factory=time.monotonic)
+
+
+def _no_reading(path: Path, job: "Job") -> tuple[str, DocumentDraft]:
+    raise RuntimeError("A job reads inner documents by `read_inner`: read it by `read_file`.")
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One document to be read, or one page of it to be drawn."""
+    """One document to be read, or one page of it to be drawn.
+
+    What is marked by `_CHILD` is set within the child, and does not travel.
+    """
 
     id: int
     task: Literal["parse", "render", "probe"]
@@ -33,18 +56,27 @@ class Job:
     ocr_languages: str = "eng"
     ocr_dpi: int = 200
     sandbox_required: bool = False
-    depth: int = 0  # of the documents around this one: the mail, its attachment, ...
-    budget: "AttachmentBudget | None" = (
-        None  # of the outermost document; made and spent in the child
+    depth: int = field(default=0, metadata=_CHILD)  # of the documents around: the mail, ...
+    budget: AttachmentBudget | None = field(default=None, metadata=_CHILD)  # of the outermost
+    # How a reader reads a document within its own, whatever its format; returns its media type too.
+    read_inner: Callable[[Path, "Job"], tuple[str, DocumentDraft]] = field(
+        default=_no_reading, metadata=_CHILD
     )
 
     def to_line(self) -> str:
-        return json.dumps(asdict(self)) + "\n"
+        travels = [item.name for item in fields(self) if "in_child" not in item.metadata]
+        return json.dumps({name: getattr(self, name) for name in travels}) + "\n"
 
     @staticmethod
     def from_line(line: str) -> "Job":
         return Job(**json.loads(line))
 
+
+Reader = Callable[[Path, Job], DocumentDraft]
+"""Reads a file within the limits of a job.
+
+Raises DocumentError; any other exception is taken for a damaged document.
+"""
 
 Excess = Literal["time", "processes", "disk", "memory"]
 """What a document took too much of, and was ended for."""

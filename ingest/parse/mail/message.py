@@ -9,9 +9,9 @@ from email.message import EmailMessage, Message
 from pathlib import Path
 
 from ingest import detect
-from ingest.parse.document.attachments import AttachmentBudget, Inner, stored, with_inner
+from ingest.parse.document.attachments import Inner, stored, with_inner
 from ingest.parse.document.blocks import Block, DocumentDraft, Page, block, unpaged
-from ingest.parse.document.job import Job
+from ingest.parse.document.job import AttachmentBudget, Job
 from ingest.parse.document.text import decode, one_line
 from ingest.parse.markup.html import html_blocks
 from ingest.parse.markup.plain import text_blocks

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ingest.parse.document.blocks import DocumentDraft, Reader
-from ingest.parse.document.job import Job
+from ingest.parse.document.blocks import DocumentDraft
+from ingest.parse.document.job import Job, Reader
 from ingest.parse.document.zip_bombs import check_zip
 from ingest.parse.office import kit
 from sovereign_rag.errors import DocumentError

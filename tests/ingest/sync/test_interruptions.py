@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.jobs.worker import holder_name
+from ingest.leases.holder import holder_name
 from ingest.sync.plan import Change
 from ingest.sync.sync import SyncRequest
 from sovereign_rag.catalog.records import TaskState
