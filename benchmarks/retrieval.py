@@ -26,13 +26,12 @@ from typing import Final
 import numpy as np
 
 from sovereign_rag.access import DEFAULT_TENANT
-from sovereign_rag.domain import Passage
+from sovereign_rag.domain import Passage, SearchMode
 from sovereign_rag.evaluation.datasets import corpus_hash, read_corpus, read_retrieval_set
 from sovereign_rag.evaluation.retrieval import QueryResult, evaluate_retrieval
 from sovereign_rag.evaluation.scratch import Searchable, cache_folder, fill, open_scratch
 from sovereign_rag.evaluation.significance import randomisation_p
 from sovereign_rag.retrieval.conversation import Turn
-from sovereign_rag.retrieval.retriever import SearchMode
 from sovereign_rag.settings import load_settings
 from sovereign_rag.wiring import open_service
 

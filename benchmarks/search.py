@@ -45,8 +45,8 @@ from synthetic_index import DIMENSION, SHARES, Question, SyntheticIndex
 
 from sovereign_rag.access import ReadScope, read_scope
 from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.domain import SearchMode
 from sovereign_rag.embedding.lexical import Bm25Encoder
-from sovereign_rag.retrieval.retriever import SearchMode
 from sovereign_rag.settings import Settings, load_settings
 from sovereign_rag.store.connect import open_store
 from sovereign_rag.store.embedded.folder import EngineFolder

@@ -12,9 +12,10 @@ from synthetic_index import DIMENSION, Question
 
 from sovereign_rag.access import ReadScope
 from sovereign_rag.catalog.catalog import Catalog
-from sovereign_rag.domain import Vectors
+from sovereign_rag.domain import SearchMode
 from sovereign_rag.embedding.lexical import Bm25Encoder
-from sovereign_rag.retrieval.retriever import Retriever, SearchMode
+from sovereign_rag.embedding.protocol import Vectors
+from sovereign_rag.retrieval.retriever import Retriever
 from sovereign_rag.settings import Settings
 from sovereign_rag.store.embedded.client import EngineTransport
 from sovereign_rag.store.protocol import ChunkStore, DenseQuery, LexicalQuery

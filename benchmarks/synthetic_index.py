@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from sovereign_rag.access import Principal, stored_readers
 from sovereign_rag.catalog.records import DocumentRecord, DocumentStatus
-from sovereign_rag.domain import Chunk, PageSpan, SparseVector, Vectors
-from sovereign_rag.embedding.protocol import LexicalEncoder
+from sovereign_rag.domain import Chunk, PageSpan, SparseVector
+from sovereign_rag.embedding.protocol import LexicalEncoder, Vectors
 from sovereign_rag.store.protocol import ChunkOrigin, IndexedChunk
 
 DIMENSION: Final = 384

@@ -9,16 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
-Vectors = NDArray[np.float32]
-"""float32, shape (n, d); rows have unit length."""
-
-LANGUAGES = ("fr", "de", "en", "es", "it")
+Language = Literal["fr", "de", "en", "es", "it"]
+LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 """ISO 639-1 codes of the languages that are tuned and measured, best supported first."""
+
+SearchMode = Literal["hybrid", "dense", "lexical"]
+"""Which legs of the search are asked."""
+
+RequestedKind = Literal["auto", "extracts", "generated"]
+"""How an answer is to be made; auto: as the model's exam says."""
 
 
 @dataclass(frozen=True, slots=True)

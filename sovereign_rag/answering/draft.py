@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from sovereign_rag.answering.extracts import Extract
 from sovereign_rag.answering.messages import message
 from sovereign_rag.answering.prompt import NOT_FOUND, Prompt
 from sovereign_rag.answering.trust import Trust
-from sovereign_rag.domain import AnswerKind, Statement
+from sovereign_rag.domain import AnswerKind, RequestedKind, Statement
 from sovereign_rag.generation.protocol import Delta, LanguageModel
-
-Kind = Literal["auto", "extracts", "generated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ def withheld(draft: Draft, supported: tuple[Statement, ...], language: str) -> D
 
 
 def extracts_notice(
-    kind: Kind, language_model: LanguageModel | None, trust: Trust | None, language: str
+    kind: RequestedKind, language_model: LanguageModel | None, trust: Trust | None, language: str
 ) -> str:
     """Why an answer is made of extracts."""
     if kind == "extracts":

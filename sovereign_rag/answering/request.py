@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sovereign_rag.access import Principal
-from sovereign_rag.answering.draft import Kind
+from sovereign_rag.domain import RequestedKind, SearchMode
 from sovereign_rag.retrieval.conversation import Turn
-from sovereign_rag.retrieval.retriever import SearchMode
 from sovereign_rag.store.protocol import NO_FILTER, SearchFilter
 
 
@@ -19,7 +18,7 @@ class AnswerRequest:
     principal: Principal
     language: str | None = None
     """Of the answer, ISO 639-1; None: the question's."""
-    kind: Kind | None = None
+    kind: RequestedKind | None = None
     """Composed of extracts or written by the model; None: as the settings say."""
     mode: SearchMode | None = None
     """Which legs search; None: as the settings say."""

@@ -6,13 +6,10 @@ from typing import Annotated, Any, Literal
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from sovereign_rag.answering.draft import Kind
-from sovereign_rag.domain import Verdict
+from sovereign_rag.domain import Language, RequestedKind, SearchMode, Verdict
 from sovereign_rag.retrieval.conversation import MOST_CHARACTERS, MOST_TURNS, Turn
-from sovereign_rag.retrieval.retriever import SearchMode
 from sovereign_rag.store.protocol import SearchFilter
 
-Language = Literal["fr", "de", "en", "es", "it"]
 Ids = Annotated[list[Annotated[str, StringConstraints(max_length=64)]], Field(max_length=1_000)]
 Names = Annotated[list[Annotated[str, StringConstraints(max_length=2_000)]], Field(max_length=100)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -116,7 +113,7 @@ class QuestionBody(_Asked):
     language: Language | None = Field(
         None, description="Language of the answer; unset: that of the question."
     )
-    kind: Kind | None = Field(
+    kind: RequestedKind | None = Field(
         None, description="extracts or generated; unset: what the service is set to."
     )
     stream: bool = Field(

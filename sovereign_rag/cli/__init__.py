@@ -21,9 +21,7 @@ from sovereign_rag.cli import (
     sources,
     sync,
 )
-from sovereign_rag.cli.app import EXIT_CODES, CommandRun, command, new_app, print_error, take_common
-from sovereign_rag.cli.output import print_json
-from sovereign_rag.version import VERSION
+from sovereign_rag.cli.app import EXIT_CODES, new_app, print_error, take_common
 
 NAME = "sovereign-rag"
 
@@ -35,32 +33,20 @@ take_common(
     app, epilog=f"Example:\n\n  {NAME} ask 'Wie lange ist die Kündigungsfrist?'\n\n{EXIT_CODES}"
 )
 
-for noun in (
-    ingest,
-    ask,
-    documents,
-    jobs,
-    sync,
-    sources,
-    keys,
-    models,
-    reindex,
-    audit,
-    serve,
-    config,
-    doctor,
-    evaluate,
-):
-    noun.register(app)
-
-
-@command(app, "version", examples=(f"{NAME} version",))
-def version(run: CommandRun) -> None:
-    """Print the version."""
-    if run.json:
-        print_json({"version": VERSION})
-    else:
-        run.out.print(VERSION)
+app.add_typer(ingest.app)
+app.add_typer(ask.app)
+app.add_typer(documents.app, name="documents")
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(sync.app)
+app.add_typer(sources.app, name="sources")
+app.add_typer(keys.app, name="keys")
+app.add_typer(models.app, name="models")
+app.add_typer(reindex.app, name="reindex")
+app.add_typer(audit.app, name="audit")
+app.add_typer(serve.app)
+app.add_typer(config.app)
+app.add_typer(doctor.app)
+app.add_typer(evaluate.app, name="eval")
 
 
 def main() -> None:

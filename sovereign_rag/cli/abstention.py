@@ -12,53 +12,50 @@ from sovereign_rag.errors import BadInput
 if TYPE_CHECKING:
     from sovereign_rag.evaluation.abstention import Curve
 
+app = typer.Typer()
 
-def register(evaluation: typer.Typer) -> None:
-    """Add the command to `evaluation`."""
 
-    @command(
-        evaluation,
-        "abstention",
-        examples=(
-            "sovereign-rag eval abstention run.json",
-            "sovereign-rag eval abstention run.json --most-wrong 0.05 --plot curve.svg",
+@command(
+    app,
+    "abstention",
+    examples=(
+        "sovereign-rag eval abstention run.json",
+        "sovereign-rag eval abstention run.json --most-wrong 0.05 --plot curve.svg",
+    ),
+)
+def abstention(
+    run: CommandRun,
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Files that `eval answers --out` wrote."),
+    ],
+    most_wrong: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=1.0, help="Most of the unanswerable questions that may be answered."
         ),
-    )
-    def abstention(
-        run: CommandRun,
-        files: Annotated[
-            list[Path],
-            typer.Argument(metavar="RUN...", help="Files that `eval answers --out` wrote."),
-        ],
-        most_wrong: Annotated[
-            float,
-            typer.Option(
-                min=0.0, max=1.0, help="Most of the unanswerable questions that may be answered."
-            ),
-        ] = 0.15,
-        plot: Annotated[
-            Path | None, typer.Option(help="Draw the curves into this SVG file.")
-        ] = None,
-    ) -> None:
-        """Show how many questions are answered, rightly and wrongly, at each confidence.
+    ] = 0.15,
+    plot: Annotated[Path | None, typer.Option(help="Draw the curves into this SVG file.")] = None,
+) -> None:
+    """Show how many questions are answered, rightly and wrongly, at each confidence.
 
-        A question's confidence does not depend on answer.min_confidence, so one run is enough to
-        choose it: ask questions of your own, with some that your documents don't answer.
-        """
-        from sovereign_rag.evaluation.abstention import curves, read_judged
-        from sovereign_rag.evaluation.curve_plot import risk_against_coverage
+    A question's confidence does not depend on answer.min_confidence, so one run is enough to
+    choose it: ask questions of your own, with some that your documents don't answer.
+    """
+    from sovereign_rag.evaluation.abstention import curves, read_judged
+    from sovereign_rag.evaluation.curve_plot import risk_against_coverage
 
-        found = curves([question for path in files for question in read_judged(path)])
-        point = run.settings.answer.min_confidence
-        if plot is not None:
-            try:
-                plot.write_text(risk_against_coverage(found, point=point), encoding="utf-8")
-            except OSError as error:
-                raise BadInput(f"Could not write {plot}: {error.strerror or error}.") from error
-        if run.json:
-            print_json({curve.name: _as_json(curve, point, most_wrong) for curve in found})
-        else:
-            _print(run, found, point, most_wrong)
+    found = curves([question for path in files for question in read_judged(path)])
+    point = run.settings.answer.min_confidence
+    if plot is not None:
+        try:
+            plot.write_text(risk_against_coverage(found, point=point), encoding="utf-8")
+        except OSError as error:
+            raise BadInput(f"Could not write {plot}: {error.strerror or error}.") from error
+    if run.json:
+        print_json({curve.name: _as_json(curve, point, most_wrong) for curve in found})
+    else:
+        _print(run, found, point, most_wrong)
 
 
 def _as_json(curve: "Curve", point: float, most_wrong: float) -> dict[str, object]:

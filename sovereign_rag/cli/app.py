@@ -8,9 +8,9 @@ evaluation fell below its floor, 130 interrupted.
 import functools
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Final, ParamSpec, cast
@@ -141,8 +141,9 @@ def command(
 ]:
     """Make a command of a function whose first parameter is the `CommandRun`.
 
-    The others are its options and arguments, as Typer reads them; the common ones are added. An
-    error becomes one line on stderr and an exit code.
+    The others are its options and arguments, as Typer reads them; a dataclass stands for the
+    options that are its fields. The common ones are added. An error becomes one line on stderr and
+    an exit code.
     """
 
     def register(function: Callable[Concatenate[CommandRun, P], None]) -> Callable[..., None]:
@@ -181,11 +182,18 @@ def _help(function: Callable[..., None]) -> str:
 
 def _invocation(function: Callable[Concatenate[CommandRun, P], None]) -> Callable[..., None]:
     own = list(inspect.signature(function).parameters.values())[1:]
+    groups: dict[str, Callable[..., object]] = {
+        parameter.name: parameter.annotation for parameter in own if _is_group(parameter)
+    }
     call = cast(Callable[..., None], function)  # Typer gives the arguments their types
 
     @functools.wraps(function)
     def invoke(context: typer.Context, **given: Any) -> None:
         here = Common(**{name: given.pop(name) for name in _COMMON})
+        for parameter in own:
+            if parameter.name in groups:
+                options = {o.name: given.pop(o.name) for o in _options(parameter)}
+                given[parameter.name] = groups[parameter.name](**options)
         common = here.over(context.obj or Common())
         if context.invoked_subcommand is not None:
             context.obj = common
@@ -194,11 +202,26 @@ def _invocation(function: Callable[Concatenate[CommandRun, P], None]) -> Callabl
 
     parameters = [
         inspect.Parameter("context", _KEYWORD, annotation=typer.Context),
-        *(parameter.replace(kind=_KEYWORD) for parameter in own),
+        *(each for parameter in own for each in _options(parameter)),
         *common_parameters(),
     ]
     adopt(invoke, parameters)
     return invoke
+
+
+def _is_group(parameter: inspect.Parameter) -> bool:
+    return is_dataclass(parameter.annotation)
+
+
+def _options(parameter: inspect.Parameter) -> Iterator[inspect.Parameter]:
+    """A parameter as Typer is to see it; a dataclass of options as its fields."""
+    if not _is_group(parameter):
+        yield parameter.replace(kind=_KEYWORD)
+        return
+    for option in fields(parameter.annotation):
+        yield inspect.Parameter(
+            option.name, _KEYWORD, default=option.default, annotation=option.type
+        )
 
 
 def _epilog(examples: tuple[str, ...]) -> str:

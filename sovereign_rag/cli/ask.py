@@ -1,27 +1,17 @@
 """`ask`, `search` and `facets`: the ways in for a question."""
 
 from collections.abc import Iterator
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sovereign_rag.access import DEFAULT_TENANT
 from sovereign_rag.cli import conversation
 from sovereign_rag.cli.answers import follow, passage_view, print_answer
 from sovereign_rag.cli.app import CommandRun, command
-from sovereign_rag.cli.filter_options import (
-    Documents,
-    From,
-    Labels,
-    Languages,
-    Sources,
-    To,
-    Types,
-    search_filter,
-)
-from sovereign_rag.cli.identity import As, Clearance, Groups, Tenant, principal
+from sovereign_rag.cli.filter_options import Filters
+from sovereign_rag.cli.identity import Asker
 from sovereign_rag.cli.output import print_json, table
+from sovereign_rag.domain import RequestedKind, SearchMode
 from sovereign_rag.errors import BadInput
 
 if TYPE_CHECKING:
@@ -29,24 +19,14 @@ if TYPE_CHECKING:
     from sovereign_rag.domain import Answer
     from sovereign_rag.retrieval.conversation import Turn
 
-
-class Mode(StrEnum):
-    HYBRID = "hybrid"
-    DENSE = "dense"
-    LEXICAL = "lexical"
-
-
-class Kind(StrEnum):
-    AUTO = "auto"
-    EXTRACTS = "extracts"
-    GENERATED = "generated"
-
+app = typer.Typer()
 
 ModeOption = Annotated[
-    Mode | None, typer.Option(help="Which legs search; the setting retrieval.mode unless said.")
+    SearchMode | None,
+    typer.Option(help="Which legs search; the setting retrieval.mode unless said."),
 ]
 KindOption = Annotated[
-    Kind | None,
+    RequestedKind | None,
     typer.Option(
         help="Verified extracts, or written by the language model; the setting answer.kind "
         "unless said."
@@ -54,158 +34,130 @@ KindOption = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to `app`."""
-
-    @command(
-        app,
-        "ask",
-        examples=(
-            "sovereign-rag ask 'Quel est le prix du passeport ?'",
-            "sovereign-rag ask 'What is our notice period?' --as user:ana --groups hr --json",
-            "sovereign-rag ask 'Wie hoch ist der Zuschlag?' --type pdf --from 2024-01-01",
-            "sovereign-rag ask --chat",
+@command(
+    app,
+    "ask",
+    examples=(
+        "sovereign-rag ask 'Quel est le prix du passeport ?'",
+        "sovereign-rag ask 'What is our notice period?' --as user:ana --groups hr --json",
+        "sovereign-rag ask 'Wie hoch ist der Zuschlag?' --type pdf --from 2024-01-01",
+        "sovereign-rag ask --chat",
+    ),
+)
+def ask(
+    run: CommandRun,
+    *,
+    question: Annotated[
+        str | None, typer.Argument(help="The question, in any language.", show_default=False)
+    ] = None,
+    chat: Annotated[
+        bool,
+        typer.Option(
+            "--chat",
+            help="Go on asking: a question may lean on those before it. /new begins anew, "
+            "/quit or Ctrl-D ends.",
         ),
-    )
-    def ask(
-        run: CommandRun,
-        question: Annotated[
-            str | None, typer.Argument(help="The question, in any language.", show_default=False)
-        ] = None,
-        chat: Annotated[
-            bool,
-            typer.Option(
-                "--chat",
-                help="Go on asking: a question may lean on those before it. /new begins anew, "
-                "/quit or Ctrl-D ends.",
-            ),
-        ] = False,
-        as_: As = None,
-        groups: Groups = None,
-        clearance: Clearance = None,
-        tenant: Tenant = DEFAULT_TENANT,
-        kind: KindOption = None,
-        mode: ModeOption = None,
-        type_: Types = None,
-        source: Sources = None,
-        language: Languages = None,
-        label: Labels = None,
-        from_: From = None,
-        to: To = None,
-        document: Documents = None,
-    ) -> None:
-        """Answer a question from the documents, with quotes that were checked.
+    ] = False,
+    asker: Asker,
+    kind: KindOption = None,
+    mode: ModeOption = None,
+    filters: Filters,
+) -> None:
+    """Answer a question from the documents, with quotes that were checked.
 
-        Where nothing supports an answer, it says so; that is a result and no error.
-        """
-        if question is None and not chat:
-            raise BadInput("There is no question. Give one, or --chat to be asked for them.")
-        who = principal(as_, groups, clearance, tenant)
-        within = search_filter(type_, source, language, label, from_, to, document)
-        from sovereign_rag.answering.request import AnswerRequest
+    Where nothing supports an answer, it says so; that is a result and no error.
+    """
+    if question is None and not chat:
+        raise BadInput("There is no question. Give one, or --chat to be asked for them.")
+    who, within = asker.principal(), filters.search_filter()
+    from sovereign_rag.answering.request import AnswerRequest
 
-        with run.open() as service:
+    with run.open() as service:
 
-            def answered(asked: str, history: "tuple[Turn, ...]") -> "Answer":
-                def begin() -> "Iterator[AnswerEvent]":
-                    return service.answers.stream(
-                        AnswerRequest(
-                            asked,
-                            who,
-                            kind=kind.value if kind else None,
-                            mode=mode.value if mode else None,
-                            search_filter=within,
-                            history=history,
-                        )
+        def answered(asked: str, history: "tuple[Turn, ...]") -> "Answer":
+            def begin() -> "Iterator[AnswerEvent]":
+                return service.answers.stream(
+                    AnswerRequest(
+                        asked,
+                        who,
+                        kind=kind,
+                        mode=mode,
+                        search_filter=within,
+                        history=history,
                     )
+                )
 
-                answer = follow(run, begin)
-                print_answer(run, answer, one_line=chat)
-                return answer
+            answer = follow(run, begin)
+            print_answer(run, answer, one_line=chat)
+            return answer
 
-            if chat:
-                conversation.hold(run, question, answered)
-            elif question is not None:
-                answered(question, ())
+        if chat:
+            conversation.hold(run, question, answered)
+        elif question is not None:
+            answered(question, ())
 
-    @command(
-        app,
-        "search",
-        examples=(
-            "sovereign-rag search 'Kündigungsfrist' --limit 5",
-            "sovereign-rag search 'délai de préavis' --as user:ana --groups hr",
-            "sovereign-rag search 'passeport' --source /srv/handbook --language fr",
-        ),
-    )
-    def search(
-        run: CommandRun,
-        query: Annotated[str, typer.Argument(help="What to look for, in any language.")],
-        limit: Annotated[int, typer.Option(min=1, max=100, help="Most passages.")] = 10,
-        as_: As = None,
-        groups: Groups = None,
-        clearance: Clearance = None,
-        tenant: Tenant = DEFAULT_TENANT,
-        mode: ModeOption = None,
-        type_: Types = None,
-        source: Sources = None,
-        language: Languages = None,
-        label: Labels = None,
-        from_: From = None,
-        to: To = None,
-        document: Documents = None,
-    ) -> None:
-        """Find passages, best first, with their scores and where each score came from."""
-        who = principal(as_, groups, clearance, tenant)
-        within = search_filter(type_, source, language, label, from_, to, document)
-        with run.open() as service:
-            passages = service.searching.search(
-                query, who, limit=limit, mode=mode.value if mode else None, search_filter=within
-            )
-        if run.json:
-            from sovereign_rag.services.serialization import passage_to_dict
 
-            print_json({"query": query, "passages": [passage_to_dict(p) for p in passages]})
-        elif not passages:
-            run.note("Nothing found.")
-        else:
-            for number, passage in enumerate(passages, start=1):
-                run.out.print(passage_view(number, passage))
+@command(
+    app,
+    "search",
+    examples=(
+        "sovereign-rag search 'Kündigungsfrist' --limit 5",
+        "sovereign-rag search 'délai de préavis' --as user:ana --groups hr",
+        "sovereign-rag search 'passeport' --source /srv/handbook --language fr",
+    ),
+)
+def search(
+    run: CommandRun,
+    query: Annotated[str, typer.Argument(help="What to look for, in any language.")],
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Most passages.")] = 10,
+    asker: Asker,
+    mode: ModeOption = None,
+    filters: Filters,
+) -> None:
+    """Find passages, best first, with their scores and where each score came from."""
+    who, within = asker.principal(), filters.search_filter()
+    with run.open() as service:
+        passages = service.searching.search(
+            query, who, limit=limit, mode=mode, search_filter=within
+        )
+    if run.json:
+        from sovereign_rag.services.serialization import passage_to_dict
 
-    @command(
-        app,
-        "facets",
-        examples=(
-            "sovereign-rag facets",
-            "sovereign-rag facets --as user:ana --groups hr --from 2024-01-01 --json",
-        ),
-    )
-    def facets(
-        run: CommandRun,
-        as_: As = None,
-        groups: Groups = None,
-        clearance: Clearance = None,
-        tenant: Tenant = DEFAULT_TENANT,
-        type_: Types = None,
-        source: Sources = None,
-        language: Languages = None,
-        label: Labels = None,
-        from_: From = None,
-        to: To = None,
-        document: Documents = None,
-    ) -> None:
-        """Count the passages that a search could find, by language and by type."""
-        who = principal(as_, groups, clearance, tenant)
-        within = search_filter(type_, source, language, label, from_, to, document)
-        with run.open() as service:
-            counted = service.searching.facets(who, search_filter=within)
-        if run.json:
-            print_json({field: dict(values) for field, values in counted.items()})
-        elif not any(counted.values()):
-            run.note("Nothing found.")
-        else:
-            rows = [
-                (field.replace("_", " "), value, passages)
-                for field, values in counted.items()
-                for value, passages in values.items()
-            ]
-            run.out.print(table(("by", "value", ">passages"), rows))
+        print_json({"query": query, "passages": [passage_to_dict(p) for p in passages]})
+    elif not passages:
+        run.note("Nothing found.")
+    else:
+        for number, passage in enumerate(passages, start=1):
+            run.out.print(passage_view(number, passage))
+
+
+@command(
+    app,
+    "facets",
+    examples=(
+        "sovereign-rag facets",
+        "sovereign-rag facets --as user:ana --groups hr --from 2024-01-01 --json",
+    ),
+)
+def facets(
+    run: CommandRun,
+    *,
+    asker: Asker,
+    filters: Filters,
+) -> None:
+    """Count the passages that a search could find, by language and by type."""
+    who, within = asker.principal(), filters.search_filter()
+    with run.open() as service:
+        counted = service.searching.facets(who, search_filter=within)
+    if run.json:
+        print_json({field: dict(values) for field, values in counted.items()})
+    elif not any(counted.values()):
+        run.note("Nothing found.")
+    else:
+        rows = [
+            (field.replace("_", " "), value, passages)
+            for field, values in counted.items()
+            for value, passages in values.items()
+        ]
+        run.out.print(table(("by", "value", ">passages"), rows))

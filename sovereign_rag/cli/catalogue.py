@@ -12,44 +12,43 @@ from sovereign_rag.cli.output import print_json, table
 if TYPE_CHECKING:
     from sovereign_rag.models.catalogue import CatalogueModel
 
+app = typer.Typer()
 
-def register_catalogue(models: typer.Typer) -> None:
-    """Add the command to `models`."""
 
-    @command(models, "catalogue", examples=("sovereign-rag models catalogue",))
-    def catalogue_(run: CommandRun) -> None:
-        """Show Mistral's open models that suit, and which fit into this machine's memory.
+@command(app, "catalogue", examples=("sovereign-rag models catalogue",))
+def catalogue_(run: CommandRun) -> None:
+    """Show Mistral's open models that suit, and which fit into this machine's memory.
 
-        Memory is for the context of the setting generation.context_tokens. Speeds are what to
-        expect on this machine's cores: reasoned from two models measured on another machine,
-        unless marked as measured; half or double is no surprise.
-        """
-        from sovereign_rag.models.catalogue import catalogue
-        from sovereign_rag.models.registry import Registry
-        from sovereign_rag.system.cpu import memory_bytes, physical_cores
+    Memory is for the context of the setting generation.context_tokens. Speeds are what to
+    expect on this machine's cores: reasoned from two models measured on another machine,
+    unless marked as measured; half or double is no surprise.
+    """
+    from sovereign_rag.models.catalogue import catalogue
+    from sovereign_rag.models.registry import Registry
+    from sovereign_rag.system.cpu import memory_bytes, physical_cores
 
-        cores, memory = physical_cores(), memory_bytes()
-        context = run.settings.generation.context_tokens
-        present = {model.sha256 for model in Registry(run.settings.models_dir).all()}
-        rows = [_row(m, context, cores, memory, m.sha256 in present) for m in catalogue()]
-        if run.json:
-            print_json(
-                {
-                    "machine": {"cores": cores, "memory": memory},
-                    "context_tokens": context,
-                    "models": rows,
-                }
-            )
-            return
-        columns = (
-            *("name", "fits", ">file GB", f">memory GB at {context:,} tokens", ">reads tokens/s"),
-            *(">writes tokens/s", ">longest context", "licence", "for"),
+    cores, memory = physical_cores(), memory_bytes()
+    context = run.settings.generation.context_tokens
+    present = {model.sha256 for model in Registry(run.settings.models_dir).all()}
+    rows = [_row(m, context, cores, memory, m.sha256 in present) for m in catalogue()]
+    if run.json:
+        print_json(
+            {
+                "machine": {"cores": cores, "memory": memory},
+                "context_tokens": context,
+                "models": rows,
+            }
         )
-        run.out.print(table(columns, (_cells(row) for row in rows)))
-        run.note(
-            f"\nThis machine: {cores} cores, {memory / 1e9:.1f} GB. `sovereign-rag models fetch "
-            "NAME` brings one; with --print it says how to carry it by hand."
-        )
+        return
+    columns = (
+        *("name", "fits", ">file GB", f">memory GB at {context:,} tokens", ">reads tokens/s"),
+        *(">writes tokens/s", ">longest context", "licence", "for"),
+    )
+    run.out.print(table(columns, (_cells(row) for row in rows)))
+    run.note(
+        f"\nThis machine: {cores} cores, {memory / 1e9:.1f} GB. `sovereign-rag models fetch "
+        "NAME` brings one; with --print it says how to carry it by hand."
+    )
 
 
 def _row(

@@ -13,73 +13,70 @@ from sovereign_rag.errors import BadInput
 if TYPE_CHECKING:
     from sovereign_rag.evaluation.compare import ChangedQuestion, Comparison, Difference
 
+app = typer.Typer()
 
-def register(evaluation: typer.Typer) -> None:
-    """Add the command to `evaluation`."""
 
-    @command(
-        evaluation,
-        "compare",
-        examples=(
-            "sovereign-rag eval compare before.json after.json --report comparison.html",
-            "sovereign-rag eval compare main.json branch.json --fail-below -0.01",
+@command(
+    app,
+    "compare",
+    examples=(
+        "sovereign-rag eval compare before.json after.json --report comparison.html",
+        "sovereign-rag eval compare main.json branch.json --fail-below -0.01",
+    ),
+)
+def compare(
+    run: CommandRun,
+    before: Annotated[Path, typer.Argument(metavar="A", help="A result file, written with --out.")],
+    after: Annotated[
+        Path, typer.Argument(metavar="B", help="Another one, over the same questions.")
+    ],
+    measure: Annotated[
+        str | None,
+        typer.Option(
+            help="The measure that decides and that questions are listed by: nDCG@10 unless "
+            "said, of answers: right."
         ),
-    )
-    def compare(
-        run: CommandRun,
-        before: Annotated[
-            Path, typer.Argument(metavar="A", help="A result file, written with --out.")
-        ],
-        after: Annotated[
-            Path, typer.Argument(metavar="B", help="Another one, over the same questions.")
-        ],
-        measure: Annotated[
-            str | None,
-            typer.Option(
-                help="The measure that decides and that questions are listed by: nDCG@10 unless "
-                "said, of answers: right."
-            ),
-        ] = None,
-        fail_below: Annotated[
-            float | None,
-            typer.Option(
-                min=-1.0,
-                max=1.0,
-                help="Exit with 8 if the measure's difference B - A is below this, e.g. -0.01.",
-            ),
-        ] = None,
-        worst: Annotated[
-            int, typer.Option(min=0, help="How many of the questions that got worse are shown.")
-        ] = 10,
-        report: Annotated[
-            Path | None, typer.Option(help="Write a page with plots and all lists to this file.")
-        ] = None,
-    ) -> None:
-        """Compare two evaluations question by question.
+    ] = None,
+    fail_below: Annotated[
+        float | None,
+        typer.Option(
+            min=-1.0,
+            max=1.0,
+            help="Exit with 8 if the measure's difference B - A is below this, e.g. -0.01.",
+        ),
+    ] = None,
+    worst: Annotated[
+        int, typer.Option(min=0, help="How many of the questions that got worse are shown.")
+    ] = 10,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page with plots and all lists to this file.")
+    ] = None,
+) -> None:
+    """Compare two evaluations question by question.
 
-        Above 0, B is better. The interval holds the difference in 95 of 100 cases; p is how often
-        chance alone would give one as large. Exit code 0 whatever is found, unless --fail-below
-        is given.
-        """
-        from sovereign_rag.evaluation.compare import compare as paired
-        from sovereign_rag.evaluation.page import comparison_page
-        from sovereign_rag.evaluation.runs import read_run
+    Above 0, B is better. The interval holds the difference in 95 of 100 cases; p is how often
+    chance alone would give one as large. Exit code 0 whatever is found, unless --fail-below
+    is given.
+    """
+    from sovereign_rag.evaluation.compare import compare as paired
+    from sovereign_rag.evaluation.page import comparison_page
+    from sovereign_rag.evaluation.runs import read_run
 
-        found = paired(read_run(before), read_run(after), measure=measure)
-        failed = fail_below is not None and found.falls_below(fail_below)
-        if report is not None:
-            page = comparison_page(found, least=fail_below)
-            try:
-                report.write_text(page, encoding="utf-8")
-            except OSError as error:
-                raise BadInput(f"Could not write {report}: {error.strerror or error}.") from error
-        if run.json:
-            print_json(comparison_to_dict(found, failed=failed))
-        else:
-            print_comparison(run, found, worst)
-        if failed:
-            run.note(f"{found.measure} fell below what --fail-below {fail_below} allows.", "red")
-            raise typer.Exit(BELOW_FLOOR)
+    found = paired(read_run(before), read_run(after), measure=measure)
+    failed = fail_below is not None and found.falls_below(fail_below)
+    if report is not None:
+        page = comparison_page(found, least=fail_below)
+        try:
+            report.write_text(page, encoding="utf-8")
+        except OSError as error:
+            raise BadInput(f"Could not write {report}: {error.strerror or error}.") from error
+    if run.json:
+        print_json(comparison_to_dict(found, failed=failed))
+    else:
+        print_comparison(run, found, worst)
+    if failed:
+        run.note(f"{found.measure} fell below what --fail-below {fail_below} allows.", "red")
+        raise typer.Exit(BELOW_FLOOR)
 
 
 def print_comparison(run: CommandRun, found: "Comparison", worst: int) -> None:

@@ -1,4 +1,4 @@
-"""`config`: the settings in effect, and where they differ from the defaults."""
+"""`config` and `version`: the settings in effect, what differs from the defaults, the version."""
 
 import re
 from collections.abc import Mapping
@@ -10,37 +10,46 @@ from rich.text import Text
 
 from sovereign_rag.cli.app import CommandRun, command
 from sovereign_rag.cli.output import print_json, safe
+from sovereign_rag.version import VERSION
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from sovereign_rag.settings import Settings
 
+app = typer.Typer()
+
 _HIDDEN = "(hidden)"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to `app`."""
+@command(
+    app,
+    "config",
+    examples=("sovereign-rag config", "sovereign-rag config --json --data-dir /srv/rag"),
+)
+def config(run: CommandRun) -> None:
+    """Print the settings in effect, as a settings file would say them; secrets are hidden.
 
-    @command(
-        app,
-        "config",
-        examples=("sovereign-rag config", "sovereign-rag config --json --data-dir /srv/rag"),
-    )
-    def config(run: CommandRun) -> None:
-        """Print the settings in effect, as a settings file would say them; secrets are hidden.
+    What differs from its default is marked. Every setting is also a variable: store.url is
+    SOVEREIGN_RAG_STORE__URL.
+    """
+    from sovereign_rag.settings import Settings, names
 
-        What differs from its default is marked. Every setting is also a variable: store.url is
-        SOVEREIGN_RAG_STORE__URL.
-        """
-        from sovereign_rag.settings import Settings, names
+    values, defaults = _values(run.settings), _values(Settings.model_construct())
+    changed = [name for name in values if values[name] != defaults[name]]
+    if run.json:
+        print_json({"settings": values, "changed": changed})
+        return
+    _print(run, values, changed, names())
 
-        values, defaults = _values(run.settings), _values(Settings.model_construct())
-        changed = [name for name in values if values[name] != defaults[name]]
-        if run.json:
-            print_json({"settings": values, "changed": changed})
-            return
-        _print(run, values, changed, names())
+
+@command(app, "version", examples=("sovereign-rag version",))
+def version(run: CommandRun) -> None:
+    """Print the version."""
+    if run.json:
+        print_json({"version": VERSION})
+    else:
+        run.out.print(VERSION)
 
 
 def _print(

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from sovereign_rag.settings import Settings
     from sovereign_rag.wiring import Application
 
+app = typer.Typer()
+
 State = Literal["ok", "missing", "limited"]
 
 _LEAST_FREE_MIB: Final = 512
@@ -41,28 +43,23 @@ class Finding:
     way_out: str = ""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to `app`."""
+@command(app, "doctor", examples=("sovereign-rag doctor", "sovereign-rag doctor --json"))
+def doctor(run: CommandRun) -> None:
+    """Look at everything that is needed, and say how to get what is missing.
 
-    @command(app, "doctor", examples=("sovereign-rag doctor", "sovereign-rag doctor --json"))
-    def doctor(run: CommandRun) -> None:
-        """Look at everything that is needed, and say how to get what is missing.
-
-        Exit code 3: something needed is missing.
-        """
-        findings = list(_examine(run))
-        if run.json:
-            print_json({"checks": [_to_dict(finding) for finding in findings]})
-        else:
-            rows = (
-                (Text(f.state, _STYLES[f.state]), f.name, f.detail, f.way_out) for f in findings
-            )
-            run.out.print(table(("state", "what", "found", "how to get it"), rows))
-        missing = [finding.name for finding in findings if finding.state == "missing"]
-        if missing:
-            raise EnvironmentFault(
-                f"Missing: {', '.join(missing)}. `sovereign-rag doctor` says how to get it."
-            )
+    Exit code 3: something needed is missing.
+    """
+    findings = list(_examine(run))
+    if run.json:
+        print_json({"checks": [_to_dict(finding) for finding in findings]})
+    else:
+        rows = ((Text(f.state, _STYLES[f.state]), f.name, f.detail, f.way_out) for f in findings)
+        run.out.print(table(("state", "what", "found", "how to get it"), rows))
+    missing = [finding.name for finding in findings if finding.state == "missing"]
+    if missing:
+        raise EnvironmentFault(
+            f"Missing: {', '.join(missing)}. `sovereign-rag doctor` says how to get it."
+        )
 
 
 def _to_dict(finding: Finding) -> dict[str, str]:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from sovereign_rag.access import DEFAULT_TENANT
+from sovereign_rag.access import DEFAULT_TENANT, local_owner
 from sovereign_rag.cli.app import CommandRun, command, new_app
-from sovereign_rag.cli.identity import As, Clearance, Groups, Tenant, principal
+from sovereign_rag.cli.identity import Asker, Tenant
 from sovereign_rag.cli.output import facts, print_json, safe, table
 from sovereign_rag.errors import BadInput
 
@@ -17,103 +17,95 @@ if TYPE_CHECKING:
     from sovereign_rag.catalog.records import DocumentRecord
     from sovereign_rag.services.documents import DocumentService
 
+app = new_app("List, show and delete documents.")
+
 _PAGE = 500  # records asked for at a time
 DocumentArgument = Annotated[
     str, typer.Argument(metavar="ID", help="As `documents list` prints it.")
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to `app`."""
-    documents = new_app("List, show and delete documents.")
-    app.add_typer(documents, name="documents")
+@command(app, "list", examples=("sovereign-rag documents list --as user:ana",))
+def list_(
+    run: CommandRun,
+    asker: Asker,
+) -> None:
+    """List the documents that may be read."""
+    from sovereign_rag.services.serialization import document_to_dict
 
-    @command(documents, "list", examples=("sovereign-rag documents list --as user:ana",))
-    def list_(
-        run: CommandRun,
-        as_: As = None,
-        groups: Groups = None,
-        clearance: Clearance = None,
-        tenant: Tenant = DEFAULT_TENANT,
-    ) -> None:
-        """List the documents that may be read."""
-        from sovereign_rag.services.serialization import document_to_dict
+    who = asker.principal()
+    with run.open() as service:
+        records = list(_all(service.documents, who))
+    if run.json:
+        found = [document_to_dict(record) for record in records]
+        print_json({"documents": found, "count": len(found)})
+        return
+    columns = ("id", "status", ">pages", ">chunks", "language", "title", "uri")
+    rows = ((r.id, r.status.value, r.pages, r.chunks, r.language, r.title, r.uri) for r in records)
+    run.out.print(table(columns, rows))
+    run.note(f"{len(records)} documents", style="dim")
 
-        who = principal(as_, groups, clearance, tenant)
-        with run.open() as service:
-            records = list(_all(service.documents, who))
-        if run.json:
-            found = [document_to_dict(record) for record in records]
-            print_json({"documents": found, "count": len(found)})
-            return
-        columns = ("id", "status", ">pages", ">chunks", "language", "title", "uri")
-        rows = (
-            (r.id, r.status.value, r.pages, r.chunks, r.language, r.title, r.uri) for r in records
-        )
-        run.out.print(table(columns, rows))
-        run.note(f"{len(records)} documents", style="dim")
 
-    @command(
-        documents,
-        "show",
-        examples=(
-            "sovereign-rag documents show 6f1c… --text",
-            "sovereign-rag documents show 6f1c… --text --json",
-        ),
-    )
-    def show(
-        run: CommandRun,
-        document_id: DocumentArgument,
-        text: Annotated[bool, typer.Option("--text", help="Its stored text, by page.")] = False,
-        as_: As = None,
-        groups: Groups = None,
-        clearance: Clearance = None,
-        tenant: Tenant = DEFAULT_TENANT,
-    ) -> None:
-        """Show what is known of a document, and with --text the text that quotes are held against.
+@command(
+    app,
+    "show",
+    examples=(
+        "sovereign-rag documents show 6f1c… --text",
+        "sovereign-rag documents show 6f1c… --text --json",
+    ),
+)
+def show(
+    run: CommandRun,
+    document_id: DocumentArgument,
+    *,
+    text: Annotated[bool, typer.Option("--text", help="Its stored text, by page.")] = False,
+    asker: Asker,
+) -> None:
+    """Show what is known of a document, and with --text the text that quotes are held against.
 
-        A citation's start and end count in the text of its page; where the format has no pages,
-        that is page 1.
-        """
-        from sovereign_rag.services.serialization import document_to_dict
+    A citation's start and end count in the text of its page; where the format has no pages,
+    that is page 1.
+    """
+    from sovereign_rag.services.serialization import document_to_dict
 
-        who = principal(as_, groups, clearance, tenant)
-        with run.open() as service:
-            record = service.documents.get(document_id, who)
-            pages = service.documents.pages(document_id, who) if text else ()
-        if run.json:
-            shown: dict[str, object] = {"document": document_to_dict(record)}
-            if text:
-                shown["pages"] = [
-                    {"number": page.number, "name": page.name, "text": page.text} for page in pages
-                ]
-            print_json(shown)
-            return
-        if not text:
-            run.out.print(facts(_facts(record)))
-        for page in pages:
-            name = f" ({safe(page.name, one_line=True)})" if page.name else ""
-            run.out.print(Text(f"--- page {page.number}{name} ---", "dim"))
-            run.out.print(Text(safe(page.text)), soft_wrap=True)
+    who = asker.principal()
+    with run.open() as service:
+        record = service.documents.get(document_id, who)
+        pages = service.documents.pages(document_id, who) if text else ()
+    if run.json:
+        shown: dict[str, object] = {"document": document_to_dict(record)}
+        if text:
+            shown["pages"] = [
+                {"number": page.number, "name": page.name, "text": page.text} for page in pages
+            ]
+        print_json(shown)
+        return
+    if not text:
+        run.out.print(facts(_facts(record)))
+    for page in pages:
+        name = f" ({safe(page.name, one_line=True)})" if page.name else ""
+        run.out.print(Text(f"--- page {page.number}{name} ---", "dim"))
+        run.out.print(Text(safe(page.text)), soft_wrap=True)
 
-    @command(documents, "delete", examples=("sovereign-rag documents delete 6f1c… --yes",))
-    def delete(
-        run: CommandRun,
-        document_id: DocumentArgument,
-        yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-        tenant: Tenant = DEFAULT_TENANT,
-    ) -> None:
-        """Delete a document: its chunks, its stored text, its original, its page images."""
-        who = principal(None, None, None, tenant)
-        with run.open() as service:
-            record = service.documents.get(document_id, who)
-            if not yes:
-                _ask_first(run, record)
-            service.documents.delete(document_id, who)
-        if run.json:
-            print_json({"deleted": record.id, "uri": record.uri})
-        else:
-            run.note(f"Deleted: {record.title}")
+
+@command(app, "delete", examples=("sovereign-rag documents delete 6f1c… --yes",))
+def delete(
+    run: CommandRun,
+    document_id: DocumentArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    tenant: Tenant = DEFAULT_TENANT,
+) -> None:
+    """Delete a document: its chunks, its stored text, its original, its page images."""
+    who = local_owner(tenant)
+    with run.open() as service:
+        record = service.documents.get(document_id, who)
+        if not yes:
+            _ask_first(run, record)
+        service.documents.delete(document_id, who)
+    if run.json:
+        print_json({"deleted": record.id, "uri": record.uri})
+    else:
+        run.note(f"Deleted: {record.title}")
 
 
 def _ask_first(run: CommandRun, record: "DocumentRecord") -> None:

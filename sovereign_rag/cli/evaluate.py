@@ -13,8 +13,9 @@ from rich.text import Text
 
 from sovereign_rag.cli import abstention, compare
 from sovereign_rag.cli.app import CommandRun, command, new_app
-from sovereign_rag.cli.ask import KindOption, Mode, ModeOption
+from sovereign_rag.cli.ask import KindOption, ModeOption
 from sovereign_rag.cli.output import percent, print_json, table
+from sovereign_rag.domain import SearchMode
 from sovereign_rag.errors import BadInput
 from sovereign_rag.version import VERSION
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from sovereign_rag.evaluation.datasets import LabelledQuestion
     from sovereign_rag.evaluation.retrieval import RetrievalReport
     from sovereign_rag.evaluation.scratch import ScratchIndex
+
+app = new_app("Measure search and answers on labelled sets.")
 
 Limit = Annotated[
     int | None,
@@ -37,148 +40,148 @@ _DECISIVE = {"chunk", "embedding", "retrieval", "answer", "generation"}
 """The settings that a result may depend on, noted beside it."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to `app`."""
-    evaluation = new_app("Measure search and answers on labelled sets.")
-    app.add_typer(evaluation, name="eval")
-    compare.register(evaluation)
-    abstention.register(evaluation)
+app.add_typer(compare.app)
 
-    @command(
-        evaluation,
-        "retrieval",
-        examples=(
-            "sovereign-rag eval retrieval evaldata/retrieval/xquad_multi-de_a",
-            "sovereign-rag eval retrieval evaldata/retrieval/scifact_en --mode lexical --json",
-        ),
-    )
-    def retrieval(
-        run: CommandRun,
-        folder: Annotated[
-            Path,
-            typer.Argument(metavar="DIR", help="With corpus.jsonl, queries.jsonl, qrels.tsv."),
-        ],
-        mode: Annotated[Mode, typer.Option(help="Which legs search.")] = Mode.HYBRID,
-        limit: Limit = None,
-        fresh: Fresh = False,
-        out: Out = None,
-    ) -> None:
-        """Search a labelled set's queries and measure what is found.
 
-        The corpus goes through the product's own chunking, embedding and store, into a scratch
-        index in the cache folder that later runs use again.
-        """
-        from sovereign_rag.evaluation.datasets import read_retrieval_set
-        from sovereign_rag.evaluation.retrieval import evaluate_retrieval
+app.add_typer(abstention.app)
 
-        _check(out)
-        labelled = read_retrieval_set(folder)
-        with _scratch_of(run, folder, fresh=fresh) as index, _bar(run, "Searching") as progress:
-            report = evaluate_retrieval(
-                labelled, index, mode=mode.value, limit_queries=limit, on_progress=progress
-            )
-        _publish(run, report, out, _print_retrieval)
 
-    @command(
-        evaluation,
-        "answers",
-        examples=(
-            "sovereign-rag eval answers evaldata/qa/xquad_de_a.jsonl "
-            "--index evaldata/retrieval/xquad_multi-de_a --mini",
-            "sovereign-rag eval answers evaldata/qa/rgb_fact_en.jsonl --kind generated",
-            "sovereign-rag eval answers our-questions.xlsx --out before.json",
-        ),
-    )
-    def answers(
-        run: CommandRun,
-        file: Annotated[
-            Path,
-            typer.Argument(
-                metavar="FILE",
-                help="Questions with answers: JSON lines, or a spreadsheet (XLSX, ODS, CSV) with "
-                "the columns question and answer, and if wanted answerable, language, document, "
-                "id. The folder of a retrieval set asks its queries: of those it is known what "
-                "answers them, not the answer's words.",
-            ),
-        ],
-        index: Annotated[
-            Path | None,
-            typer.Option(
-                metavar="DIR",
-                help="The retrieval set to answer from; questions that name another one look "
-                "for it beside. Not needed where each question has its own texts; without it a "
-                "spreadsheet's are asked over the documents of the data folder.",
-            ),
-        ] = None,
-        mini: Annotated[
-            bool, typer.Option("--mini", help="Only the small subset that the file marks.")
-        ] = False,
-        language: Annotated[
-            list[str] | None,
-            typer.Option(metavar="CODE", help="Only questions in this language; may be repeated."),
-        ] = None,
-        leave_out_gold: Annotated[
-            bool,
-            typer.Option(
-                "--leave-out-gold",
-                help="Ask as if the documents that answer were not there: right is to say so.",
-            ),
-        ] = False,
-        kind: KindOption = None,
-        mode: ModeOption = None,
-        limit: Limit = None,
-        fresh: Fresh = False,
-        out: Out = None,
-    ) -> None:
-        """Ask a labelled set's questions and judge the answers.
+@command(
+    app,
+    "retrieval",
+    examples=(
+        "sovereign-rag eval retrieval evaldata/retrieval/xquad_multi-de_a",
+        "sovereign-rag eval retrieval evaldata/retrieval/scifact_en --mode lexical --json",
+    ),
+)
+def retrieval(
+    run: CommandRun,
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="With corpus.jsonl, queries.jsonl, qrels.tsv."),
+    ],
+    mode: Annotated[SearchMode, typer.Option(help="Which legs search.")] = "hybrid",
+    limit: Limit = None,
+    fresh: Fresh = False,
+    out: Out = None,
+) -> None:
+    """Search a labelled set's queries and measure what is found.
 
-        Every quote is looked up in the stored text once more, without the product's own check.
-        """
-        from sovereign_rag.evaluation.answers import AnswerReport, evaluate_answers
-        from sovereign_rag.evaluation.datasets import with_gold_left_out
-        from sovereign_rag.evaluation.retrieval import spread
-        from sovereign_rag.evaluation.spreadsheets import SUFFIXES
+    The corpus goes through the product's own chunking, embedding and store, into a scratch
+    index in the cache folder that later runs use again.
+    """
+    from sovereign_rag.evaluation.datasets import read_retrieval_set
+    from sovereign_rag.evaluation.retrieval import evaluate_retrieval
 
-        _check(out)
-        sheet = file.suffix.lower() in SUFFIXES
-        if sheet and leave_out_gold:
-            raise BadInput("--leave-out-gold is for question sets that are asked over a corpus.")
-        everything = _questions(file, mini=mini, languages=language or [])
-        if leave_out_gold:
-            everything = with_gold_left_out(everything)
-        questions = spread(everything, limit)
-        own = sheet and index is None
-        index = index or (file if file.is_dir() else None)
-        reports: list[AnswerReport] = []
-        for folder, asked in ({None: questions} if own else _by_corpus(questions, index)).items():
-            opened: AbstractContextManager[ScratchIndex]
-            if own:
-                opened = _own_documents(run)
-            elif folder:
-                opened = _scratch_of(run, folder, fresh=fresh)
-            else:
-                opened = _scratch(run, _hash(file), fresh=fresh)
-            with opened as scratch, _bar(run, "Asking") as progress:
-                reports.append(
-                    evaluate_answers(
-                        file.stem,
-                        asked,
-                        scratch,
-                        kind=kind.value if kind else None,
-                        mode=mode.value if mode else None,
-                        on_progress=progress,
-                    )
-                )
-        results = tuple(result for report in reports for result in report.results)
-        whole = AnswerReport(
-            file.stem,
-            reports[0].mode,
-            reports[0].kind,
-            reports[0].embedding_model,
-            results,
-            left_aside=sum(report.left_aside for report in reports),
+    _check(out)
+    labelled = read_retrieval_set(folder)
+    with _scratch_of(run, folder, fresh=fresh) as index, _bar(run, "Searching") as progress:
+        report = evaluate_retrieval(
+            labelled, index, mode=mode, limit_queries=limit, on_progress=progress
         )
-        _publish(run, whole, out, _print_answers)
+    _publish(run, report, out, _print_retrieval)
+
+
+@command(
+    app,
+    "answers",
+    examples=(
+        "sovereign-rag eval answers evaldata/qa/xquad_de_a.jsonl "
+        "--index evaldata/retrieval/xquad_multi-de_a --mini",
+        "sovereign-rag eval answers evaldata/qa/rgb_fact_en.jsonl --kind generated",
+        "sovereign-rag eval answers our-questions.xlsx --out before.json",
+    ),
+)
+def answers(
+    run: CommandRun,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="Questions with answers: JSON lines, or a spreadsheet (XLSX, ODS, CSV) with "
+            "the columns question and answer, and if wanted answerable, language, document, "
+            "id. The folder of a retrieval set asks its queries: of those it is known what "
+            "answers them, not the answer's words.",
+        ),
+    ],
+    index: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="The retrieval set to answer from; questions that name another one look "
+            "for it beside. Not needed where each question has its own texts; without it a "
+            "spreadsheet's are asked over the documents of the data folder.",
+        ),
+    ] = None,
+    mini: Annotated[
+        bool, typer.Option("--mini", help="Only the small subset that the file marks.")
+    ] = False,
+    language: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help="Only questions in this language; may be repeated."),
+    ] = None,
+    leave_out_gold: Annotated[
+        bool,
+        typer.Option(
+            "--leave-out-gold",
+            help="Ask as if the documents that answer were not there: right is to say so.",
+        ),
+    ] = False,
+    kind: KindOption = None,
+    mode: ModeOption = None,
+    limit: Limit = None,
+    fresh: Fresh = False,
+    out: Out = None,
+) -> None:
+    """Ask a labelled set's questions and judge the answers.
+
+    Every quote is looked up in the stored text once more, without the product's own check.
+    """
+    from sovereign_rag.evaluation.answers import AnswerReport, evaluate_answers
+    from sovereign_rag.evaluation.datasets import with_gold_left_out
+    from sovereign_rag.evaluation.retrieval import spread
+    from sovereign_rag.evaluation.spreadsheets import SUFFIXES
+
+    _check(out)
+    sheet = file.suffix.lower() in SUFFIXES
+    if sheet and leave_out_gold:
+        raise BadInput("--leave-out-gold is for question sets that are asked over a corpus.")
+    everything = _questions(file, mini=mini, languages=language or [])
+    if leave_out_gold:
+        everything = with_gold_left_out(everything)
+    questions = spread(everything, limit)
+    own = sheet and index is None
+    index = index or (file if file.is_dir() else None)
+    reports: list[AnswerReport] = []
+    for folder, asked in ({None: questions} if own else _by_corpus(questions, index)).items():
+        opened: AbstractContextManager[ScratchIndex]
+        if own:
+            opened = _own_documents(run)
+        elif folder:
+            opened = _scratch_of(run, folder, fresh=fresh)
+        else:
+            opened = _scratch(run, _hash(file), fresh=fresh)
+        with opened as scratch, _bar(run, "Asking") as progress:
+            reports.append(
+                evaluate_answers(
+                    file.stem,
+                    asked,
+                    scratch,
+                    kind=kind,
+                    mode=mode,
+                    on_progress=progress,
+                )
+            )
+    results = tuple(result for report in reports for result in report.results)
+    whole = AnswerReport(
+        file.stem,
+        reports[0].mode,
+        reports[0].kind,
+        reports[0].embedding_model,
+        results,
+        left_aside=sum(report.left_aside for report in reports),
+    )
+    _publish(run, whole, out, _print_answers)
 
 
 def _questions(

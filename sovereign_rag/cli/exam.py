@@ -17,37 +17,38 @@ if TYPE_CHECKING:
     from sovereign_rag.models.manifest import ModelEntry
     from sovereign_rag.settings import Settings
 
+app = typer.Typer()
 
-def register_exam(models: typer.Typer) -> None:
-    @command(
-        models,
-        "exam",
-        examples=("sovereign-rag models exam", "sovereign-rag models exam house-model --again"),
-    )
-    def exam(
-        run: CommandRun,
-        name: Annotated[
-            str | None,
-            typer.Argument(metavar="NAME", help="As `models list` prints it; else the one in use."),
-        ] = None,
-        again: Annotated[
-            bool, typer.Option("--again", help="Examine it anew, though there is a result.")
-        ] = False,
-    ) -> None:
-        """Examine a language model: are its own words better than the passages themselves?
 
-        25 questions in five languages over short passages that come along, five of which nothing
-        answers. The model's answers and the best sentences are judged alike. With
-        answer.kind = "auto" the better of the two answers from then on. The result is kept.
-        """
-        from sovereign_rag.exam.run import with_model
+@command(
+    app,
+    "exam",
+    examples=("sovereign-rag models exam", "sovereign-rag models exam house-model --again"),
+)
+def exam(
+    run: CommandRun,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="As `models list` prints it; else the one in use."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Examine it anew, though there is a result.")
+    ] = False,
+) -> None:
+    """Examine a language model: are its own words better than the passages themselves?
 
-        settings = with_model(run.settings, name) if name else run.settings
-        result = _examined(run, settings, again=again)
-        if run.json:
-            print_json({"exam": exam_to_dict(result)})
-            return
-        print_exam(run, result)
+    25 questions in five languages over short passages that come along, five of which nothing
+    answers. The model's answers and the best sentences are judged alike. With
+    answer.kind = "auto" the better of the two answers from then on. The result is kept.
+    """
+    from sovereign_rag.exam.run import with_model
+
+    settings = with_model(run.settings, name) if name else run.settings
+    result = _examined(run, settings, again=again)
+    if run.json:
+        print_json({"exam": exam_to_dict(result)})
+        return
+    print_exam(run, result)
 
 
 def examine_imported(run: CommandRun, name: str) -> "ExamResult | None":

@@ -3,6 +3,8 @@
 import os
 import re
 import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -83,34 +85,45 @@ Documents = Annotated[
 ]
 
 
-def search_filter(
-    types: list[str] | None,
-    sources: list[str] | None,
-    languages: list[str] | None,
-    labels: list[str] | None,
-    from_: str | None,
-    to: str | None,
-    documents: list[str] | None,
-) -> "SearchFilter":
-    """What the options leave out; an option that wasn't given leaves nothing out.
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The options that leave something out; one that isn't given leaves nothing out."""
 
-    Raises:
-        BadInput: A value isn't of the shape that its option takes.
-    """
-    from sovereign_rag.store.protocol import SearchFilter
+    types: Types = None
+    sources: Sources = None
+    languages: Languages = None
+    labels: Labels = None
+    from_: From = None
+    to: To = None
+    documents: Documents = None
 
-    begin, end = _moment(from_, "--from"), _moment(to, "--to", whole_day=True)
-    if begin is not None and end is not None and begin >= end:
-        raise BadInput(f"--from {from_} is not before --to {to}: no document can be in between.")
-    return SearchFilter(
-        documents=frozenset(map(_document, documents)) if documents else None,
-        languages=frozenset(map(_language, languages)) if languages else None,
-        media_types=frozenset(map(_media_type, types)) if types else None,
-        sources=frozenset(map(_source, sources)) if sources else None,
-        labels=frozenset(map(_label, labels)) if labels else None,
-        modified_from=begin,
-        modified_before=end,
-    )
+    def search_filter(self) -> "SearchFilter":
+        """What the options leave out.
+
+        Raises:
+            BadInput: A value isn't of the shape that its option takes.
+        """
+        from sovereign_rag.store.protocol import SearchFilter
+
+        begin = _moment(self.from_, "--from")
+        end = _moment(self.to, "--to", whole_day=True)
+        if begin is not None and end is not None and begin >= end:
+            raise BadInput(
+                f"--from {self.from_} is not before --to {self.to}: no document can be in between."
+            )
+        return SearchFilter(
+            documents=_all(self.documents, _document),
+            languages=_all(self.languages, _language),
+            media_types=_all(self.types, _media_type),
+            sources=_all(self.sources, _source),
+            labels=_all(self.labels, _label),
+            modified_from=begin,
+            modified_before=end,
+        )
+
+
+def _all(given: list[str] | None, read: Callable[[str], str]) -> frozenset[str] | None:
+    return frozenset(map(read, given)) if given else None
 
 
 def _media_type(given: str) -> str:

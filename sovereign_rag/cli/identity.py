@@ -1,5 +1,6 @@
 """Whose eyes a command looks through: the owner of the data folder, or somebody named."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -18,27 +19,34 @@ Clearance = Annotated[
 Tenant = Annotated[str, typer.Option(help="Whose documents: tenants see nothing of each other.")]
 
 
-def principal(
-    as_: str | None, groups: str | None, clearance: int | None, tenant: str = DEFAULT_TENANT
-) -> Principal:
-    """Who asks: without `--as` the owner of the data folder.
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """The options that say who asks."""
 
-    Raises:
-        BadInput: `--groups` or `--clearance` without `--as`, or an impossible name.
-    """
-    if as_ is None:
-        if groups is not None or clearance is not None:
-            raise BadInput(
-                "--groups and --clearance describe a user: add --as user:NAME. Without it the "
-                "command acts as the owner of the data folder."
-            )
-        return local_owner(tenant)
-    kind, _, name = as_.partition(":")
-    if kind != "user":
-        raise BadInput(f"--as {as_} names no user; write --as user:NAME.")
-    return Principal(
-        user=name,
-        groups=frozenset(part.strip() for part in (groups or "").split(",") if part.strip()),
-        tenant=tenant,
-        clearance=clearance or 0,
-    )
+    as_: As = None
+    groups: Groups = None
+    clearance: Clearance = None
+    tenant: Tenant = DEFAULT_TENANT
+
+    def principal(self) -> Principal:
+        """Who asks: without `--as` the owner of the data folder.
+
+        Raises:
+            BadInput: `--groups` or `--clearance` without `--as`, or an impossible name.
+        """
+        if self.as_ is None:
+            if self.groups is not None or self.clearance is not None:
+                raise BadInput(
+                    "--groups and --clearance describe a user: add --as user:NAME. Without it the "
+                    "command acts as the owner of the data folder."
+                )
+            return local_owner(self.tenant)
+        kind, _, name = self.as_.partition(":")
+        if kind != "user":
+            raise BadInput(f"--as {self.as_} names no user; write --as user:NAME.")
+        return Principal(
+            user=name,
+            groups=frozenset(g.strip() for g in (self.groups or "").split(",") if g.strip()),
+            tenant=self.tenant,
+            clearance=self.clearance or 0,
+        )

@@ -24,79 +24,76 @@ if TYPE_CHECKING:
     from sovereign_rag.catalog.records import TaskRecord
     from sovereign_rag.wiring import IngestProgress, IngestReport
 
+app = typer.Typer()
 
-def register(app: typer.Typer) -> None:
-    """Add the command to `app`."""
 
-    @command(
-        app,
-        "ingest",
-        examples=(
-            "sovereign-rag ingest ~/Documents/contracts --readers group:legal,user:ana",
-            "sovereign-rag ingest report.pdf minutes.docx --readers everyone",
-            "sovereign-rag ingest locked.pdf --password",
+@command(
+    app,
+    "ingest",
+    examples=(
+        "sovereign-rag ingest ~/Documents/contracts --readers group:legal,user:ana",
+        "sovereign-rag ingest report.pdf minutes.docx --readers everyone",
+        "sovereign-rag ingest locked.pdf --password",
+    ),
+)
+def ingest(
+    run: CommandRun,
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files, or folders with all that is in them.")
+    ],
+    readers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="group:A,user:B",
+            help="Who may read them, or: everyone. Unless said, a known document keeps its "
+            "readers and a new one is the owner's alone.",
         ),
-    )
-    def ingest(
-        run: CommandRun,
-        paths: Annotated[
-            list[Path], typer.Argument(help="Files, or folders with all that is in them.")
-        ],
-        readers: Annotated[
-            str | None,
-            typer.Option(
-                metavar="group:A,user:B",
-                help="Who may read them, or: everyone. Unless said, a known document keeps its "
-                "readers and a new one is the owner's alone.",
-            ),
-        ] = None,
-        level: Annotated[
-            int | None, typer.Option(min=0, help="Clearance that a reader needs.")
-        ] = None,
-        password: Annotated[
-            bool,
-            typer.Option("--password", help="Ask for the password that opens locked files."),
-        ] = False,
-        password_file: Annotated[
-            Path | None,
-            typer.Option(
-                metavar="FILE",
-                help="Read that password from the first line of a file; - is standard input.",
-            ),
-        ] = None,
-        tenant: Tenant = DEFAULT_TENANT,
-    ) -> None:
-        """Take documents in, so that they can be searched and quoted.
+    ] = None,
+    level: Annotated[int | None, typer.Option(min=0, help="Clearance that a reader needs.")] = None,
+    password: Annotated[
+        bool,
+        typer.Option("--password", help="Ask for the password that opens locked files."),
+    ] = False,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Read that password from the first line of a file; - is standard input.",
+        ),
+    ] = None,
+    tenant: Tenant = DEFAULT_TENANT,
+) -> None:
+    """Take documents in, so that they can be searched and quoted.
 
-        What has not changed since the last time is left as it is. Hidden files and what symbolic
-        links inside a folder lead to are left out. Ctrl-C stops after the documents at hand; the
-        same command goes on from there. Exit code 6: some documents failed, the others are in.
-        """
-        labels = parse_readers(readers) if readers is not None else None
-        secret = _password(password, password_file)
-        with run.open() as service, _progress(run) as bar, _interruptible(run) as stop:
-            report = service.ingestion.ingest(
-                paths,
-                local_owner(tenant),
-                readers=labels,
-                level=level,
-                password=secret,
-                on_progress=bar.show,
-                on_task=bar.tell,
-                stop=stop,
-            )
-        if run.json:
-            print_json(_report_to_dict(report))
-        else:
-            _print_summary(run, report)
-        if stop.is_set():
-            run.note(
-                f"Stopped with {report.job.total - report.job.done} documents to go. The same "
-                "command goes on from there, and so does `sovereign-rag worker`."
-            )
-            raise typer.Exit(INTERRUPTED)
-        if any(task.state == "failed" for task in report.tasks):
-            raise typer.Exit(SOME_FAILED)
+    What has not changed since the last time is left as it is. Hidden files and what symbolic
+    links inside a folder lead to are left out. Ctrl-C stops after the documents at hand; the
+    same command goes on from there. Exit code 6: some documents failed, the others are in.
+    """
+    labels = parse_readers(readers) if readers is not None else None
+    secret = _password(password, password_file)
+    with run.open() as service, _progress(run) as bar, _interruptible(run) as stop:
+        report = service.ingestion.ingest(
+            paths,
+            local_owner(tenant),
+            readers=labels,
+            level=level,
+            password=secret,
+            on_progress=bar.show,
+            on_task=bar.tell,
+            stop=stop,
+        )
+    if run.json:
+        print_json(_report_to_dict(report))
+    else:
+        _print_summary(run, report)
+    if stop.is_set():
+        run.note(
+            f"Stopped with {report.job.total - report.job.done} documents to go. The same "
+            "command goes on from there, and so does `sovereign-rag worker`."
+        )
+        raise typer.Exit(INTERRUPTED)
+    if any(task.state == "failed" for task in report.tasks):
+        raise typer.Exit(SOME_FAILED)
 
 
 def _password(ask: bool, file: Path | None) -> str | None:

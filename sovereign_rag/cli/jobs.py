@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sovereign_rag.catalog.records import JobProgress, JobRecord, TaskRecord
     from sovereign_rag.wiring import Application
 
+app = new_app("Follow, cancel and retry ingestion jobs.")
+
 JobArgument = Annotated[str, typer.Argument(metavar="ID", help="As `jobs list` prints it.")]
 _MOST_TASKS: Final = 1_000  # asked for at a time
 _LOOK_EVERY_S: Final = 1.0
@@ -35,106 +37,103 @@ _STYLES: Final = {
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to `app`."""
-    jobs = new_app("Follow, cancel and retry ingestion jobs.")
-    app.add_typer(jobs, name="jobs")
+@command(app, "list", examples=("sovereign-rag jobs list --limit 5",))
+def list_(
+    run: CommandRun,
+    limit: Annotated[int, typer.Option(min=1, help="Most jobs.")] = 50,
+    tenant: Tenant = DEFAULT_TENANT,
+) -> None:
+    """List the latest jobs, newest first."""
+    from sovereign_rag.services.serialization import job_to_dict
 
-    @command(jobs, "list", examples=("sovereign-rag jobs list --limit 5",))
-    def list_(
-        run: CommandRun,
-        limit: Annotated[int, typer.Option(min=1, help="Most jobs.")] = 50,
-        tenant: Tenant = DEFAULT_TENANT,
-    ) -> None:
-        """List the latest jobs, newest first."""
-        from sovereign_rag.services.serialization import job_to_dict
-
-        with run.open() as service:
-            found = service.jobs.list(local_owner(tenant), limit=limit)
-        if run.json:
-            print_json({"jobs": [job_to_dict(job) for job in found]})
-            return
-        if not found:
-            run.note("No jobs yet; `sovereign-rag ingest PATH` makes one.")
-            return
-        rows = (
-            (
-                job.id,
-                _styled(job.state.value),
-                f"{job.done} of {job.total}",
-                ", ".join(f"{n} {state.value}" for state, n in job.counts.items() if n),
-                job.submitted_by,
-                f"{job.created:%Y-%m-%d %H:%M}",
-            )
-            for job in found
+    with run.open() as service:
+        found = service.jobs.list(local_owner(tenant), limit=limit)
+    if run.json:
+        print_json({"jobs": [job_to_dict(job) for job in found]})
+        return
+    if not found:
+        run.note("No jobs yet; `sovereign-rag ingest PATH` makes one.")
+        return
+    rows = (
+        (
+            job.id,
+            _styled(job.state.value),
+            f"{job.done} of {job.total}",
+            ", ".join(f"{n} {state.value}" for state, n in job.counts.items() if n),
+            job.submitted_by,
+            f"{job.created:%Y-%m-%d %H:%M}",
         )
-        columns = ("id", "state", "documents", "of which", "submitted by", "created (UTC)")
-        run.out.print(table(columns, rows))
-        for job in found:
-            if job.pause_reason is not None:
-                run.out.print(_pause(job))
-
-    @command(
-        jobs,
-        "show",
-        examples=("sovereign-rag jobs show 4b7e…", "sovereign-rag jobs show 4b7e… --follow"),
+        for job in found
     )
-    def show(
-        run: CommandRun,
-        job_id: JobArgument,
-        follow: Annotated[
-            bool, typer.Option("--follow", help="Show the progress until the job ends.")
-        ] = False,
-        failed: Annotated[bool, typer.Option("--failed", help="List the failed alone.")] = False,
-        tenant: Tenant = DEFAULT_TENANT,
-    ) -> None:
-        """Show a job, how far it is, and what became of each of its documents."""
-        from sovereign_rag.services.serialization import progress_to_dict, task_to_dict
+    columns = ("id", "state", "documents", "of which", "submitted by", "created (UTC)")
+    run.out.print(table(columns, rows))
+    for job in found:
+        if job.pause_reason is not None:
+            run.out.print(_pause(job))
 
-        with run.open() as service:
-            if follow:
-                _follow(run, service, job_id, tenant)
-            progress = service.jobs.progress(job_id, local_owner(tenant))
-            tasks = _tasks(service, job_id, tenant, failed=failed)
-        if run.json:
-            body = progress_to_dict(progress)
-            print_json({**body, "tasks": [task_to_dict(task) for task in tasks]})
-            return
-        run.out.print(facts(_facts(progress)))
-        if progress.job.pause_reason is not None:
-            run.out.print(_pause(progress.job))
-        rows = ((_styled(t.state.value), t.pages, t.chunks, t.name, t.reason) for t in tasks)
-        run.out.print(table(("state", ">pages", ">chunks", "name", "reason"), rows))
 
-    @command(jobs, "cancel", examples=("sovereign-rag jobs cancel 4b7e…",))
-    def cancel(run: CommandRun, job_id: JobArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
-        """Cancel a job: documents in work stop within seconds, what is in stays in."""
-        from sovereign_rag.services.serialization import job_to_dict
+@command(
+    app,
+    "show",
+    examples=("sovereign-rag jobs show 4b7e…", "sovereign-rag jobs show 4b7e… --follow"),
+)
+def show(
+    run: CommandRun,
+    job_id: JobArgument,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Show the progress until the job ends.")
+    ] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="List the failed alone.")] = False,
+    tenant: Tenant = DEFAULT_TENANT,
+) -> None:
+    """Show a job, how far it is, and what became of each of its documents."""
+    from sovereign_rag.services.serialization import progress_to_dict, task_to_dict
 
-        with run.open() as service:
-            job = service.jobs.cancel(job_id, local_owner(tenant))
-        if run.json:
-            print_json(job_to_dict(job))
-        elif not job.cancelled:
-            run.note("The job had ended already; there was nothing to cancel.")
-        else:
-            run.note(f"Cancelled; {job.done} of {job.total} documents have ended.")
+    with run.open() as service:
+        if follow:
+            _follow(run, service, job_id, tenant)
+        progress = service.jobs.progress(job_id, local_owner(tenant))
+        tasks = _tasks(service, job_id, tenant, failed=failed)
+    if run.json:
+        body = progress_to_dict(progress)
+        print_json({**body, "tasks": [task_to_dict(task) for task in tasks]})
+        return
+    run.out.print(facts(_facts(progress)))
+    if progress.job.pause_reason is not None:
+        run.out.print(_pause(progress.job))
+    rows = ((_styled(t.state.value), t.pages, t.chunks, t.name, t.reason) for t in tasks)
+    run.out.print(table(("state", ">pages", ">chunks", "name", "reason"), rows))
 
-    @command(jobs, "retry", examples=("sovereign-rag jobs retry 4b7e…",))
-    def retry(run: CommandRun, job_id: JobArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
-        """Put a job's failed and cancelled documents back in the queue, for the next worker."""
-        from sovereign_rag.services.serialization import job_to_dict
 
-        with run.open() as service:
-            job = service.jobs.retry(job_id, local_owner(tenant))
-        if run.json:
-            print_json(job_to_dict(job))
-        else:
-            waiting = job.total - job.done
-            run.note(
-                f"{waiting} documents wait. A running server takes them up, or "
-                "`sovereign-rag worker`."
-            )
+@command(app, "cancel", examples=("sovereign-rag jobs cancel 4b7e…",))
+def cancel(run: CommandRun, job_id: JobArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
+    """Cancel a job: documents in work stop within seconds, what is in stays in."""
+    from sovereign_rag.services.serialization import job_to_dict
+
+    with run.open() as service:
+        job = service.jobs.cancel(job_id, local_owner(tenant))
+    if run.json:
+        print_json(job_to_dict(job))
+    elif not job.cancelled:
+        run.note("The job had ended already; there was nothing to cancel.")
+    else:
+        run.note(f"Cancelled; {job.done} of {job.total} documents have ended.")
+
+
+@command(app, "retry", examples=("sovereign-rag jobs retry 4b7e…",))
+def retry(run: CommandRun, job_id: JobArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
+    """Put a job's failed and cancelled documents back in the queue, for the next worker."""
+    from sovereign_rag.services.serialization import job_to_dict
+
+    with run.open() as service:
+        job = service.jobs.retry(job_id, local_owner(tenant))
+    if run.json:
+        print_json(job_to_dict(job))
+    else:
+        waiting = job.total - job.done
+        run.note(
+            f"{waiting} documents wait. A running server takes them up, or `sovereign-rag worker`."
+        )
 
 
 def _tasks(service: "Application", job_id: str, tenant: str, *, failed: bool) -> "list[TaskRecord]":

@@ -10,17 +10,17 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.text import Text
 
 from sovereign_rag.cli.app import CommandRun, command, new_app
-from sovereign_rag.cli.catalogue import register_catalogue
+from sovereign_rag.cli.catalogue import app as catalogue_app
+from sovereign_rag.cli.exam import app as exam_app
 from sovereign_rag.cli.exam import (
     exam_to_dict,
     examine_imported,
     in_words,
     kept_result,
     print_exam,
-    register_exam,
 )
 from sovereign_rag.cli.output import facts, print_json, table
-from sovereign_rag.cli.tune import register_tune
+from sovereign_rag.cli.tune import app as tune_app
 from sovereign_rag.errors import ModelError, SovereignError
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from sovereign_rag.models.fetching import ByHand
     from sovereign_rag.models.manifest import ModelEntry
     from sovereign_rag.models.registry import ImportedModel
+
+app = new_app("Choose, bring, list and verify models.")
 
 _STATES = {
     "ok": Text("ok", "green"),
@@ -44,141 +46,137 @@ WithExam = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to `app`."""
-    models = new_app("Choose, bring, list and verify models.")
-    app.add_typer(models, name="models")
-    register_catalogue(models)
-    _register_fetch(models)
-    _register_import(models)
-    _register_list(models)
-    register_tune(models)
-    register_exam(models)
+app.add_typer(catalogue_app)
 
 
-def _register_fetch(models: typer.Typer) -> None:
-    @command(
-        models,
-        "fetch",
-        examples=(
-            "sovereign-rag models fetch ministral-3-3b-instruct-2512-q4_k_m",
-            "sovereign-rag models fetch mistral-7b-instruct-v0.3-q4_k_m --print",
-            "sovereign-rag models fetch mistral-7b-instruct-v0.3-q4_k_m "
-            "--mirror https://hub.example.org",
-        ),
-    )
-    def fetch_(
-        run: CommandRun,
-        name: ModelArgument,
-        mirror: Annotated[
-            str | None,
-            typer.Option(metavar="URL", help="A mirror that stands for the Hugging Face hub."),
-        ] = None,
-        token_file: Annotated[
-            Path | None, typer.Option(help="File with a token for the hub or the mirror.")
-        ] = None,
-        print_: Annotated[
-            bool, typer.Option("--print", help="Contact nobody; say what to carry by hand.")
-        ] = False,
-        exam: WithExam = True,
-    ) -> None:
-        """Download a model of the catalogue and import it: the one command that goes out.
-
-        It asks the Hugging Face hub, or the mirror, for one file; a proxy in the environment is
-        used. Only the file with the catalogue's hash is taken. Interrupted, it goes on where it
-        stopped when it is called again.
-        """
-        from sovereign_rag.models import catalogue, fetching
-
-        model = catalogue.require(name, catalogue.catalogue())
-        by_hand = fetching.by_hand(model, mirror=mirror)
-        if print_:
-            _print_by_hand(run, by_hand)
-            return
-        token = _read_token(token_file)
-        detail = {"model": model.name, "url": by_hand.url, "sha256": model.sha256}
-        with _audited(run, "models.fetch", detail):
-            try:
-                with _progress(run, "fetching") as progress:
-                    part = fetching.fetch(
-                        model,
-                        run.settings.models_dir,
-                        mirror=mirror,
-                        token=token,
-                        progress=progress,
-                    )
-            except ModelError:
-                if not run.json:
-                    _print_by_hand(run, by_hand)
-                raise
-            source = f"hub {model.repository}@{model.revision}"
-            imported = _import(run, part, name=model.name, source=source, move=True)
-        _examine_and_show(run, imported, exam=exam)
+app.add_typer(tune_app)
 
 
-def _register_import(models: typer.Typer) -> None:
-    @command(
-        models,
-        "import",
-        examples=(
-            "sovereign-rag models import /media/usb/Mistral-7B-Instruct-v0.3-Q4_K_M.gguf",
-            "sovereign-rag models import own.gguf --name house-model --sha256 9f86d0…",
-        ),
-    )
-    def import_(
-        run: CommandRun,
-        file: Annotated[Path, typer.Argument(metavar="FILE", help="A GGUF file.")],
-        name: Annotated[
-            str | None, typer.Option(help="What settings call it; unless said, made of the file's.")
-        ] = None,
-        sha256: Annotated[
-            str | None, typer.Option(help="Its hash, where you know it; another one is refused.")
-        ] = None,
-        exam: WithExam = True,
-    ) -> None:
-        """Copy a model into the models folder: checked, hashed, and tried with one prompt.
-
-        A file of the catalogue has to have the catalogue's hash. Of any other the hash that is
-        found is recorded as yours, and holds from then on.
-        """
-        detail = {"file": str(file), "name": name, "sha256": sha256}
-        with _audited(run, "models.import", detail):
-            imported = _import(run, file, name=name, sha256=sha256)
-        _examine_and_show(run, imported, exam=exam)
-
-    @command(models, "remove", examples=("sovereign-rag models remove house-model",))
-    def remove(
-        run: CommandRun,
-        name: Annotated[str, typer.Argument(metavar="NAME", help="As `models list` prints it.")],
-    ) -> None:
-        """Delete an imported model and its file."""
-        from sovereign_rag.models.registry import Registry
-
-        with _audited(run, "models.remove", {"model": name}):
-            removed = Registry(run.settings.models_dir).remove(name)
-        if run.json:
-            print_json({"removed": removed.name})
-        else:
-            run.note(f"Removed: {removed.name}")
+app.add_typer(exam_app)
 
 
-def _register_list(models: typer.Typer) -> None:
-    @command(models, "list", examples=("sovereign-rag models list",))
-    def list_(run: CommandRun) -> None:
-        """List the models in use and those imported, with where they came from and their hashes."""
-        _show(run, fresh=False)
+@command(
+    app,
+    "fetch",
+    examples=(
+        "sovereign-rag models fetch ministral-3-3b-instruct-2512-q4_k_m",
+        "sovereign-rag models fetch mistral-7b-instruct-v0.3-q4_k_m --print",
+        "sovereign-rag models fetch mistral-7b-instruct-v0.3-q4_k_m "
+        "--mirror https://hub.example.org",
+    ),
+)
+def fetch_(
+    run: CommandRun,
+    name: ModelArgument,
+    mirror: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A mirror that stands for the Hugging Face hub."),
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="File with a token for the hub or the mirror.")
+    ] = None,
+    print_: Annotated[
+        bool, typer.Option("--print", help="Contact nobody; say what to carry by hand.")
+    ] = False,
+    exam: WithExam = True,
+) -> None:
+    """Download a model of the catalogue and import it: the one command that goes out.
 
-    @command(models, "verify", examples=("sovereign-rag models verify",))
-    def verify(run: CommandRun) -> None:
-        """Read every byte of the models again and compare their hashes with the expected ones.
+    It asks the Hugging Face hub, or the mirror, for one file; a proxy in the environment is
+    used. Only the file with the catalogue's hash is taken. Interrupted, it goes on where it
+    stopped when it is called again.
+    """
+    from sovereign_rag.models import catalogue, fetching
 
-        Exit code 3: a model is not the one that was expected.
-        """
-        if any(entry.state == "mismatch" for entry in _show(run, fresh=True)):
-            raise ModelError(
-                "A model is not the one that was expected. Bring the right file back, or put the "
-                "new hash into the settings if the change is meant."
-            )
+    model = catalogue.require(name, catalogue.catalogue())
+    by_hand = fetching.by_hand(model, mirror=mirror)
+    if print_:
+        _print_by_hand(run, by_hand)
+        return
+    token = _read_token(token_file)
+    detail = {"model": model.name, "url": by_hand.url, "sha256": model.sha256}
+    with _audited(run, "models.fetch", detail):
+        try:
+            with _progress(run, "fetching") as progress:
+                part = fetching.fetch(
+                    model,
+                    run.settings.models_dir,
+                    mirror=mirror,
+                    token=token,
+                    progress=progress,
+                )
+        except ModelError:
+            if not run.json:
+                _print_by_hand(run, by_hand)
+            raise
+        source = f"hub {model.repository}@{model.revision}"
+        imported = _import(run, part, name=model.name, source=source, move=True)
+    _examine_and_show(run, imported, exam=exam)
+
+
+@command(
+    app,
+    "import",
+    examples=(
+        "sovereign-rag models import /media/usb/Mistral-7B-Instruct-v0.3-Q4_K_M.gguf",
+        "sovereign-rag models import own.gguf --name house-model --sha256 9f86d0…",
+    ),
+)
+def import_(
+    run: CommandRun,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A GGUF file.")],
+    name: Annotated[
+        str | None, typer.Option(help="What settings call it; unless said, made of the file's.")
+    ] = None,
+    sha256: Annotated[
+        str | None, typer.Option(help="Its hash, where you know it; another one is refused.")
+    ] = None,
+    exam: WithExam = True,
+) -> None:
+    """Copy a model into the models folder: checked, hashed, and tried with one prompt.
+
+    A file of the catalogue has to have the catalogue's hash. Of any other the hash that is
+    found is recorded as yours, and holds from then on.
+    """
+    detail = {"file": str(file), "name": name, "sha256": sha256}
+    with _audited(run, "models.import", detail):
+        imported = _import(run, file, name=name, sha256=sha256)
+    _examine_and_show(run, imported, exam=exam)
+
+
+@command(app, "remove", examples=("sovereign-rag models remove house-model",))
+def remove(
+    run: CommandRun,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `models list` prints it.")],
+) -> None:
+    """Delete an imported model and its file."""
+    from sovereign_rag.models.registry import Registry
+
+    with _audited(run, "models.remove", {"model": name}):
+        removed = Registry(run.settings.models_dir).remove(name)
+    if run.json:
+        print_json({"removed": removed.name})
+    else:
+        run.note(f"Removed: {removed.name}")
+
+
+@command(app, "list", examples=("sovereign-rag models list",))
+def list_(run: CommandRun) -> None:
+    """List the models in use and those imported, with where they came from and their hashes."""
+    _show(run, fresh=False)
+
+
+@command(app, "verify", examples=("sovereign-rag models verify",))
+def verify(run: CommandRun) -> None:
+    """Read every byte of the models again and compare their hashes with the expected ones.
+
+    Exit code 3: a model is not the one that was expected.
+    """
+    if any(entry.state == "mismatch" for entry in _show(run, fresh=True)):
+        raise ModelError(
+            "A model is not the one that was expected. Bring the right file back, or put the "
+            "new hash into the settings if the change is meant."
+        )
 
 
 def _import(

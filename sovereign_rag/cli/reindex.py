@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from sovereign_rag.evaluation.compare import Comparison
     from sovereign_rag.wiring import Application, Built, ReindexEstimate
 
+app = new_app("Build another index beside the live one, and switch to it.")
+
 _NICENESS: Final = 10  # of the process that builds: who asks comes first
 _RESERVE: Final = 512 << 20  # bytes of disk that stay free
 _CERTAIN: Final = 0.05  # p, below which a loss is taken for one
@@ -46,165 +48,164 @@ _CERTAIN: Final = 0.05  # p, below which a loss is taken for one
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to `app`."""
-    noun = new_app("Build another index beside the live one, and switch to it.")
-    app.add_typer(noun, name="reindex")
-
-    @default_command(
-        noun,
-        examples=(
-            "sovereign-rag reindex --dry-run",
-            "sovereign-rag reindex --questions our-questions.xlsx --report comparison.html",
-            "sovereign-rag reindex --no-switch --yes",
+@default_command(
+    app,
+    examples=(
+        "sovereign-rag reindex --dry-run",
+        "sovereign-rag reindex --questions our-questions.xlsx --report comparison.html",
+        "sovereign-rag reindex --no-switch --yes",
+    ),
+)
+def reindex(
+    run: CommandRun,
+    questions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|DIR",
+            help="Questions to compare the two indexes on: a spreadsheet or JSON lines as eval "
+            "answers takes them, or a folder with queries.jsonl and qrels.tsv whose documents "
+            "are named by URI.",
         ),
-    )
-    def reindex(
-        run: CommandRun,
-        questions: Annotated[
-            Path | None,
-            typer.Option(
-                metavar="FILE|DIR",
-                help="Questions to compare the two indexes on: a spreadsheet or JSON lines as eval "
-                "answers takes them, or a folder with queries.jsonl and qrels.tsv whose documents "
-                "are named by URI.",
-            ),
-        ] = None,
-        limit: Annotated[
-            int | None,
-            typer.Option("--limit-queries", min=1, help="Only so many questions, evenly spread."),
-        ] = None,
-        fail_below: Annotated[
-            float | None,
-            typer.Option(
-                min=-1.0,
-                max=1.0,
-                help="Do not switch, and exit with 8, if the deciding measure falls by more than "
-                "this, e.g. -0.01. Unless said: if it falls and that is hardly chance "
-                "(p < 0.05).",
-            ),
-        ] = None,
-        report: Annotated[
-            Path | None, typer.Option(help="Write the comparison as a page to this file.")
-        ] = None,
-        no_switch: Annotated[
-            bool,
-            typer.Option("--no-switch", help="Build and compare; `reindex switch` does the rest."),
-        ] = False,
-        force: Annotated[
-            bool,
-            typer.Option("--force", help="Build anew although the settings are as they were."),
-        ] = False,
-        dry_run: Annotated[
-            bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")
-        ] = False,
-        yes: Yes = False,
-    ) -> None:
-        """Build an index as the settings want it, beside the live one, and switch to it.
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit-queries", min=1, help="Only so many questions, evenly spread."),
+    ] = None,
+    fail_below: Annotated[
+        float | None,
+        typer.Option(
+            min=-1.0,
+            max=1.0,
+            help="Do not switch, and exit with 8, if the deciding measure falls by more than "
+            "this, e.g. -0.01. Unless said: if it falls and that is hardly chance "
+            "(p < 0.05).",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the comparison as a page to this file.")
+    ] = None,
+    no_switch: Annotated[
+        bool,
+        typer.Option("--no-switch", help="Build and compare; `reindex switch` does the rest."),
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Build anew although the settings are as they were."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Build an index as the settings want it, beside the live one, and switch to it.
 
-        For another embedding model, other chunks or another layout of the vectors. Questions are
-        answered from the live index meanwhile; documents that come, change or go are caught up
-        with. Nothing is parsed again. Ctrl-C stops after the documents at hand, and the same
-        command goes on from there. The old index is kept: `reindex back`. Exit code 6: some
-        documents could not be written, 8: the comparison fell below its floor; either way nothing
-        was switched.
-        """
-        _check(questions, limit, fail_below, report)
-        with run.open() as service, _interruptible(run) as stop, _holding(service, stop):
-            wanted, differences = service.indexes.wanted(), service.indexes.differences()
-            begun = service.reindexing.unfinished()
-            if begun is not None and (begun.spec is None or begun.spec.differences(wanted)):
-                run.note(f"Index {begun.id} was begun for other settings and will be removed.")
-                begun = None
-            if begun is None and not differences and not force:
-                tell_nothing(run)
-                return
-            estimate = service.estimate(wanted, begun)
-            if dry_run or not run.json:
-                print_plan(run, differences, begun, estimate, dry_run=dry_run)
-            if dry_run:
-                return
-            _require_room(estimate)
-            _ask_first(run, f"Write {estimate.documents} documents into another index?", yes=yes)
-            os.nice(_NICENESS)
-            index = service.reindexing.begin(wanted)
-            with progress_bar(run) as bar:
-                built = service.reindexing.build(index, on_progress=bar, stop=stop)
-            _require_whole(run, built)
-            compared = None
-            if questions is not None:
-                compared = _compare(run, service, index, questions, limit)
-                _show(run, compared, report, fail_below)
-                if _falls(compared, fail_below):
-                    _refuse(run, built, compared)
-            if no_switch:
-                tell(run, built, compared, switched=False)
-                return
-            _switch(run, service, index, stop, built, compared)
-
-    @command(noun, "switch", examples=("sovereign-rag reindex switch --yes",))
-    def switch(run: CommandRun, yes: Yes = False) -> None:
-        """Switch to the index that was built; what has changed since is caught up with first."""
-        with run.open() as service, _interruptible(run) as stop, _holding(service, stop):
-            index = service.reindexing.unfinished()
-            if index is None:
-                raise NotFound("No index was built to switch to; `sovereign-rag reindex` does it.")
-            _ask_first(run, f"Answer questions from index {index.id}?", yes=yes)
-            _switch(run, service, index, stop)
-
-    @command(noun, "back", examples=("sovereign-rag reindex back --yes",))
-    def back(run: CommandRun, yes: Yes = False) -> None:
-        """Go back to the index that was live before.
-
-        What came or changed since the switch is written into it first, so that it is not behind;
-        where nothing did, this takes a moment. What was deleted is gone from it already, and
-        rights were changed in it at once. The index that is left is kept in turn. The settings
-        stay as they are: set them back too, or the next `reindex` builds that index again.
-        """
-        with run.open() as service, _interruptible(run) as stop, _holding(service, stop):
-            index = service.reindexing.previous()
-            _ask_first(run, f"Answer questions from index {index.id} again?", yes=yes)
-            _switch(run, service, index, stop)
-
-    @command(noun, "drop", examples=("sovereign-rag reindex drop --yes",))
-    def drop(run: CommandRun, yes: Yes = False) -> None:
-        """Remove every index but the live one: the one kept for a way back, and one half built.
-
-        Give services that run a minute after a switch: each goes over at its next question.
-        """
-        from sovereign_rag.catalog.index_rows import IndexState
-
-        stop = threading.Event()
-        with run.open() as service, _holding(service, stop):
-            doomed = [r for r in service.catalog.indexes.all() if r.state is not IndexState.LIVE]
-            if doomed:
-                numbers = ", ".join(str(record.id) for record in doomed)
-                _ask_first(run, f"Remove index {numbers}?", yes=yes)
-            for record in doomed:
-                service.reindexing.drop(record)
-        if run.json:
-            print_json({"dropped": [record.id for record in doomed]})
-        else:
-            run.note(f"Removed: {len(doomed)}" if doomed else "There is no other index.")
-
-    @command(noun, "status", examples=("sovereign-rag reindex status", "… status --json"))
-    def status(run: CommandRun) -> None:
-        """Show which indexes there are, how they were made, and how far one is that is built."""
-        with run.open() as service:
-            rows = [index_to_dict(service, record) for record in service.catalog.indexes.all()]
-            differences = service.indexes.differences()
-            busy = service.catalog.locks.holder("reindex") is not None
-        if run.json:
-            wanted = {name: {"is": a, "wanted": b} for name, (a, b) in differences.items()}
-            print_json({"indexes": rows, "differences": wanted, "running": busy})
+    For another embedding model, other chunks or another layout of the vectors. Questions are
+    answered from the live index meanwhile; documents that come, change or go are caught up
+    with. Nothing is parsed again. Ctrl-C stops after the documents at hand, and the same
+    command goes on from there. The old index is kept: `reindex back`. Exit code 6: some
+    documents could not be written, 8: the comparison fell below its floor; either way nothing
+    was switched.
+    """
+    _check(questions, limit, fail_below, report)
+    with run.open() as service, _interruptible(run) as stop, _holding(service, stop):
+        wanted, differences = service.indexes.wanted(), service.indexes.differences()
+        begun = service.reindexing.unfinished()
+        if begun is not None and (begun.spec is None or begun.spec.differences(wanted)):
+            run.note(f"Index {begun.id} was begun for other settings and will be removed.")
+            begun = None
+        if begun is None and not differences and not force:
+            tell_nothing(run)
             return
-        columns = ("index", "state", "model", ">max_tokens", ">documents", ">of", ">chunks", "made")
-        names = ("id", "state", "model", "max_tokens", "current", "documents", "chunks", "created")
-        run.out.print(table(columns, ([row[name] for name in names] for row in rows)))
-        for name, (is_, wanted_) in differences.items():
-            run.note(f"{name}: the live index has {is_}, the settings want {wanted_}.", "yellow")
-        if differences:
-            run.note("`sovereign-rag reindex` builds an index as the settings want it.")
+        estimate = service.estimate(wanted, begun)
+        if dry_run or not run.json:
+            print_plan(run, differences, begun, estimate, dry_run=dry_run)
+        if dry_run:
+            return
+        _require_room(estimate)
+        _ask_first(run, f"Write {estimate.documents} documents into another index?", yes=yes)
+        os.nice(_NICENESS)
+        index = service.reindexing.begin(wanted)
+        with progress_bar(run) as bar:
+            built = service.reindexing.build(index, on_progress=bar, stop=stop)
+        _require_whole(run, built)
+        compared = None
+        if questions is not None:
+            compared = _compare(run, service, index, questions, limit)
+            _show(run, compared, report, fail_below)
+            if _falls(compared, fail_below):
+                _refuse(run, built, compared)
+        if no_switch:
+            tell(run, built, compared, switched=False)
+            return
+        _switch(run, service, index, stop, built, compared)
+
+
+@command(app, "switch", examples=("sovereign-rag reindex switch --yes",))
+def switch(run: CommandRun, yes: Yes = False) -> None:
+    """Switch to the index that was built; what has changed since is caught up with first."""
+    with run.open() as service, _interruptible(run) as stop, _holding(service, stop):
+        index = service.reindexing.unfinished()
+        if index is None:
+            raise NotFound("No index was built to switch to; `sovereign-rag reindex` does it.")
+        _ask_first(run, f"Answer questions from index {index.id}?", yes=yes)
+        _switch(run, service, index, stop)
+
+
+@command(app, "back", examples=("sovereign-rag reindex back --yes",))
+def back(run: CommandRun, yes: Yes = False) -> None:
+    """Go back to the index that was live before.
+
+    What came or changed since the switch is written into it first, so that it is not behind;
+    where nothing did, this takes a moment. What was deleted is gone from it already, and
+    rights were changed in it at once. The index that is left is kept in turn. The settings
+    stay as they are: set them back too, or the next `reindex` builds that index again.
+    """
+    with run.open() as service, _interruptible(run) as stop, _holding(service, stop):
+        index = service.reindexing.previous()
+        _ask_first(run, f"Answer questions from index {index.id} again?", yes=yes)
+        _switch(run, service, index, stop)
+
+
+@command(app, "drop", examples=("sovereign-rag reindex drop --yes",))
+def drop(run: CommandRun, yes: Yes = False) -> None:
+    """Remove every index but the live one: the one kept for a way back, and one half built.
+
+    Give services that run a minute after a switch: each goes over at its next question.
+    """
+    from sovereign_rag.catalog.index_rows import IndexState
+
+    stop = threading.Event()
+    with run.open() as service, _holding(service, stop):
+        doomed = [r for r in service.catalog.indexes.all() if r.state is not IndexState.LIVE]
+        if doomed:
+            numbers = ", ".join(str(record.id) for record in doomed)
+            _ask_first(run, f"Remove index {numbers}?", yes=yes)
+        for record in doomed:
+            service.reindexing.drop(record)
+    if run.json:
+        print_json({"dropped": [record.id for record in doomed]})
+    else:
+        run.note(f"Removed: {len(doomed)}" if doomed else "There is no other index.")
+
+
+@command(app, "status", examples=("sovereign-rag reindex status", "… status --json"))
+def status(run: CommandRun) -> None:
+    """Show which indexes there are, how they were made, and how far one is that is built."""
+    with run.open() as service:
+        rows = [index_to_dict(service, record) for record in service.catalog.indexes.all()]
+        differences = service.indexes.differences()
+        busy = service.catalog.locks.holder("reindex") is not None
+    if run.json:
+        wanted = {name: {"is": a, "wanted": b} for name, (a, b) in differences.items()}
+        print_json({"indexes": rows, "differences": wanted, "running": busy})
+        return
+    columns = ("index", "state", "model", ">max_tokens", ">documents", ">of", ">chunks", "made")
+    names = ("id", "state", "model", "max_tokens", "current", "documents", "chunks", "created")
+    run.out.print(table(columns, ([row[name] for name in names] for row in rows)))
+    for name, (is_, wanted_) in differences.items():
+        run.note(f"{name}: the live index has {is_}, the settings want {wanted_}.", "yellow")
+    if differences:
+        run.note("`sovereign-rag reindex` builds an index as the settings want it.")
 
 
 @contextmanager

@@ -20,62 +20,62 @@ if TYPE_CHECKING:
     from sovereign_rag.settings import Settings
     from sovereign_rag.wiring import Application
 
+app = typer.Typer()
+
 _BACKLOG = 2_048
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to `app`."""
+@command(
+    app,
+    "serve",
+    examples=("sovereign-rag serve", "sovereign-rag serve --port 0 --allow-anonymous"),
+)
+def serve(
+    run: CommandRun,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")
+    ] = None,
+    allow_anonymous: Annotated[
+        bool,
+        typer.Option(
+            "--allow-anonymous",
+            help="Callers without a key read what everyone may; on loopback alone.",
+        ),
+    ] = False,
+) -> None:
+    """Serve the page and the API, and work off ingestion jobs meanwhile.
 
-    @command(
-        app,
-        "serve",
-        examples=("sovereign-rag serve", "sovereign-rag serve --port 0 --allow-anonymous"),
-    )
-    def serve(
-        run: CommandRun,
-        host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-        port: Annotated[
-            int | None, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")
-        ] = None,
-        allow_anonymous: Annotated[
-            bool,
-            typer.Option(
-                "--allow-anonymous",
-                help="Callers without a key read what everyone may; on loopback alone.",
-            ),
-        ] = False,
-    ) -> None:
-        """Serve the page and the API, and work off ingestion jobs meanwhile.
+    Callers need a key: see `sovereign-rag keys create`. Ctrl-C or SIGTERM ends it after the
+    requests at hand.
+    """
+    settings = serving(run.settings, host=host, port=port, allow_anonymous=allow_anonymous)
+    with (
+        _terminating(),
+        listening(settings.server.host, settings.server.port) as listener,
+        run.open(settings) as service,
+        _working(service),
+    ):
+        _serve(service, listener, lambda: _announce(run, settings, listener))
 
-        Callers need a key: see `sovereign-rag keys create`. Ctrl-C or SIGTERM ends it after the
-        requests at hand.
-        """
-        settings = serving(run.settings, host=host, port=port, allow_anonymous=allow_anonymous)
-        with (
-            _terminating(),
-            listening(settings.server.host, settings.server.port) as listener,
-            run.open(settings) as service,
-            _working(service),
-        ):
-            _serve(service, listener, lambda: _announce(run, settings, listener))
 
-    @command(app, "worker", examples=("sovereign-rag worker --data-dir /srv/rag",))
-    def worker(run: CommandRun) -> None:
-        """Work off ingestion jobs, and sync sources that have a schedule, until Ctrl-C or SIGTERM.
+@command(app, "worker", examples=("sovereign-rag worker --data-dir /srv/rag",))
+def worker(run: CommandRun) -> None:
+    """Work off ingestion jobs, and sync sources that have a schedule, until Ctrl-C or SIGTERM.
 
-        What is begun is finished first.
-        """
-        stop = threading.Event()
+    What is begun is finished first.
+    """
+    stop = threading.Event()
 
-        def on_signal(number: int, frame: FrameType | None) -> None:
-            stop.set()
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stop.set()
 
-        signal.signal(signal.SIGTERM, on_signal)
-        signal.signal(signal.SIGINT, on_signal)
-        with run.open() as service:
-            run.note("Waiting for documents; Ctrl-C stops after those at hand.")
-            with _following_schedules(service):
-                service.ingestion.run_worker(stop)
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    with run.open() as service:
+        run.note("Waiting for documents; Ctrl-C stops after those at hand.")
+        with _following_schedules(service):
+            service.ingestion.run_worker(stop)
 
 
 def serving(

@@ -14,73 +14,72 @@ if TYPE_CHECKING:
     from sovereign_rag.catalog.sources import SourceRecord
     from sovereign_rag.settings import AnySource
 
+app = new_app("See where documents come from.")
+
 SourceArgument = Annotated[
     str, typer.Argument(metavar="SOURCE", help="As `sources list` prints it.")
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to `app`."""
-    sources = new_app("See where documents come from.")
-    app.add_typer(sources, name="sources")
-
-    @command(sources, "list", examples=("sovereign-rag sources list",))
-    def list_(run: CommandRun) -> None:
-        """List the sources of the settings, and the folders that were synced."""
-        with run.open() as service:
-            known = service.catalog.sources.all()
-        rows = _all(run, known)
-        if run.json:
-            print_json({"sources": [_to_dict(*row) for row in rows]})
-            return
-        told = (
-            (
-                name,
-                section.kind if section is not None else record.kind if record else "",
-                (section.schedule if section is not None else None) or "when asked",
-                f"{record.finished:%Y-%m-%d %H:%M}" if record and record.finished else "never",
-                _state(record),
-            )
-            for name, section, record in rows
+@command(app, "list", examples=("sovereign-rag sources list",))
+def list_(run: CommandRun) -> None:
+    """List the sources of the settings, and the folders that were synced."""
+    with run.open() as service:
+        known = service.catalog.sources.all()
+    rows = _all(run, known)
+    if run.json:
+        print_json({"sources": [_to_dict(*row) for row in rows]})
+        return
+    told = (
+        (
+            name,
+            section.kind if section is not None else record.kind if record else "",
+            (section.schedule if section is not None else None) or "when asked",
+            f"{record.finished:%Y-%m-%d %H:%M}" if record and record.finished else "never",
+            _state(record),
         )
-        run.out.print(table(("name", "kind", "schedule", "last synced (UTC)", "state"), told))
+        for name, section, record in rows
+    )
+    run.out.print(table(("name", "kind", "schedule", "last synced (UTC)", "state"), told))
 
-    @command(sources, "show", examples=("sovereign-rag sources show archive",))
-    def show(run: CommandRun, name: SourceArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
-        """Show a source: its section of the settings, and how its last sync went."""
-        with run.open() as service:
-            source = service.sync.find(name, tenant)
-            tenant = source.section.tenant
-            record = service.catalog.sources.find(tenant, source.name)
-            held = len(service.catalog.sources.items(record.id)) if record is not None else 0
-        section = source.section if source.in_settings or record is not None else None
-        if run.json:
-            print_json(_to_dict(source.name, section, record) | {"items": held})
-            return
-        settings = source.section.model_dump(mode="json", exclude_none=True)
-        run.out.print(Text(safe(source.name, one_line=True), "bold"))
-        run.out.print(facts({key: value for key, value in settings.items() if value not in ({},)}))
-        run.out.print(
-            facts(
-                {
-                    "last synced": record.finished if record else "never",
-                    "begun": record.started if record else None,
-                    "holds": f"{held} documents",
-                    "counts": _counts(record),
-                    "state": _state(record),
-                }
-            )
+
+@command(app, "show", examples=("sovereign-rag sources show archive",))
+def show(run: CommandRun, name: SourceArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
+    """Show a source: its section of the settings, and how its last sync went."""
+    with run.open() as service:
+        source = service.sync.find(name, tenant)
+        tenant = source.section.tenant
+        record = service.catalog.sources.find(tenant, source.name)
+        held = len(service.catalog.sources.items(record.id)) if record is not None else 0
+    section = source.section if source.in_settings or record is not None else None
+    if run.json:
+        print_json(_to_dict(source.name, section, record) | {"items": held})
+        return
+    settings = source.section.model_dump(mode="json", exclude_none=True)
+    run.out.print(Text(safe(source.name, one_line=True), "bold"))
+    run.out.print(facts({key: value for key, value in settings.items() if value not in ({},)}))
+    run.out.print(
+        facts(
+            {
+                "last synced": record.finished if record else "never",
+                "begun": record.started if record else None,
+                "holds": f"{held} documents",
+                "counts": _counts(record),
+                "state": _state(record),
+            }
         )
+    )
 
-    @command(sources, "forget", examples=("sovereign-rag sources forget /srv/old",))
-    def forget(run: CommandRun, name: SourceArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
-        """Forget what a source held and when; its documents stay in the index."""
-        with run.open() as service:
-            service.catalog.sources.forget(tenant, name)
-        if run.json:
-            print_json({"forgotten": name})
-        else:
-            run.note(f"Forgotten: {name}. Its documents are still there.")
+
+@command(app, "forget", examples=("sovereign-rag sources forget /srv/old",))
+def forget(run: CommandRun, name: SourceArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
+    """Forget what a source held and when; its documents stay in the index."""
+    with run.open() as service:
+        service.catalog.sources.forget(tenant, name)
+    if run.json:
+        print_json({"forgotten": name})
+    else:
+        run.note(f"Forgotten: {name}. Its documents are still there.")
 
 
 def _all(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sovereign_rag.errors import SovereignError
     from sovereign_rag.wiring import NamedSource, Step, SyncReport, SyncRequest
 
+app = typer.Typer()
+
 _TOLD = ("new", "changed", "moved", "rights", "deleted", "waiting")
 _WORDS = {
     "new": "new",
@@ -70,126 +72,122 @@ Verify = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to `app`."""
+@command(
+    app,
+    "sync",
+    examples=(
+        "sovereign-rag sync /srv/documents --readers group:staff",
+        "sovereign-rag sync /srv/documents --dry-run",
+        "sovereign-rag sync archive --max-delete 100%",
+    ),
+)
+def sync(
+    run: CommandRun,
+    wanted: Wanted,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would happen, and change nothing.")
+    ] = False,
+    readers: Readers = None,
+    level: Level = None,
+    access: AccessOption = None,
+    max_delete: MaxDelete = None,
+    verify: Verify = False,
+    tenant: Tenant = DEFAULT_TENANT,
+) -> None:
+    """Make the index equal to a source: new, changed, moved and deleted documents, and rights.
 
-    @command(
-        app,
-        "sync",
-        examples=(
-            "sovereign-rag sync /srv/documents --readers group:staff",
-            "sovereign-rag sync /srv/documents --dry-run",
-            "sovereign-rag sync archive --max-delete 100%",
-        ),
-    )
-    def sync(
-        run: CommandRun,
-        wanted: Wanted,
-        dry_run: Annotated[
-            bool, typer.Option("--dry-run", help="Print what would happen, and change nothing.")
-        ] = False,
-        readers: Readers = None,
-        level: Level = None,
-        access: AccessOption = None,
-        max_delete: MaxDelete = None,
-        verify: Verify = False,
-        tenant: Tenant = DEFAULT_TENANT,
-    ) -> None:
-        """Make the index equal to a source: new, changed, moved and deleted documents, and rights.
-
-        What has the time and size that it had is not read again; what moved is neither parsed nor
-        embedded again; a change of rights takes effect at once. Who may read comes from
-        .access.yaml files in the folders, from POSIX rights, from metadata or from --readers, see
-        docs/sources.md; where nobody says, nobody reads. Ctrl-C stops after the documents at hand,
-        and the same command goes on from there. Exit code 7: too much would have been deleted.
-        """
-        _check(access, max_delete)
-        failed = False
-        reports: list[SyncReport] = []
-        with run.open() as service, _progress(run) as bar, _interruptible(run) as stop:
-            for name in wanted:
-                source = service.sync.find(name, tenant)
-                request = _request(
-                    source,
-                    dry_run=dry_run,
-                    readers=readers,
-                    level=level,
-                    access=access,
-                    max_delete=max_delete,
-                    verify=verify,
-                )
-                report = service.sync.sync(
-                    source,
-                    local_owner(source.section.tenant),
-                    request,
-                    on_progress=bar.show,
-                    on_task=bar.tell,
-                    stop=stop,
-                )
-                reports.append(report)
-                tasks = report.ingested.tasks if report.ingested is not None else ()
-                failed |= any(task.state == "failed" for task in tasks)
-                if stop.is_set():
-                    break
-        if run.json:
-            print_json({"sources": [_to_dict(report) for report in reports]})
-        else:
-            for report in reports:
-                _print(run, report)
-        if stop.is_set():
-            run.note("Stopped; the same command goes on from there, and so does a worker.")
-            raise typer.Exit(INTERRUPTED)
-        if failed:
-            raise typer.Exit(SOME_FAILED)
-
-    @command(
-        app,
-        "watch",
-        examples=(
-            "sovereign-rag watch /srv/documents",
-            "sovereign-rag watch archive mailbox --every 5m",
-        ),
-    )
-    def watch(
-        run: CommandRun,
-        wanted: Wanted,
-        readers: Readers = None,
-        level: Level = None,
-        access: AccessOption = None,
-        max_delete: MaxDelete = None,
-        every: Annotated[
-            str | None,
-            typer.Option(
-                metavar="10m", help="Look through it so often, whatever events there were."
-            ),
-        ] = None,
-        tenant: Tenant = DEFAULT_TENANT,
-    ) -> None:
-        """Keep the index equal to sources until Ctrl-C.
-
-        Changes in folders are noticed as they happen; object storage, mailboxes and readers, which
-        report none, are looked through by their schedule. A sync that fails, for a disk that is
-        unmounted perhaps, is told and tried again.
-        """
-        from sovereign_rag.settings.sources import parse_interval
-
-        _check(access, max_delete)
-        seconds = None if every is None else parse_interval(every).total_seconds()
-        with run.open() as service, _ending() as stop:
-            sources = [service.sync.find(name, tenant) for name in wanted]
-            said = [
-                _request(s, readers=readers, level=level, access=access, max_delete=max_delete)
-                for s in sources
-            ]
-            service.watcher.watch(
-                sources,
-                stop,
-                request=said[0],
-                every_s=seconds,
-                on_report=lambda report: _tell(run, report),
-                on_error=lambda name, error: _tell_error(run, name, error),
-                on_ready=lambda: run.note("Watching; Ctrl-C stops."),
+    What has the time and size that it had is not read again; what moved is neither parsed nor
+    embedded again; a change of rights takes effect at once. Who may read comes from
+    .access.yaml files in the folders, from POSIX rights, from metadata or from --readers, see
+    docs/sources.md; where nobody says, nobody reads. Ctrl-C stops after the documents at hand,
+    and the same command goes on from there. Exit code 7: too much would have been deleted.
+    """
+    _check(access, max_delete)
+    failed = False
+    reports: list[SyncReport] = []
+    with run.open() as service, _progress(run) as bar, _interruptible(run) as stop:
+        for name in wanted:
+            source = service.sync.find(name, tenant)
+            request = _request(
+                source,
+                dry_run=dry_run,
+                readers=readers,
+                level=level,
+                access=access,
+                max_delete=max_delete,
+                verify=verify,
             )
+            report = service.sync.sync(
+                source,
+                local_owner(source.section.tenant),
+                request,
+                on_progress=bar.show,
+                on_task=bar.tell,
+                stop=stop,
+            )
+            reports.append(report)
+            tasks = report.ingested.tasks if report.ingested is not None else ()
+            failed |= any(task.state == "failed" for task in tasks)
+            if stop.is_set():
+                break
+    if run.json:
+        print_json({"sources": [_to_dict(report) for report in reports]})
+    else:
+        for report in reports:
+            _print(run, report)
+    if stop.is_set():
+        run.note("Stopped; the same command goes on from there, and so does a worker.")
+        raise typer.Exit(INTERRUPTED)
+    if failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+@command(
+    app,
+    "watch",
+    examples=(
+        "sovereign-rag watch /srv/documents",
+        "sovereign-rag watch archive mailbox --every 5m",
+    ),
+)
+def watch(
+    run: CommandRun,
+    wanted: Wanted,
+    readers: Readers = None,
+    level: Level = None,
+    access: AccessOption = None,
+    max_delete: MaxDelete = None,
+    every: Annotated[
+        str | None,
+        typer.Option(metavar="10m", help="Look through it so often, whatever events there were."),
+    ] = None,
+    tenant: Tenant = DEFAULT_TENANT,
+) -> None:
+    """Keep the index equal to sources until Ctrl-C.
+
+    Changes in folders are noticed as they happen; object storage, mailboxes and readers, which
+    report none, are looked through by their schedule. A sync that fails, for a disk that is
+    unmounted perhaps, is told and tried again.
+    """
+    from sovereign_rag.settings.sources import parse_interval
+
+    _check(access, max_delete)
+    seconds = None if every is None else parse_interval(every).total_seconds()
+    with run.open() as service, _ending() as stop:
+        sources = [service.sync.find(name, tenant) for name in wanted]
+        said = [
+            _request(s, readers=readers, level=level, access=access, max_delete=max_delete)
+            for s in sources
+        ]
+        service.watcher.watch(
+            sources,
+            stop,
+            request=said[0],
+            every_s=seconds,
+            on_report=lambda report: _tell(run, report),
+            on_error=lambda name, error: _tell_error(run, name, error),
+            on_ready=lambda: run.note("Watching; Ctrl-C stops."),
+        )
 
 
 def _check(access: str | None, max_delete: str | None) -> None:

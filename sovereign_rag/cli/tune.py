@@ -10,31 +10,32 @@ from sovereign_rag.cli.output import print_json, table
 if TYPE_CHECKING:
     from sovereign_rag.generation.tuning import Speeds
 
+app = typer.Typer()
 
-def register_tune(models: typer.Typer) -> None:
-    @command(models, "tune", examples=("sovereign-rag models tune",))
-    def tune(run: CommandRun) -> None:
-        """Measure which way of computing the language model is fastest here, and keep it.
 
-        Takes about 20 seconds and the time to load the model three times. The service does it by
-        itself when nobody has asked for a while; what is kept holds from its next start on, and
-        the settings generation.threads, waiting, repack and block_tokens pin each.
-        """
-        from sovereign_rag.generation.tuning import Tuning
-        from sovereign_rag.models.inventory import verified_language_model
+@command(app, "tune", examples=("sovereign-rag models tune",))
+def tune(run: CommandRun) -> None:
+    """Measure which way of computing the language model is fastest here, and keep it.
 
-        header, sha256 = verified_language_model(run.settings)
-        run.note(f"Measuring {header.path.name}; other work on this machine distorts it.")
-        tried = Tuning.of(run.settings, header, sha256).measure() or ()
-        rows = [_row(speeds, kept=speeds is tried[0]) for speeds in tried]
-        if run.json:
-            print_json({"model": header.path.name, "sha256": sha256, "tried": rows})
-            return
-        columns = (
-            *("kept", "repacked", "threads wait", ">threads", ">in batches", ">block"),
-            *(">reads tokens/s", ">writes alone", ">writes for 8"),
-        )
-        run.out.print(table(columns, ([_cell(value) for value in row.values()] for row in rows)))
+    Takes about 20 seconds and the time to load the model three times. The service does it by
+    itself when nobody has asked for a while; what is kept holds from its next start on, and
+    the settings generation.threads, waiting, repack and block_tokens pin each.
+    """
+    from sovereign_rag.generation.tuning import Tuning
+    from sovereign_rag.models.inventory import verified_language_model
+
+    header, sha256 = verified_language_model(run.settings)
+    run.note(f"Measuring {header.path.name}; other work on this machine distorts it.")
+    tried = Tuning.of(run.settings, header, sha256).measure() or ()
+    rows = [_row(speeds, kept=speeds is tried[0]) for speeds in tried]
+    if run.json:
+        print_json({"model": header.path.name, "sha256": sha256, "tried": rows})
+        return
+    columns = (
+        *("kept", "repacked", "threads wait", ">threads", ">in batches", ">block"),
+        *(">reads tokens/s", ">writes alone", ">writes for 8"),
+    )
+    run.out.print(table(columns, ([_cell(value) for value in row.values()] for row in rows)))
 
 
 def _row(speeds: "Speeds", *, kept: bool) -> dict[str, bool | str | int | float]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from sovereign_rag.domain import Vectors
 from sovereign_rag.embedding.folder import ModelFolder, read_folder
+from sovereign_rag.embedding.protocol import Vectors
 from sovereign_rag.embedding.worker_threads import Tokens, WorkerThreads
 from sovereign_rag.errors import ModelError
 from sovereign_rag.models import bundled

@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from sovereign_rag.domain import SparseVector, Vectors
+import numpy as np
+from numpy.typing import NDArray
+
+from sovereign_rag.domain import SparseVector
+
+Vectors = NDArray[np.float32]
+"""float32, shape (n, d); rows have unit length."""
 
 
 class Embedder(Protocol):

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sovereign_rag.domain import Vectors
+from sovereign_rag.embedding.protocol import Vectors
 
 log = logging.getLogger(__name__)
 

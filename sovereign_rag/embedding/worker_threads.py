@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sovereign_rag.domain import Vectors
+from sovereign_rag.embedding.protocol import Vectors
 
 Tokens = Sequence[int]  # the ids of a text, special ones included
 Forward = Callable[[list[Tokens]], Vectors]

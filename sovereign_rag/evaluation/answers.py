@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from sovereign_rag.access import DEFAULT_TENANT
-from sovereign_rag.answering.draft import Kind
-from sovereign_rag.domain import Answer, Citation, Passage
+from sovereign_rag.domain import Answer, Citation, Passage, RequestedKind, SearchMode
 from sovereign_rag.evaluation.datasets import CorpusDocument, LabelledQuestion
 from sovereign_rag.evaluation.measures import contains_answer, mean, token_f1
 from sovereign_rag.evaluation.scratch import Index, Progress, corpus_id, fill
-from sovereign_rag.retrieval.retriever import SearchMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ def evaluate_answers(
     questions: Sequence[LabelledQuestion],
     index: Index,
     *,
-    kind: Kind | None = None,
+    kind: RequestedKind | None = None,
     mode: SearchMode | None = None,
     on_progress: Progress,
 ) -> AnswerReport:

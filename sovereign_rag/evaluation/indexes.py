@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from sovereign_rag.answering.draft import Kind
+from sovereign_rag.domain import RequestedKind, SearchMode
 from sovereign_rag.errors import BadInput, EnvironmentFault
 from sovereign_rag.evaluation.answers import AnswerReport, evaluate_answers
 from sovereign_rag.evaluation.datasets import read_questions, read_retrieval_set
@@ -17,7 +17,6 @@ from sovereign_rag.evaluation.retrieval import RetrievalReport, evaluate_retriev
 from sovereign_rag.evaluation.runs import EvaluationRun, read_run
 from sovereign_rag.evaluation.scratch import Index, Progress
 from sovereign_rag.evaluation.spreadsheets import SUFFIXES, read_spreadsheet
-from sovereign_rag.retrieval.retriever import SearchMode
 from sovereign_rag.version import VERSION
 
 
@@ -27,7 +26,7 @@ def run_over(
     out: Path,
     *,
     spec: Mapping[str, object],
-    kind: Kind = "extracts",
+    kind: RequestedKind = "extracts",
     mode: SearchMode = "hybrid",
     limit: int | None = None,
     on_progress: Progress,

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sovereign_rag.domain import Passage
+from sovereign_rag.domain import Passage, SearchMode
 from sovereign_rag.evaluation.datasets import LabelledQuery, RetrievalSet
 from sovereign_rag.evaluation.measures import RANKING_MEASURES, judge_rankings, mean
 from sovereign_rag.evaluation.scratch import Progress, Searchable, corpus_id
-from sovereign_rag.retrieval.retriever import SearchMode
 
 DEPTH = 10
 """Documents that are judged for each query."""

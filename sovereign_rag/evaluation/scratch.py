@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from sovereign_rag.access import DEFAULT_TENANT, local_owner, read_scope
-from sovereign_rag.answering.draft import Kind
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.domain import (
     Answer,
@@ -23,11 +22,12 @@ from sovereign_rag.domain import (
     PageText,
     ParsedDocument,
     Passage,
+    RequestedKind,
+    SearchMode,
 )
 from sovereign_rag.errors import EnvironmentFault
 from sovereign_rag.evaluation.datasets import CorpusDocument
 from sovereign_rag.retrieval.conversation import Turn
-from sovereign_rag.retrieval.retriever import SearchMode
 from sovereign_rag.settings import CatalogSettings, Settings, StoreSettings
 from sovereign_rag.store.protocol import SearchFilter
 
@@ -80,7 +80,7 @@ class Index(Searchable, Protocol):
         self,
         question: str,
         *,
-        kind: Kind | None,
+        kind: RequestedKind | None,
         mode: SearchMode | None,
         exclude: frozenset[str] = frozenset(),
         tenant: str = DEFAULT_TENANT,
@@ -135,7 +135,7 @@ class ScratchIndex:
         self,
         question: str,
         *,
-        kind: Kind | None,
+        kind: RequestedKind | None,
         mode: SearchMode | None,
         exclude: frozenset[str] = frozenset(),
         tenant: str = DEFAULT_TENANT,

@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from sovereign_rag.answer import AnswerService
-from sovereign_rag.answering.draft import Kind
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.answering.trust import Unexamined
-from sovereign_rag.domain import Answer, Verdict
+from sovereign_rag.domain import Answer, RequestedKind, Verdict
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.evaluation.measures import contains_answer
 from sovereign_rag.exam.corpus import EXAMINEE, ExamLibrary
@@ -120,7 +119,9 @@ class Exam:
             on_progress(len(marks), len(self.questions))
         return self.result(marks)
 
-    def _answer(self, question: ExamQuestion, kind: Kind, cancel: threading.Event | None) -> Answer:
+    def _answer(
+        self, question: ExamQuestion, kind: RequestedKind, cancel: threading.Event | None
+    ) -> Answer:
         return self._answering.answer(
             AnswerRequest(
                 question.text, EXAMINEE, language=question.language, kind=kind, cancel=cancel

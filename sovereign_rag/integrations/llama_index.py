@@ -29,11 +29,10 @@ from llama_index.core.vector_stores.types import MetadataFilters
 from numpy.typing import NDArray
 
 from sovereign_rag.access import Principal
-from sovereign_rag.domain import Passage
+from sovereign_rag.domain import Passage, SearchMode
 from sovereign_rag.embedding.protocol import Embedder
 from sovereign_rag.generation.protocol import CompletionRequest, LanguageModel, Message
 from sovereign_rag.integrations.llama_index_asking import narrowing_of, turns_of
-from sovereign_rag.retrieval.retriever import SearchMode
 from sovereign_rag.services.search import SearchService
 
 

@@ -10,14 +10,14 @@ half the say.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sovereign_rag.access import ReadScope
 from sovereign_rag.catalog.records import LiveDocument
-from sovereign_rag.domain import Chunk, Passage, SparseVector
+from sovereign_rag.domain import Chunk, Passage, SearchMode, SparseVector
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.retrieval.context import ContextBudget, assemble
 from sovereign_rag.retrieval.conversation import Turn, subject
@@ -53,8 +53,6 @@ MOST_EARLIER = 4
 """How many passages that were cited before are offered to an answer that leans on them."""
 MOST_NAMED = 50
 """How many are looked up for that: some of them are gone, or not the asker's to read any more."""
-
-SearchMode = Literal["hybrid", "dense", "lexical"]
 
 
 class LiveDocuments(Protocol):

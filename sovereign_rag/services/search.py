@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from sovereign_rag.access import Principal, read_scope
-from sovereign_rag.domain import Passage
+from sovereign_rag.domain import Passage, SearchMode
 from sovereign_rag.errors import BadInput
 from sovereign_rag.retrieval.conversation import Turn, newest
-from sovereign_rag.retrieval.retriever import Retriever, SearchMode
+from sovereign_rag.retrieval.retriever import Retriever
 from sovereign_rag.storage.audit import AuditTrail, disclosed, entry
 from sovereign_rag.store.protocol import NO_FILTER, ChunkStore, FacetField, SearchFilter
 from sovereign_rag.text import language as languages

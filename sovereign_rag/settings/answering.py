@@ -5,15 +5,14 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, model_validator
 
+from sovereign_rag.domain import RequestedKind, SearchMode
 from sovereign_rag.settings.section import Section
 
 
 class RetrievalSettings(Section):
     """How passages are found."""
 
-    mode: Literal["hybrid", "dense", "lexical"] = Field(
-        "hybrid", description="Which legs are asked."
-    )
+    mode: SearchMode = Field("hybrid", description="Which legs are asked.")
     candidates: int = Field(50, ge=1, le=200, description="Chunks asked of each leg.")
     passages: int = Field(8, ge=1, le=50, description="Passages that an answer is made from.")
     dense_weight: float = Field(
@@ -49,7 +48,7 @@ class RetrievalSettings(Section):
 class AnswerSettings(Section):
     """How an answer is made from passages."""
 
-    kind: Literal["auto", "extracts", "generated"] = Field(
+    kind: RequestedKind = Field(
         "auto",
         description="auto: written by the language model where its exam says that this is at least as good (docs/models.md), else composed of verified extracts; extracts or generated: one of them, whatever the exam says.",
     )

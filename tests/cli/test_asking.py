@@ -8,29 +8,24 @@ from typing import Any
 
 import pytest
 
-from sovereign_rag.cli.filter_options import search_filter
+from sovereign_rag.cli.filter_options import Filters
 from sovereign_rag.errors import BadInput
-from sovereign_rag.store.protocol import NO_FILTER, SearchFilter
+from sovereign_rag.store.protocol import NO_FILTER
 from tests.cli.running import CommandLine, document_named
 
 Filled = tuple[Path, dict[str, Any]]
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
-def _narrowing(**options: Any) -> SearchFilter:
-    names = ("types", "sources", "languages", "labels", "from_", "to", "documents")
-    return search_filter(*(options.get(name) for name in names))
-
-
 # What options mean
 
 
 def test_options_that_are_not_given_leave_nothing_out() -> None:
-    assert _narrowing() == NO_FILTER
+    assert Filters().search_filter() == NO_FILTER
 
 
 def test_types_are_named_as_people_do_or_as_machines_do() -> None:
-    given = _narrowing(types=["pdf", ".DOCX", "text/markdown"])
+    given = Filters(types=["pdf", ".DOCX", "text/markdown"]).search_filter()
 
     assert given.media_types == frozenset({"application/pdf", DOCX, "text/markdown"})
 
@@ -38,7 +33,9 @@ def test_types_are_named_as_people_do_or_as_machines_do() -> None:
 def test_a_source_is_a_uri_or_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
-    given = _narrowing(sources=["s3://bucket/notes", "handbook/../rules", "/srv/handbook"])
+    given = Filters(
+        sources=["s3://bucket/notes", "handbook/../rules", "/srv/handbook"]
+    ).search_filter()
 
     assert given.sources == frozenset(
         {"s3://bucket/notes", f"file://{tmp_path}/rules", "file:///srv/handbook"}
@@ -46,8 +43,8 @@ def test_a_source_is_a_uri_or_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_day_counts_whole_and_a_time_to_the_second() -> None:
-    days = _narrowing(from_="2024-01-31", to="2024-02-29")
-    times = _narrowing(from_="2024-01-31T12:00+01:00", to="2024-01-31T12:00")
+    days = Filters(from_="2024-01-31", to="2024-02-29").search_filter()
+    times = Filters(from_="2024-01-31T12:00+01:00", to="2024-01-31T12:00").search_filter()
 
     assert days.modified_from == datetime(2024, 1, 31, tzinfo=UTC)
     assert days.modified_before == datetime(2024, 3, 1, tzinfo=UTC)
@@ -73,7 +70,7 @@ def test_a_value_that_means_nothing_is_refused_with_the_way_out(
     options: dict[str, Any], way_out: str
 ) -> None:
     with pytest.raises(BadInput, match=way_out):
-        _narrowing(**options)
+        Filters(**options).search_filter()
 
 
 # On the command line

@@ -10,7 +10,7 @@ import pytest
 from typer import Typer
 
 from sovereign_rag.cli import app, run_arguments
-from sovereign_rag.cli.identity import principal
+from sovereign_rag.cli.identity import Asker
 from tests.cli.running import CommandLine, command
 
 
@@ -19,7 +19,8 @@ def _commands(typer: Typer, path: tuple[str, ...] = ()) -> Iterator[tuple[str, .
         yield (*path, str(registered.name))
     for group in typer.registered_groups:
         assert group.typer_instance is not None
-        yield from _commands(group.typer_instance, (*path, str(group.name)))
+        named = (*path, group.name) if isinstance(group.name, str) else path
+        yield from _commands(group.typer_instance, named)
 
 
 COMMANDS = sorted(_commands(app))
@@ -177,8 +178,8 @@ def test_settings_are_shown_without_their_secrets_and_what_differs_is_told(
 
 
 def test_who_asks_is_the_owner_unless_somebody_is_named() -> None:
-    owner = principal(None, None, None, "acme")
-    ana = principal("user:ana", "hr, finance", 2, "acme")
+    owner = Asker(tenant="acme").principal()
+    ana = Asker("user:ana", "hr, finance", 2, "acme").principal()
 
     assert owner.is_owner
     assert owner.tenant == "acme"

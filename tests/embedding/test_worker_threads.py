@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from sovereign_rag.domain import Vectors
+from sovereign_rag.embedding.protocol import Vectors
 from sovereign_rag.embedding.worker_threads import Tokens, WorkerThreads
 
 

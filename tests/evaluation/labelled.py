@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sovereign_rag.access import DEFAULT_TENANT
-from sovereign_rag.answering.draft import Kind
 from sovereign_rag.domain import (
     Answer,
     AnswerKind,
@@ -14,6 +13,8 @@ from sovereign_rag.domain import (
     Citation,
     PageSpan,
     Passage,
+    RequestedKind,
+    SearchMode,
     Statement,
     Verdict,
 )
@@ -21,7 +22,6 @@ from sovereign_rag.evaluation.datasets import (
     CorpusDocument,
 )
 from sovereign_rag.retrieval.conversation import Turn
-from sovereign_rag.retrieval.retriever import SearchMode
 
 DOCUMENTS = (
     CorpusDocument("leave", "Urlaub", "Der Urlaub beträgt dreißig Tage im Jahr.", "de"),
@@ -71,7 +71,7 @@ class WordIndex:
         self,
         question: str,
         *,
-        kind: Kind | None,
+        kind: RequestedKind | None,
         mode: SearchMode | None,
         exclude: frozenset[str] = frozenset(),
         tenant: str = DEFAULT_TENANT,

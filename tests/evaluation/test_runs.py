@@ -9,6 +9,7 @@ import pytest
 from sovereign_rag.access import DEFAULT_TENANT
 from sovereign_rag.domain import (
     Passage,
+    SearchMode,
 )
 from sovereign_rag.errors import BadInput
 from sovereign_rag.evaluation.answers import evaluate_answers, stands_verbatim
@@ -21,7 +22,6 @@ from sovereign_rag.evaluation.datasets import (
 )
 from sovereign_rag.evaluation.retrieval import evaluate_retrieval, spread
 from sovereign_rag.retrieval.conversation import Turn
-from sovereign_rag.retrieval.retriever import SearchMode
 from tests.evaluation.labelled import DOCUMENTS, WordIndex, _citation, _write_set
 
 

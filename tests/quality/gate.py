@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from sovereign_rag.domain import SearchMode
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.embedding.protocol import Embedder
 from sovereign_rag.evaluation.answers import AnswerReport, AnswerResult, evaluate_answers
@@ -19,7 +20,6 @@ from sovereign_rag.evaluation.datasets import read_corpus, read_questions, read_
 from sovereign_rag.evaluation.measures import mean
 from sovereign_rag.evaluation.retrieval import RetrievalReport, evaluate_retrieval
 from sovereign_rag.evaluation.scratch import ScratchIndex, fill
-from sovereign_rag.retrieval.retriever import SearchMode
 from sovereign_rag.settings import Settings, load_settings
 from sovereign_rag.wiring import open_service
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from sovereign_rag.domain import SearchMode
 from sovereign_rag.embedding.protocol import Embedder
 from sovereign_rag.evaluation.answers import AnswerReport
 from sovereign_rag.evaluation.datasets import read_retrieval_set
 from sovereign_rag.evaluation.measures import judge_rankings
 from sovereign_rag.evaluation.retrieval import RetrievalReport
-from sovereign_rag.retrieval.retriever import SearchMode
 from sovereign_rag.settings import Settings
 from tests.quality import gate
 

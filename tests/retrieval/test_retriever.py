@@ -10,11 +10,12 @@ import pytest
 
 from sovereign_rag.access import Principal, ReadScope, read_scope, stored_readers
 from sovereign_rag.catalog.records import LiveDocument
-from sovereign_rag.domain import Chunk, PageSpan, Passage, Vectors
+from sovereign_rag.domain import Chunk, PageSpan, Passage, SearchMode
 from sovereign_rag.embedding.lexical import Bm25Encoder
+from sovereign_rag.embedding.protocol import Vectors
 from sovereign_rag.retrieval.conversation import Turn
 from sovereign_rag.retrieval.rerank import Reranker
-from sovereign_rag.retrieval.retriever import Retriever, SearchMode
+from sovereign_rag.retrieval.retriever import Retriever
 from sovereign_rag.settings import RetrievalSettings
 from sovereign_rag.store.memory import MemoryStore
 from sovereign_rag.store.protocol import (

@@ -9,8 +9,8 @@ import pytest
 from ingest.jobs.ingestion import IngestReport
 from sovereign_rag.access import Principal, local_owner
 from sovereign_rag.catalog.records import TaskState
-from sovereign_rag.domain import Vectors
 from sovereign_rag.embedding.dense import DenseEmbedder
+from sovereign_rag.embedding.protocol import Vectors
 from sovereign_rag.embedding.vector_cache import KeptVectors
 from sovereign_rag.settings import Settings
 from sovereign_rag.wiring import Application, open_service
