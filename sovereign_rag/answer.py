@@ -5,19 +5,22 @@ from typing import Protocol
 
 from sovereign_rag.access import ReadScope, read_scope
 from sovereign_rag.answering.citations import LivePages, StoredTexts
-from sovereign_rag.answering.confidence import confidence, signals
+from sovereign_rag.answering.corpus import CorpusDesk, DocumentList
 from sovereign_rag.answering.draft import Draft
 from sovereign_rag.answering.energy import EnergyMeter
-from sovereign_rag.answering.events import AnswerEvent, Done, Found, Quoted
+from sovereign_rag.answering.events import AnswerEvent, Done, Found
 from sovereign_rag.answering.extracts import EvidenceFinder
+from sovereign_rag.answering.from_passages import FromPassages
+from sovereign_rag.answering.made import Made, Steps, notice
 from sovereign_rag.answering.messages import message
 from sovereign_rag.answering.record import answer_entry, search_entry
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.answering.rewrite import Rewriter
+from sovereign_rag.answering.small_talk import small_talk
 from sovereign_rag.answering.trust import TrustPolicy
 from sovereign_rag.answering.understand import Understanding
 from sovereign_rag.answering.verification import ClaimVerifier
-from sovereign_rag.answering.write import AnswerWriter, Evidence
+from sovereign_rag.answering.write import AnswerWriter
 from sovereign_rag.catalog.records import LiveDocument
 from sovereign_rag.domain import Answer, AnswerKind, Passage
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
@@ -56,21 +59,38 @@ class AnswerService:
         answer: AnswerSettings,
         generation: GenerationSettings,
         trust: TrustPolicy,
+        documents: DocumentList | None = None,
     ) -> None:
-        """`language_model` gives the language model, loading it when first called, or None."""
-        self._retriever, self._settings, self._trust = retriever, answer, trust
+        """
+        Args:
+            language_model: Gives the language model, loading it when first called, or None.
+            documents: The catalog, for questions about documents; None: there are none.
+        """
+        self._trust = trust
         self._content, self._catalog = content, catalog
         self._audit, self._index_version = audit, index_version
         rewriter = Rewriter(language_model=language_model, lexical=lexical, trust=trust)
-        self._understanding = Understanding(retriever, rewriter, answer)
-        self._evidence = EvidenceFinder(
+        evidence = EvidenceFinder(
             embedder=embedder,
             lexical=lexical,
             dense_weight=retrieval.dense_weight,
             sentences=answer.sentences,
         )
         verifier = ClaimVerifier(embedder=embedder, lexical=lexical)
-        self._writer = AnswerWriter(language_model, verifier, trust, answer, generation)
+        self._from_passages = FromPassages(
+            retriever=retriever,
+            understanding=Understanding(retriever, rewriter, lexical, answer),
+            evidence=evidence,
+            writer=AnswerWriter(language_model, verifier, trust, answer, generation),
+            settings=answer,
+            audit=audit,
+            pages=self._pages,
+        )
+        self._corpus = (
+            CorpusDesk(catalog=documents, retriever=retriever, lexical=lexical)
+            if documents
+            else None
+        )
         self._energy = EnergyMeter(watts_per_core=answer.watts_per_core)
 
     def answer(self, request: AnswerRequest) -> Answer:
@@ -95,54 +115,80 @@ class AnswerService:
         with self._trust.question():
             clock, before = Stopwatch(), self._energy.now()
             language = request.language or languages.of_question(request.question)
-            scope = read_scope(request.principal)
-            understood = self._understanding.understand(request, language, scope, clock)
-            with clock("search"):
-                passages = self._retriever.context(
-                    understood.query,
-                    scope,
-                    mode=request.mode,
-                    search_filter=request.search_filter,
-                    earlier=understood.cited,
-                )
-                pages = self._pages(passages, scope)
-            self._audit.append(search_entry(request.question, request.principal, passages))
-            yield Found(tuple(passages))
-
-            with clock("evidence"):
-                extracts = self._evidence.find(understood.query, passages)
-            found = signals(understood.query, passages, extracts)
-            sure = confidence(found)
-            draft = Draft(kind=AnswerKind.NONE)
-            if extracts and sure >= self._settings.min_confidence:
-                statements = self._writer.quote(extracts, pages)
-                yield from map(Quoted, statements)
-                draft = yield from self._writer.write(
-                    request,
-                    Evidence(understood.query.whole, language, extracts, statements, pages),
-                    clock,
-                )
-            answer = Answer(
-                question=request.question,
-                text=" ".join(s.text for s in draft.statements) or message("not_found", language),
-                kind=draft.kind,
-                notice=_and_dropped(draft.notice, understood.turns_dropped, language),
-                statements=draft.statements,
-                passages=tuple(passages),
-                language=language,
-                model=draft.model,
-                prompt_version=draft.prompt_version,
-                index_version=self._index_version,
-                timings_ms=clock.timings_ms(),
-                usage=draft.usage,
-                energy=self._energy.since(before),
-                follow_up=understood.follow_up,
-                turns_dropped=understood.turns_dropped,
-                confidence=sure,
-                signals=found,
-            )
+            scope, made = read_scope(request.principal), Made()
+            for step in (self._small_talk, self._about_documents, self._from_passages.make):
+                made = yield from step(request, language, scope, clock)
+                if made.draft is not None:
+                    break
+            assert made.draft is not None
+            answer = self._answer(request, language, made, made.draft, clock, before)
             self._audit.append(answer_entry(answer, request.principal))
             yield Done(answer)
+
+    def _small_talk(
+        self, request: AnswerRequest, language: str, scope: ReadScope, clock: Stopwatch
+    ) -> Steps:
+        """A greeting gets a sentence of help; nothing is searched."""
+        yield from ()
+        talk = small_talk(request.question, (language,))
+        if talk is None:
+            return Made()
+        spoken = request.language or talk.language
+        draft = Draft(AnswerKind.TALK, text=message(f"talk_{talk.kind}", spoken))
+        return Made(draft, language=spoken)
+
+    def _about_documents(
+        self, request: AnswerRequest, language: str, scope: ReadScope, clock: Stopwatch
+    ) -> Steps:
+        """A question about the documents themselves is answered from the catalog."""
+        if self._corpus is None:
+            return Made()
+        with clock("search"):
+            found = self._corpus.answer(
+                request.question,
+                language,
+                scope,
+                lambda passages: self._pages(passages, scope),
+                request.search_filter,
+            )
+        if found is None:
+            return Made()
+        self._audit.append(search_entry(request.question, request.principal, found.passages))
+        yield Found(found.passages)
+        return Made(found.draft, found.passages)
+
+    def _answer(
+        self,
+        request: AnswerRequest,
+        language: str,
+        made: Made,
+        draft: Draft,
+        clock: Stopwatch,
+        before: tuple[float, ...],
+    ) -> Answer:
+        spoken = made.language or language
+        text = draft.text or " ".join(s.text for s in draft.statements)
+        judged, understood = made.judged, made.understood
+        return Answer(
+            question=request.question,
+            text=text or message("not_found", spoken),
+            kind=draft.kind,
+            notice=notice(draft, made, spoken),
+            statements=draft.statements,
+            passages=made.passages,
+            language=spoken,
+            model=draft.model,
+            prompt_version=draft.prompt_version,
+            index_version=self._index_version,
+            timings_ms=clock.timings_ms(),
+            usage=draft.usage,
+            energy=self._energy.since(before),
+            follow_up=understood.follow_up if understood else None,
+            turns_dropped=understood.turns_dropped if understood else 0,
+            certainty="none" if draft.kind is AnswerKind.NONE else made.certainty,
+            confidence=judged.confidence if judged else 1.0,
+            signals=judged.signals if judged else {},
+        )
 
     def _pages(self, passages: Sequence[Passage], scope: ReadScope) -> LivePages:
         ids = sorted({passage.chunk.document_id for passage in passages})
@@ -150,10 +196,3 @@ class AnswerService:
         return LivePages(
             self._content, {id_: (d.content_hash, d.parse_key) for id_, d in live.items()}
         )
-
-
-def _and_dropped(notice: str, turns: int, language: str) -> str:
-    """The notice, which also tells how many turns of the conversation were left aside."""
-    if not turns:
-        return notice
-    return f"{notice} {message('turns_dropped', language, count=str(turns))}".strip()

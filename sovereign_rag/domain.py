@@ -231,7 +231,13 @@ class FollowUp:
 class AnswerKind(StrEnum):
     EXTRACTS = "extracts"  # composed of verified quotes, no model's words
     GENERATED = "generated"  # written by the language model, then checked
+    CATALOG = "catalog"  # about the documents themselves: which there are, what one holds
+    TALK = "talk"  # a greeting, thanks, "who are you?"; nothing was searched
     NONE = "none"  # nothing found that supports an answer
+
+
+Certainty = Literal["sure", "near", "none"]
+"""Whether an answer answers, shows what comes nearest without being sure to answer, or neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +259,7 @@ class Answer:
     energy: Energy | None = None
     follow_up: FollowUp | None = None  # None: the question stood by itself
     turns_dropped: int = 0  # of the conversation, the oldest: it was too long to be taken in
+    certainty: Certainty = "sure"
     confidence: float = 0.0  # in [0, 1], that the passages hold an answer; see `confidence`
     signals: Mapping[str, float] = field(default_factory=dict)  # what it was computed from
 

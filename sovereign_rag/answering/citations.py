@@ -8,15 +8,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from sovereign_rag.answering.extracts import Extract
 from sovereign_rag.domain import (
     Box,
     Citation,
     PageText,
     ParsedDocument,
     Passage,
-    Statement,
-    Verdict,
     Word,
 )
 
@@ -104,10 +101,3 @@ def _place(passage: Passage, offset: int) -> tuple[int, int]:
             return span.page, span.start + offset - position
         position += length + len("\n\n")  # spans are joined by a blank line
     raise ValueError(f"offset {offset} lies outside the chunk")
-
-
-def quoted(extract: Extract, pages: StoredPages) -> Statement:
-    """An extract as a statement that quotes itself."""
-    citation = cite(extract.passage, extract.start, extract.end, pages)
-    verdict = Verdict.QUOTED if citation.verified else Verdict.UNSUPPORTED
-    return Statement(text=extract.text, verdict=verdict, citations=(citation,))

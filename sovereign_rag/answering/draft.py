@@ -17,6 +17,7 @@ class Draft:
 
     kind: AnswerKind
     notice: str = ""
+    text: str = ""  # what is said where that is no statement about documents
     statements: tuple[Statement, ...] = ()
     model: str | None = None
     prompt_version: str | None = None

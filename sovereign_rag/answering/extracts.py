@@ -1,20 +1,29 @@
-"""Passages -> the sentences that speak to the question, each scored.
+"""Passages -> the sentences, lists and rows that speak to the question, each scored.
 
 The best sentence itself answers most factual questions, needs no language model, and its score
-tells the answerable from the unanswerable. It is also what a model is given to read.
+tells the answerable from the unanswerable. It is also what a model is given to read. An item of a
+list is read with what introduces the list, a row of a table with its header: alone they say half.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sovereign_rag.answering.definitions import defines, term
 from sovereign_rag.answering.injection import speaks_to_a_model
 from sovereign_rag.domain import Passage, SparseVector
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.retrieval.retriever import Query
+from sovereign_rag.text.blocks import Block, blocks
 from sovereign_rag.text.sentences import sentences
 
 _LETTERS = re.compile(r"\w")
+_FEWEST_LETTERS = 12  # of a sentence that can state something by itself
+
+PASSAGE_SHARE = 0.5
+"""Weight of the passage's score in its sentences'; chosen on the development questions."""
+DEFINES = 0.4
+"""What a sentence that defines the term asked for scores beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +36,16 @@ class Extract:
     score: float  # evidence that it answers; see EvidenceFinder.find
     cosine: float  # to the question, [-1, 1]
     coverage: float  # of the question's terms by the sentence, [0, 1]
+    block: Block | None = None  # the list that it is of, the lead-in or an item
 
     @property
     def text(self) -> str:
         return self.passage.chunk.text[self.start : self.end]
+
+    @property
+    def lead(self) -> str:
+        """What introduces the list or the table that it is of, where it isn't that itself."""
+        return _lead(self.passage, self.start, self.block)
 
 
 class EvidenceFinder:
@@ -49,72 +64,111 @@ class EvidenceFinder:
         share of its passage's own score: a sentence alone has lost what the paragraph was about.
         All are scored without the cosine first, which costs next to nothing; those that come first
         then are embedded, as many as the budget lets. What asks instead of stating, or speaks to
-        a language model, is passed over.
+        a language model, is passed over. Where a definition is asked for, sentences that define
+        the term come forward.
         """
-        places = [
-            (passage, start, end)
-            for passage in passages
-            for start, end in sentences(passage.chunk.text, passage.chunk.language)
-            if _can_state(passage.chunk.text[start:end], passage.chunk.language)
-        ]
+        places = [place for passage in passages for place in _places(passage)]
         if not places:
             return []
-        texts = [passage.chunk.text[start:end] for passage, start, end in places]
-        weights = self._lexical.encode_passages(texts, [p.chunk.language for p, _, _ in places])
+        texts = [place.with_lead for place in places]
+        spoken = [place.passage.chunk.language for place in places]
+        weights = self._lexical.encode_passages(texts, spoken)
+        asked = term(query.text, query.language)
         likely = [
-            _Sentence(passage, start, end, query.coverage(_bm25(query, weight)))
-            for (passage, start, end), weight in zip(places, weights, strict=True)
+            _Sentence(
+                place,
+                query.coverage(_bm25(query, weight)),
+                bool(asked and defines(place.text, asked, place.language or query.language)),
+            )
+            for place, weight in zip(places, weights, strict=True)
         ]
         likely.sort(key=lambda sentence: -sentence.score)
         likely = likely[: self._most]
         extracts = []
         for sentence, cosine in zip(likely, self._cosines(query, likely), strict=True):
             score = self._dense_weight * cosine + sentence.score
+            at = sentence.place
             extracts.append(
-                Extract(
-                    sentence.passage, sentence.start, sentence.end, score, cosine, sentence.coverage
-                )
+                Extract(at.passage, at.start, at.end, score, cosine, sentence.coverage, at.block)
             )
         return sorted(extracts, key=lambda extract: -extract.score)
 
     def _cosines(self, query: Query, likely: "Sequence[_Sentence]") -> list[float]:
         question = self._embedder.embed_queries([query.whole])[0]
-        texts = [_within(self._embedder, sentence) for sentence in likely]
+        texts = [_within(self._embedder, sentence.place) for sentence in likely]
         vectors = self._embedder.embed_passages(texts)
         return [float(cosine) for cosine in vectors @ question]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a sentence, an item of a list or a row of a table stands."""
+
+    passage: Passage
+    start: int
+    end: int
+    block: Block | None
+
+    @property
+    def text(self) -> str:
+        return self.passage.chunk.text[self.start : self.end]
+
+    @property
+    def language(self) -> str | None:
+        return self.passage.chunk.language
+
+    @property
+    def with_lead(self) -> str:
+        lead = _lead(self.passage, self.start, self.block)
+        return f"{lead}\n{self.text}" if lead else self.text
 
 
 @dataclass(frozen=True, slots=True)
 class _Sentence:
     """A sentence before it is embedded."""
 
-    passage: Passage
-    start: int
-    end: int
+    place: _Place
     coverage: float
+    defines: bool
 
     @property
     def score(self) -> float:
-        return self.coverage + PASSAGE_SHARE * self.passage.score
+        own = self.coverage + PASSAGE_SHARE * self.place.passage.score
+        return own + DEFINES if self.defines else own
 
 
-PASSAGE_SHARE = 0.5
-"""Weight of the passage's score in its sentences'; chosen on the development questions."""
+def _places(passage: Passage) -> Iterator[_Place]:
+    text, language = passage.chunk.text, passage.chunk.language
+    lists = blocks(text) if passage.chunk.kind == "text" else []
+    for start, end in sentences(text, language):
+        block = next((b for b in lists if b.start <= start < b.end), None)
+        if _can_state(text[start:end], language, in_list=block is not None):
+            yield _Place(passage, start, end, block)
 
 
-def _within(embedder: Embedder, sentence: _Sentence) -> str:
+def _lead(passage: Passage, start: int, block: Block | None) -> str:
+    chunk = passage.chunk
+    if block is not None:
+        return chunk.text[block.start : block.lead_end] if start >= block.lead_end else ""
+    if chunk.kind == "table":
+        return chunk.table_header or (chunk.text.split("\n", 1)[0] if start else "")
+    return ""
+
+
+def _within(embedder: Embedder, place: _Place) -> str:
     """The sentence under its headings, as the chunk was embedded; cut where it is over-long."""
-    chunk = sentence.passage.chunk
-    text = chunk.text[sentence.start : sentence.end]
-    if chunk.heading_path:
-        text = f"{chunk.heading_path[-1]}\n{text}"
+    text = place.with_lead
+    headings = place.passage.chunk.heading_path
+    if headings:
+        text = f"{headings[-1]}\n{text}"
     while embedder.count_tokens([text])[0] > embedder.max_tokens:
         text = text[: int(len(text) * 0.8)]
     return text
 
 
-def _can_state(sentence: str, language: str | None) -> bool:
-    if len(_LETTERS.findall(sentence)) < 12 or sentence.rstrip().endswith("?"):
+def _can_state(sentence: str, language: str | None, *, in_list: bool) -> bool:
+    fewest = 1 if in_list else _FEWEST_LETTERS
+    if len(_LETTERS.findall(sentence)) < fewest or sentence.rstrip().endswith("?"):
         return False
     return not speaks_to_a_model(sentence, language)
 

@@ -1,26 +1,42 @@
-"""A question -> what is searched for: made whole from the conversation, its terms weighed."""
+"""A question -> what is searched for: taken apart, made whole from the conversation, weighed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sovereign_rag.access import ReadScope
+from sovereign_rag.answering.parts import parts
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.answering.rewrite import Rewriter
+from sovereign_rag.answering.small_talk import small_talk
 from sovereign_rag.domain import FollowUp
-from sovereign_rag.retrieval.conversation import Turn, newest
+from sovereign_rag.embedding.protocol import LexicalEncoder
+from sovereign_rag.retrieval.conversation import Turn, leans, newest
 from sovereign_rag.retrieval.retriever import Query, Retriever
 from sovereign_rag.settings import AnswerSettings
 from sovereign_rag.system.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
-    """A question as it is searched for."""
+class Question:
+    """One of the questions that a text asks."""
 
+    asked: str  # in the asker's words
     query: Query
+    cited: tuple[str, ...] = ()  # passages that the conversation cited, newest first
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A text as it is searched for."""
+
+    questions: tuple[Question, ...]  # at least one
     follow_up: FollowUp | None  # what it was understood as, where it leaned on the conversation
-    cited: tuple[str, ...]  # passages that the conversation cited, newest first
     turns_dropped: int  # of the conversation, for its length
+
+    @property
+    def whole(self) -> str:
+        """All that is asked, as it can be understood alone."""
+        return " ".join(question.query.whole for question in self.questions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +45,43 @@ class Understanding:
 
     retriever: Retriever
     rewriter: Rewriter
+    lexical: LexicalEncoder
     settings: AnswerSettings
 
     def understand(
         self, request: AnswerRequest, language: str, scope: ReadScope, clock: Stopwatch
     ) -> Understood:
         """What `request` asks for. Raises StoreError, ModelError."""
-        history, dropped = newest(request.history)
+        turns, dropped = newest(request.history)
+        history = [turn for turn in turns if small_talk(turn.question, (language,)) is None]
         with clock("follow_up"):
             follow_up = self._rewritten(request, language, history)
+        text = follow_up.question if follow_up else request.question
         with clock("search"):
-            if follow_up is None:
-                query = self.retriever.query(request.question, language, scope, history=history)
-                follow_up = FollowUp(query.whole, "rules") if query.subject else None
-            else:
-                query = self.retriever.query(follow_up.question, language, scope)
+            questions = tuple(
+                self._question(part.text, part.asked, language, scope, history, follow_up)
+                for part in parts(text, language, lambda half: leans(half, language, self.lexical))
+            )
+        leaning = next((q.query for q in questions if q.query.subject), None)
+        if leaning is not None:
+            follow_up = FollowUp(leaning.whole, "rules")
+        return Understood(questions, follow_up, dropped)
+
+    def _question(
+        self,
+        text: str,
+        asked: str,
+        language: str,
+        scope: ReadScope,
+        history: Sequence[Turn],
+        rewritten: FollowUp | None,
+    ) -> Question:
+        turns = () if rewritten else history
+        query = self.retriever.query(text, language, scope, history=turns)
         # What was cited last comes first: "the second point" is a point of the last answer.
-        cited = tuple(id_ for turn in reversed(history) for id_ in turn.cited) if follow_up else ()
-        return Understood(query, follow_up, cited, dropped)
+        leaning = rewritten is not None or bool(query.subject)
+        cited = tuple(id_ for turn in reversed(history) for id_ in turn.cited) if leaning else ()
+        return Question(asked, query, cited)
 
     def _rewritten(
         self, request: AnswerRequest, language: str, history: Sequence[Turn]

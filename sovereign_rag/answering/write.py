@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
-from sovereign_rag.answering.citations import StoredPages, quoted
+from sovereign_rag.answering.citations import StoredPages
 from sovereign_rag.answering.draft import (
     Draft,
     distinct,
@@ -28,8 +28,6 @@ from sovereign_rag.system.stopwatch import Stopwatch
 
 log = logging.getLogger(__name__)
 
-EXTRACT_MARGIN = 0.25
-"""How far below the best one another extract may score and still be quoted."""
 EXTRACTS_FOR_THE_MODEL = 5
 """How many of the best sentences, with their neighbourhood, a model reads."""
 
@@ -58,12 +56,6 @@ class AnswerWriter:
     trust: TrustPolicy
     answer: AnswerSettings
     generation: GenerationSettings
-
-    def quote(self, extracts: Sequence[Extract], pages: StoredPages) -> tuple[Statement, ...]:
-        """The best extracts as statements: the best one, and others nearly as good."""
-        least = extracts[0].score - EXTRACT_MARGIN
-        chosen = [extract for extract in distinct(extracts) if extract.score >= least]
-        return tuple(quoted(extract, pages) for extract in chosen[: self.answer.max_extracts])
 
     def write(
         self, request: AnswerRequest, evidence: Evidence, clock: Stopwatch

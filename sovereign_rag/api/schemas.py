@@ -206,11 +206,19 @@ class AnswerOut(BaseModel):
 
     question: str
     answer: str
-    kind: Literal["extracts", "generated", "none"]
+    kind: Literal["extracts", "generated", "catalog", "talk", "none"] = Field(
+        description="extracts: quotes; generated: a model's words, checked; catalog: about the "
+        "documents themselves; talk: small talk, nothing was searched; none: not found."
+    )
     abstained: bool
+    certainty: Literal["sure", "near", "none"] = Field(
+        description="sure: it answers; near: the nearest passages, not sure that they answer; "
+        "none: nothing was found."
+    )
     confidence: float = Field(
         description="How likely it is that the passages hold an answer, from 0 to 1, before "
-        'anything is written; below answer.min_confidence the answer is "not found".'
+        "anything is written; from answer.min_confidence on they answer, from "
+        "answer.near_confidence on they are shown as the nearest, below nothing is."
     )
     notice: str = Field(description="Why this kind of answer, in the answer's language.")
     statements: list[StatementOut]

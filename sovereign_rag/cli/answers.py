@@ -100,8 +100,14 @@ def _print_answer(run: CommandRun, answer: "Answer") -> None:
                 line.append(" (no support)", "yellow")
             _print(run, line)
         _print(run, Text())
-    elif answer.abstained:
+    elif answer.abstained or answer.kind is AnswerKind.TALK:
         _print(run, Text(safe(answer.text)))
+    elif answer.kind is AnswerKind.CATALOG:
+        for statement in answer.statements:
+            _print(run, Text(safe(statement.text, one_line=True), "bold"))
+        _print(run, Text())
+    if answer.certainty == "near":
+        _print(run, Text("The nearest passages; not sure that they answer:", "yellow"))
     for citation, number in numbers.items():
         _print(run, _citation(number, citation))
     if answer.notice:

@@ -13,13 +13,13 @@ from typing import Any, Final
 from filelock import FileLock, Timeout
 
 from sovereign_rag.answering.prompt import answer_prompts
-from sovereign_rag.answering.write import EXTRACT_MARGIN
+from sovereign_rag.answering.quotes import EXTRACT_MARGIN
 from sovereign_rag.exam.question_set import Paper
 from sovereign_rag.exam.result import ExamResult
 from sovereign_rag.settings import GenerationSettings
 
 MOST_TOKENS: Final = 128  # of an answer in the exam: three short sentences have room
-_JUDGED: Final = "1"  # how answers are judged; another way has every model examined anew
+_JUDGED: Final = "2"  # how answers are judged; another way has every model examined anew
 _FILE: Final = "exams.json"
 _LOCK_WAIT_S: Final = 10.0
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sovereign_rag.domain import Chunk, Passage
+from sovereign_rag.domain import Chunk, PageSpan, Passage
 
 ALIKE: Final = 0.8
 """Share of the shorter text's word sequences, from which the other holds it: the same form letter,
@@ -176,6 +176,18 @@ def _join(one: Chunk, other: Chunk) -> Chunk:
     return replace(
         one,
         text=f"{first.text}\n\n{second.text}",
-        spans=first.spans + second.spans,
+        spans=_one_after_the_other(first.spans, second.spans),
         table_header=first.table_header,
     )
+
+
+def _one_after_the_other(
+    first: tuple[PageSpan, ...], second: tuple[PageSpan, ...]
+) -> tuple[PageSpan, ...]:
+    """Both chunks' spans; one where nothing but a blank line lies between, so that a list which
+    was cut can be quoted whole.
+    """
+    last, next_ = first[-1], second[0]
+    if last.page != next_.page or next_.start - last.end != len("\n\n"):
+        return first + second
+    return (*first[:-1], PageSpan(last.page, last.start, next_.end), *second[1:])

@@ -191,6 +191,7 @@ class Service:
             answer=self.settings.answer,
             generation=self.settings.generation,
             trust=self.examiner,
+            documents=self.catalog.at(index.record.id).documents,
         )
 
     @property

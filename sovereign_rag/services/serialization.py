@@ -23,6 +23,7 @@ def answer_to_dict(answer: Answer) -> Json:
         "answer": answer.text,
         "kind": answer.kind.value,
         "abstained": answer.abstained,
+        "certainty": answer.certainty,
         "confidence": round(answer.confidence, 3),
         "notice": answer.notice,
         "statements": [statement_to_dict(statement) for statement in answer.statements],

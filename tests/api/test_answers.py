@@ -12,7 +12,8 @@ from tests.api.conftest import Product
 HEATING_QUESTION = "Quelle est la température maximale de chauffage d'un logement ?"
 SALARY_QUESTION = "What is the salary band of grade seven?"
 ANSWER_FIELDS = {
-    "question", "answer", "kind", "abstained", "notice", "statements", "citations", "passages",
+    "question", "answer", "kind", "abstained", "certainty", "notice", "statements", "citations",
+    "passages",
     "language", "model", "prompt_version", "index_version", "timings_ms", "usage", "energy",
     "follow_up", "turns_dropped", "confidence",
 }  # fmt: skip

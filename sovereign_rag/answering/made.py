@@ -1,0 +1,40 @@
+"""What a step of an answer hands on."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from sovereign_rag.answering.draft import Draft
+from sovereign_rag.answering.events import AnswerEvent
+from sovereign_rag.answering.messages import message
+from sovereign_rag.answering.understand import Understood
+from sovereign_rag.answering.weigh import Judgement
+from sovereign_rag.domain import AnswerKind, Certainty, Passage
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a step made of a question; without a draft the next one is asked."""
+
+    draft: Draft | None = None
+    passages: tuple[Passage, ...] = ()
+    understood: Understood | None = None
+    judged: Judgement | None = None
+    language: str | None = None  # of the answer, where that isn't the question's
+
+    @property
+    def certainty(self) -> Certainty:
+        return self.judged.certainty if self.judged else "sure"
+
+
+Steps = Generator[AnswerEvent, None, Made]
+
+
+def notice(draft: Draft, made: Made, language: str) -> str:
+    """The draft's notice, then what was not found, and how much of the conversation was dropped."""
+    said = [draft.notice]
+    if made.judged and made.judged.missing and draft.kind is not AnswerKind.NONE:
+        said.append(message("parts_missing", language, questions="; ".join(made.judged.missing)))
+    if made.understood and made.understood.turns_dropped:
+        dropped = str(made.understood.turns_dropped)
+        said.append(message("turns_dropped", language, count=dropped))
+    return " ".join(part for part in said if part)

@@ -1,0 +1,69 @@
+"""Passages found for each question -> what is shown of them, and how sure that answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from typing import TypeVar
+
+from sovereign_rag.answering.confidence import confidence, signals
+from sovereign_rag.answering.extracts import EvidenceFinder, Extract
+from sovereign_rag.answering.understand import Question
+from sovereign_rag.domain import Certainty, Passage
+from sovereign_rag.settings import AnswerSettings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What speaks to one question."""
+
+    question: Question
+    extracts: tuple[Extract, ...]
+    signals: dict[str, float]
+    confidence: float  # in [0, 1], that the extracts answer
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is shown for all questions of a text."""
+
+    shown: tuple[Weighed, ...]  # those whose passages come near enough, in the order asked
+    missing: tuple[str, ...]  # the others, in the asker's words
+    certainty: Certainty
+    confidence: float  # of the least sure that is shown; of the surest where none is
+    signals: dict[str, float]  # of that one
+
+    @property
+    def extracts(self) -> tuple[Extract, ...]:
+        """The best of each question first."""
+        return in_turn([weighed.extracts for weighed in self.shown])
+
+
+def weigh(question: Question, passages: Sequence[Passage], evidence: EvidenceFinder) -> Weighed:
+    """The extracts of what was found for a question, and the probability that they answer."""
+    extracts = evidence.find(question.query, passages)
+    found = signals(question.query, passages, extracts)
+    return Weighed(question, tuple(extracts), found, confidence(found))
+
+
+def judge(weighed: Sequence[Weighed], settings: AnswerSettings) -> Judgement:
+    """Which of the questions are answered, and how surely; at least one question.
+
+    From `min_confidence` on passages answer; from `near_confidence` on they are shown as what
+    comes nearest; below that there is nothing.
+    """
+    least_shown = min(settings.near_confidence, settings.min_confidence)
+    shown = tuple(w for w in weighed if w.extracts and w.confidence >= least_shown)
+    if not shown:
+        best = max(weighed, key=lambda w: w.confidence)
+        return Judgement((), (), "none", best.confidence, best.signals)
+    least = min(shown, key=lambda w: w.confidence)
+    certainty: Certainty = "sure" if least.confidence >= settings.min_confidence else "near"
+    missing = tuple(w.question.asked for w in weighed if w not in shown)
+    return Judgement(shown, missing, certainty, least.confidence, least.signals)
+
+
+def in_turn(rows: Sequence[Sequence[T]]) -> tuple[T, ...]:
+    """The first of each row, then the second of each, ..."""
+    return tuple(item for item in chain.from_iterable(zip_longest(*rows)) if item is not None)

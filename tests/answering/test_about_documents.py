@@ -1,0 +1,126 @@
+"""Questions about the documents themselves are answered from what the asker may read."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sovereign_rag.access import Principal, local_owner
+from sovereign_rag.answering.request import AnswerRequest
+from sovereign_rag.domain import Answer, AnswerKind
+from sovereign_rag.embedding.dense import DenseEmbedder
+from sovereign_rag.settings import Settings
+from sovereign_rag.wiring import Application, open_service
+
+HR = Principal("ana", groups=frozenset({"hr"}))
+FINANCE = Principal("bob", groups=frozenset({"finance"}))
+FILES = {
+    "everyone": {
+        "password_policy.md": "# Password policy\n\nEmma Watson administers the password safe. "
+        "Everybody has a master password of twelve characters.\n\n## Sharing\n\nPasswords are "
+        "shared within the safe and never by mail.\n\n## Lost\n\nA lost password is reset by "
+        "the help desk within a day.\n",
+        "licences.md": "# Licences\n\nWe use software under these permissive licences:\n\n- MIT\n"
+        "- BSD\n- Apache 2.0\n\nWe avoid software under a strong copyleft.\n",
+        "hospitality.md": "# Hospitality\n\n| Value | Authorisation |\n| --- | --- |\n"
+        "| up to 100 euros | nobody |\n| 100 to 500 euros | the board director |\n",
+    },
+    "group:hr": {
+        "grievances.md": "# Grievances\n\nEmma Watson hears grievances in the first week.\n"
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def library(
+    product_settings: Callable[..., Settings],
+    embedder: DenseEmbedder,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Application]:
+    with open_service(product_settings(), embedder=embedder) as application:
+        for readers, files in FILES.items():
+            folder: Path = tmp_path_factory.mktemp("documents")
+            for name, text in files.items():
+                (folder / name).write_text(text, encoding="utf-8")
+            application.ingestion.ingest([folder], local_owner(), readers=frozenset({readers}))
+        yield application
+
+
+def ask(library: Application, question: str, who: Principal = FINANCE) -> Answer:
+    return library.answers.answer(AnswerRequest(question, who, kind="extracts"))
+
+
+def test_the_documents_that_mention_something_are_those_that_the_asker_may_read(
+    library: Application,
+) -> None:
+    for_hr = ask(library, "Which documents mention Emma Watson?", HR)
+    for_finance = ask(library, "Which documents mention Emma Watson?", FINANCE)
+
+    assert for_hr.kind is for_finance.kind is AnswerKind.CATALOG
+    assert "grievances.md" in for_hr.text
+    assert "password_policy.md" in for_finance.text
+    assert "grievances" not in for_finance.text.casefold()
+    assert all(citation.verified for citation in for_hr.citations)
+
+
+def test_documents_are_counted_for_each_asker(library: Application) -> None:
+    assert ": 4;" in ask(library, "How many documents do you have?", HR).notice
+    assert ": 3;" in ask(library, "How many documents do you have?", FINANCE).notice
+
+
+def test_a_summary_quotes_how_the_sections_begin(library: Application) -> None:
+    answer = ask(library, "Summarise the password policy")
+
+    assert "Emma Watson administers" in answer.text
+    assert "shared within the safe" in answer.text
+    assert "reset by the help desk" in answer.text
+
+
+def test_a_file_is_found_by_its_name_unless_it_is_not_the_askers_to_read(
+    library: Application,
+) -> None:
+    assert "permissive" in ask(library, "What is in licences.md?").text
+    assert "Emma" in ask(library, "What is in grievances.md?", HR).text
+    refused = ask(library, "What is in grievances.md?", FINANCE)
+    missing = ask(library, "What is in nowhere.md?", FINANCE)
+    assert "hears grievances" not in refused.text
+    assert refused.kind is missing.kind
+
+
+def test_small_talk_is_answered_without_a_search(library: Application) -> None:
+    answer = ask(library, "Who are you?")
+
+    assert answer.kind is AnswerKind.TALK
+    assert not answer.abstained
+    assert answer.passages == ()
+    assert answer.citations == ()
+
+
+def test_a_list_is_quoted_whole(library: Application) -> None:
+    answer = ask(library, "Which permissive licences do we use for software?")
+
+    assert all(name in answer.statements[0].text for name in ("MIT", "BSD", "Apache 2.0"))
+    assert answer.citations[0].verified
+
+
+def test_a_row_is_quoted_with_its_header(library: Application) -> None:
+    answer = ask(
+        library, "Which authorisation is needed for hospitality with a value of 100 to 500 euros?"
+    )
+
+    said = answer.statements[0]
+    assert "Value | Authorisation" in said.text
+    assert "the board director" in said.text
+    assert all(citation.verified for citation in said.citations)
+
+
+def test_two_questions_are_answered_and_what_is_not_found_is_named(library: Application) -> None:
+    both = ask(
+        library, "Who administers the password safe and which permissive licences do we use?"
+    )
+    one = ask(library, "Who administers the password safe? Who won the chess title in 1972?")
+
+    assert "Emma Watson" in both.text
+    assert "MIT" in both.text
+    assert "Emma Watson" in one.text
+    assert "chess title" in one.notice
