@@ -57,13 +57,13 @@ def table_text(markup: str | None) -> str:
         return ""
     lines = []
     for row in table.xpath("./tr|./thead/tr|./tbody/tr|./tfoot/tr"):
-        cells = [one_line(_cell(cell)) for cell in row.xpath("./td|./th")]
+        cells = [one_line(cell_text(cell)) for cell in row.xpath("./td|./th")]
         if any(cells):
             lines.append(" | ".join(cells))
     return "\n".join(lines)
 
 
-def _cell(cell: lxml.html.HtmlElement) -> str:
+def cell_text(cell: lxml.html.HtmlElement) -> str:
     """The text of a cell; a space where a line or block ends, none around an emphasised word."""
     parts: list[str] = []
     for event, node in etree.iterwalk(cell, events=("start", "end")):

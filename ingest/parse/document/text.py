@@ -5,6 +5,7 @@ import unicodedata
 
 from ingest.detect import wide_encoding
 from ingest.parse.document.encodings import guessed
+from ingest.parse.document.symbol_fonts import private_sign
 from sovereign_rag.errors import DocumentError
 
 _LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
@@ -35,6 +36,8 @@ class _Dropped(dict[int, int | str | None]):
             value = None
         elif category == "Zs":
             value = " "
+        elif category == "Co":
+            value = private_sign(code) or code
         self[code] = value
         return value
 

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from lxml import etree
 
 from ingest.parse.document.blocks import Block, block
+from ingest.parse.document.symbol_fonts import CHECKED, UNCHECKED
 from ingest.parse.document.text import one_line
 from sovereign_rag.domain import ElementKind
 
 _X = "{urn:schemas-microsoft-com:office:excel}"
 _V = "{urn:schemas-microsoft-com:vml}"
-_SIGNS = {"Checkbox": ("☐", "☒"), "Radio": ("○", "◉")}
+_SIGNS = {"Checkbox": (UNCHECKED, CHECKED), "Radio": ("○", "◉")}
 
 
 def form_controls(root: etree._Element | None) -> Iterator[Block]:

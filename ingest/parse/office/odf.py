@@ -4,7 +4,7 @@ Source: OASIS OpenDocument 1.3, part 3 (schema).
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,7 +12,11 @@ from lxml import etree
 
 from ingest.parse.document.attachments import EMBEDDED, Inner, stored, with_inner
 from ingest.parse.document.blocks import Block, DocumentDraft, Page, block
+from ingest.parse.document.formula import MATHML, mathml
+from ingest.parse.document.grid import Cell, spread
 from ingest.parse.document.job import Job
+from ingest.parse.document.scripts import subscript, superscript
+from ingest.parse.document.symbol_fonts import CHECKED, UNCHECKED
 from ingest.parse.document.text import one_line
 from ingest.parse.office.ooxml import properties
 from ingest.parse.office.package import Package
@@ -20,10 +24,11 @@ from sovereign_rag.domain import ElementKind
 from sovereign_rag.errors import DocumentError
 
 _NS = "urn:oasis:names:tc:opendocument:xmlns:"
-OFFICE, TEXT, TABLE, DRAW, STYLE, FO, PRESENTATION = (
+OFFICE, TEXT, TABLE, DRAW, STYLE, FO, PRESENTATION, FORM = (
     f"{{{_NS}{name}:1.0}}"
     for name in (
         *("office", "text", "table", "drawing", "style", "xsl-fo-compatible", "presentation"),
+        "form",
     )
 )
 _XLINK = "{http://www.w3.org/1999/xlink}href"
@@ -39,7 +44,10 @@ _SKIPPED = frozenset(
     | {TEXT + "note-citation", TEXT + "bibliography-source", TEXT + "table-of-content-source"}
     | {OFFICE + "forms", OFFICE + "scripts", OFFICE + "event-listeners", OFFICE + "annotation-end"}
 )
+_XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
 _LONGEST_SPACES = 100
+_MOST_REPEATED = 100  # equal cells that a file names once
+_BEFORE = 8  # pieces of text that tell what a raised figure belongs to
 _DEEPEST_OBJECT = 4
 
 
@@ -56,6 +64,8 @@ class _Said:
 class _Walker:
     package: Package
     hidden_styles: frozenset[str]
+    placed_styles: Mapping[str, str] = field(default_factory=dict)  # raised or lowered, by name
+    controls: Mapping[str, str] = field(default_factory=dict)  # what form controls show, by id
     inner: list[str] = field(default_factory=list)  # members that are files of their own
     depth: int = 0  # of objects
 
@@ -103,7 +113,7 @@ class _Walker:
 
     def _gather(self, node: etree._Element, said: _Said, *, hidden: bool) -> None:
         into = said.hidden if hidden else said.parts
-        into.append(node.text or "")
+        into.append(self._placed(node, "".join(said.parts[-_BEFORE:])))
         for inner in node:
             tag = inner.tag
             if tag == TEXT + "s":
@@ -119,6 +129,13 @@ class _Walker:
                     said.after.append(replace(made, kind=ElementKind.FOOTNOTE, level=0))
             elif tag == OFFICE + "annotation":
                 said.after += _annotation(inner)
+            elif isinstance(tag, str) and tag.endswith("}fieldmark"):
+                into.append(_field_state(inner))
+                self._gather(inner, said, hidden=hidden)
+            elif tag == DRAW + "control":
+                into.append(self.controls.get(inner.get(DRAW + "control") or "", ""))
+            elif tag == DRAW + "frame" and (formula := self._formula(inner)):
+                into.append(formula)
             elif isinstance(tag, str) and tag.startswith(DRAW):
                 said.after += self.blocks([inner])
             elif tag == TEXT + "hidden-text":
@@ -128,21 +145,40 @@ class _Walker:
                 self._gather(inner, said, hidden=unseen)
             into.append(inner.tail or "")
 
+    def _placed(self, node: etree._Element, before: str) -> str:
+        """The text at the beginning of a span as it stands on its line."""
+        text = node.text or ""
+        place = self.placed_styles.get(node.get(TEXT + "style-name") or "")
+        if place == "superscript":
+            return superscript(text, before)
+        return subscript(text) if place == "subscript" else text
+
+    def _formula(self, frame: etree._Element) -> str:
+        """The formula in a frame, in one line; "" where it holds something else."""
+        node = frame.find(DRAW + "object")
+        if node is None:
+            return ""
+        inside = node.find(MATHML + "math")
+        if inside is None:
+            member = (node.get(_XLINK) or "").removeprefix("./")
+            inside = self.package.xml(f"{member}/content.xml") if member else None
+        if inside is None or etree.QName(inside).localname != "math":
+            return ""
+        return mathml(inside)
+
     def _table(self, table: etree._Element) -> Iterator[Block]:
-        rows = [[list(self.blocks(cell)) for cell in _cells(row)] for row in _rows(table)]
+        nodes = [list(_cells(row)) for row in _rows(table)]
+        rows = [[list(self.blocks(cell)) for cell in row] for row in nodes]
         if max((len(row) for row in rows), default=0) <= 1:
             for row in rows:
                 for cell in row:
                     yield from cell
             return
-        lines = [
-            " | ".join(
-                one_line(" ".join(b.text for b in cell if b.kind is not ElementKind.HIDDEN))
-                for cell in row
-            )
-            for row in rows
+        grid = [
+            [_cell(node, made) for node, made in zip(row, blocks, strict=True)]
+            for row, blocks in zip(nodes, rows, strict=True)
         ]
-        kept = [line for line in lines if line.strip(" |")]
+        kept = [line for row in spread(grid) if (line := " | ".join(row)).strip(" |")]
         yield from filter(None, (block(ElementKind.TABLE, "\n".join(kept)),))
         for row in rows:
             yield from (b for cell in row for b in cell if b.kind is ElementKind.HIDDEN)
@@ -152,7 +188,7 @@ def read_odt(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of OpenDocument text. Its pages are made by the program that opens it."""
     with Package(path) as package:
         root, styles = _content(package), package.xml("styles.xml")
-        walker = _Walker(package, _hidden_styles(root, styles))
+        walker = _walker(package, root, styles)
         body = root.find(f"{OFFICE}body/{OFFICE}text")
         found = list(walker.blocks(body if body is not None else root))
         edges = [*_edges(styles, walker), *macros(package)]
@@ -167,7 +203,7 @@ def read_odp(path: Path, job: Job) -> DocumentDraft:
     """The `Reader` of OpenDocument presentations: a slide is a page, with its notes."""
     with Package(path) as package:
         root, styles = _content(package), package.xml("styles.xml")
-        walker = _Walker(package, _hidden_styles(root, styles))
+        walker = _walker(package, root, styles)
         pages = []
         for number, node in enumerate(root.iter(DRAW + "page"), start=1):
             blocks = [item for shape in node for item in _shape(shape, walker)]
@@ -183,6 +219,11 @@ def read_odp(path: Path, job: Job) -> DocumentDraft:
         tuple(pages) or (Page(1, ()),), paged=True, properties=properties(path, "meta.xml")
     )
     return with_inner(draft, inner, job, path.parent, label=EMBEDDED)
+
+
+def _walker(package: Package, root: etree._Element, styles: etree._Element | None) -> _Walker:
+    placed = _placed_styles(styles, root)
+    return _Walker(package, _hidden_styles(root, styles), placed, _controls(root))
 
 
 def sheet_edges(package: Package) -> Iterator[Block]:
@@ -274,7 +315,61 @@ def _rows(table: etree._Element) -> Iterator[etree._Element]:
 
 
 def _cells(row: etree._Element) -> Iterator[etree._Element]:
-    return (n for n in row if n.tag in {TABLE + "table-cell", TABLE + "covered-table-cell"})
+    """The cells of a row without those that others cover; an equal one is named as often."""
+    for node in row:
+        if node.tag == TABLE + "table-cell":
+            yield from [node] * min(_number(node, "number-columns-repeated"), _MOST_REPEATED)
+
+
+def _cell(node: etree._Element, made: list[Block]) -> Cell:
+    text = one_line(" ".join(b.text for b in made if b.kind is not ElementKind.HIDDEN))
+    across, down = (_number(node, f"number-{name}-spanned") for name in ("columns", "rows"))
+    return Cell(text, across, down)
+
+
+def _number(node: etree._Element, name: str) -> int:
+    text = node.get(TABLE + name) or "1"
+    return max(1, int(text)) if text.isdigit() else 1
+
+
+def _placed_styles(*roots: etree._Element | None) -> dict[str, str]:
+    """Names of styles whose text is raised or lowered."""
+    found: dict[str, str] = {}
+    for root in roots:
+        for style in root.iter(STYLE + "style") if root is not None else ():
+            looks = style.find(STYLE + "text-properties")
+            place = looks.get(STYLE + "text-position") or "" if looks is not None else ""
+            first = place.split(" ")[0]
+            if first.startswith(("sub", "-")):
+                found[style.get(STYLE + "name") or ""] = "subscript"
+            elif first == "super" or first.rstrip("%") not in {"", "0"}:
+                found[style.get(STYLE + "name") or ""] = "superscript"
+    return found
+
+
+def _field_state(node: etree._Element) -> str:
+    """The state of a check box that came from Word's form fields; "" of another field."""
+    if not any(str(value).endswith("FORMCHECKBOX") for value in node.attrib.values()):
+        return ""
+    facts = [list(map(str, param.attrib.values())) for param in node]
+    return (
+        CHECKED if any(fact[-2:] == ["Checkbox_Checked", "true"] for fact in facts) else UNCHECKED
+    )
+
+
+def _controls(root: etree._Element) -> dict[str, str]:
+    """What the controls of a form show: check boxes and option buttons with their state."""
+    found: dict[str, str] = {}
+    for node in root.iter(FORM + "checkbox", FORM + "radio"):
+        state = node.get(FORM + "current-state") or node.get(FORM + "state") or ""
+        chosen = node.get(FORM + "current-selected") or node.get(FORM + "selected") or ""
+        on = state == "checked" or chosen == "true"
+        sign = (UNCHECKED, CHECKED)[on] if node.tag == FORM + "checkbox" else "○◉"[on]
+        said = f"{sign} {node.get(FORM + 'label') or ''}".strip()
+        for key in (node.get(FORM + "id"), node.get(_XML_ID)):
+            if key:
+                found[key] = said
+    return found
 
 
 def _inner(package: Package, walker: _Walker) -> list[Inner]:

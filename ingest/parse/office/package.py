@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lxml import etree
 
+from ingest.parse.office.number_format import GENERAL, general, shown
 from ingest.parse.office.ooxml import parse_xml
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -139,11 +140,27 @@ def _points(node: etree._Element | None) -> dict[int, str]:
     found: dict[int, str] = {}
     if node is None:
         return found
-    for point in node.iter(C + "pt"):
-        found[int(point.get("idx") or 0)] = (point.findtext(C + "v") or "").strip()
+    for cache in node.iter(C + "numCache", C + "numLit", C + "strCache", C + "strLit"):
+        code = cache.findtext(C + "formatCode") or GENERAL
+        for point in cache.iter(C + "pt"):
+            value = (point.findtext(C + "v") or "").strip()
+            numeric = cache.tag in {C + "numCache", C + "numLit"}
+            shown_as = _shown(value, point.get("formatCode") or code) if numeric else value
+            found.setdefault(int(point.get("idx") or 0), shown_as)
+    for point in node.iter(C + "pt"):  # of several levels of categories
+        found.setdefault(int(point.get("idx") or 0), (point.findtext(C + "v") or "").strip())
     if not found and (value := node.findtext(C + "v")):
         found[0] = value
     return found
+
+
+def _shown(value: str, code: str) -> str:
+    """A number of a chart as its labels show it, without the noise of binary fractions."""
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    return " ".join((general(number) if code == GENERAL else shown(number, code)).split())
 
 
 def diagram_texts(package: Package, member: str) -> list[str]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from ingest.parse.document.blocks import Block, DocumentDraft, block, unpaged
 from ingest.parse.document.job import Job
+from ingest.parse.document.scripts import subscript, superscript
+from ingest.parse.document.symbol_fonts import CHECKED, UNCHECKED
 from ingest.parse.document.text import one_line
 from ingest.parse.office.rtf_tokens import RtfToken, tokens
 from sovereign_rag.domain import ElementKind
@@ -43,6 +45,9 @@ _INFO = {
 _NAMES = {"doccomm": "description", "creatim": "created", "revtim": "modified"}
 _HEADING = re.compile(r"(?:heading|überschrift|titre|título|titolo) (\d)", re.IGNORECASE)
 _TINY_HALF_POINTS = 3
+_FIELD_STATE = {"fftype", "ffres", "ffdefres"}
+_CHECK_BOX, _UNDEFINED = 1, 25  # of those
+_BEFORE = 8  # pieces of text that tell what a raised figure belongs to
 
 
 @dataclass(slots=True)
@@ -53,6 +58,7 @@ class _Group:
     hidden: bool = False
     deleted: bool = False
     starred: bool = False
+    place: str = ""  # "super", "sub"
 
 
 @dataclass(slots=True)
@@ -76,6 +82,7 @@ class _Reading:
         self._style_text = ""
         self._style_number = 0
         self._dates: dict[str, list[int]] = {}
+        self._field: dict[str, int] = {}  # of a form, as far as it was read
         self.level: int | None = None
         self.listed = False
         self.in_table = False
@@ -96,6 +103,10 @@ class _Reading:
     def _say(self, text: str, group: _Group) -> None:
         if group.into in self.flows and not group.deleted:
             flow = self.flows[group.into]
+            if group.place == "super":
+                text = superscript(text, "".join(flow.text[-_BEFORE:]))
+            elif group.place == "sub":
+                text = subscript(text)
             (flow.unseen if group.hidden else flow.text).append(text)
         elif group.into == "style":
             self._style_text += text
@@ -117,6 +128,8 @@ class _Reading:
 
     def _word(self, word: str, number: int | None, group: _Group) -> None:
         starred, group.starred = group.starred, False
+        if word in _FIELD_STATE:
+            self._field[word] = number or 0
         if word in _SKIPPED or (starred and word not in _READ_THOUGH_STARRED):
             group.into = "skip"
         elif group.into == "skip":
@@ -149,6 +162,14 @@ class _Reading:
             self.level, self.in_table = None, False
         elif word == "plain":
             group.hidden = group.deleted = False
+            group.place = ""
+        elif word in {"super", "sub"}:
+            group.place = word if number != 0 else ""
+        elif word == "nosupersub":
+            group.place = ""
+        elif word in {"up", "dn"}:
+            raised = number != 0
+            group.place = ("super" if word == "up" else "sub") if raised else ""
         elif word == "v":
             group.hidden = number != 0
         elif word == "deleted":
@@ -187,6 +208,12 @@ class _Reading:
             self._style_number = 0
         if group.into in self.flows and outer.into != group.into:
             self._paragraph(group)
+        if outer.into != "skip" and self._field:
+            field, self._field = self._field, {}
+            if field.get("fftype") == _CHECK_BOX:
+                state = field.get("ffres", _UNDEFINED)
+                on = field.get("ffdefres", 0) if state == _UNDEFINED else state
+                self._say(CHECKED if on else UNCHECKED, outer)
 
     def _paragraph(self, group: _Group) -> None:
         flow = self.flows.get(group.into)

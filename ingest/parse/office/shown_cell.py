@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+from ingest.parse.document.symbol_fonts import CHECKED, UNCHECKED
 from ingest.parse.document.text import one_line
 from ingest.parse.office.cell_formats import CHECK_BOX
 from ingest.parse.office.number_format import GENERAL, general, is_date, shown
@@ -10,7 +11,6 @@ Value = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelt
 
 _EPOCH = dt.datetime(1899, 12, 30)
 _DAY = dt.timedelta(days=1)
-CHECKED, UNCHECKED = "☒", "☐"
 
 
 def shown_cell(value: Value, code: str) -> str:

@@ -7,7 +7,11 @@ from functools import cached_property
 from lxml import etree
 
 from ingest.parse.document.blocks import Block, block
+from ingest.parse.document.grid import Cell, spread
+from ingest.parse.document.scripts import subscript, superscript
+from ingest.parse.document.symbol_fonts import spelled
 from ingest.parse.document.text import one_line
+from ingest.parse.office.omml import FORMULAS, linear
 from ingest.parse.office.package import (
     DGM,
     MC,
@@ -22,7 +26,6 @@ from ingest.parse.office.package import (
 from sovereign_rag.domain import ElementKind
 
 P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
-_M_TEXT = "{http://schemas.openxmlformats.org/officeDocument/2006/math}t"
 _TITLES = {"title", "ctrTitle"}
 _EDGES = {"dt", "ftr", "sldNum", "hdr"}
 _TINY = 200  # hundredths of a point
@@ -120,7 +123,7 @@ class SlidePart:
 
     def _blocks(self, node: etree._Element, role: str | None) -> Iterator[Block]:
         for table in node.iter(A + "tbl"):
-            rows = [[one_line(_all(cell)) for cell in row.findall(A + "tc")] for row in table]
+            rows = spread([_cells(row) for row in table.findall(A + "tr")])
             lines = [" | ".join(row) for row in rows if any(row)]
             yield from _made(ElementKind.TABLE, "\n".join(lines))
         body = node.find(P + "txBody")
@@ -164,15 +167,50 @@ def _tiny(paragraph: etree._Element) -> str:
 
 
 def _runs(paragraph: etree._Element, *, tiny: bool) -> Iterator[str]:
-    for node in paragraph.iter(A + "t", A + "br", _M_TEXT):
-        if node.tag == A + "br":
-            yield "\n"
-            continue
+    before = ""
+    for node in paragraph.iter(A + "t", A + "br", *FORMULAS):
+        if any(parent.tag in FORMULAS for parent in node.iterancestors()):
+            continue  # a part of the formula around it
         parent = node.getparent()
         looks = parent.find(A + "rPr") if parent is not None else None
         size = looks.get("sz", "") if looks is not None else ""
-        if (size.isdigit() and int(size) <= _TINY) == tiny:
-            yield node.text or ""
+        if node.tag == A + "br":
+            said = "\n"
+        elif node.tag in FORMULAS:
+            said = "" if tiny else linear(node)
+        elif (size.isdigit() and int(size) <= _TINY) != tiny:
+            continue
+        else:
+            said = _placed(node.text or "", looks, before)
+        before += said
+        yield said
+
+
+def _placed(text: str, looks: etree._Element | None, before: str) -> str:
+    """A run's text as it stands on its line, in its font."""
+    if looks is None:
+        return text
+    for kind in ("sym", "latin"):
+        font = looks.find(A + kind)
+        if font is not None:
+            text = spelled(font.get("typeface") or "", text)
+    place = looks.get("baseline") or "0"
+    moved = int(place.rstrip("%")) if place.lstrip("-").rstrip("%").isdigit() else 0
+    if moved > 0:
+        return superscript(text, before)
+    return subscript(text) if moved < 0 else text
+
+
+def _cells(row: etree._Element) -> list[Cell]:
+    """The cells of a table's row, each with the columns and rows that it takes."""
+    on = {"1", "true"}
+    cells = (c for c in row.findall(A + "tc") if not {c.get("hMerge"), c.get("vMerge")} & on)
+    return [Cell(one_line(_all(c)), _span(c, "gridSpan"), _span(c, "rowSpan")) for c in cells]
+
+
+def _span(cell: etree._Element, name: str) -> int:
+    text = cell.get(name) or "1"
+    return max(1, int(text)) if text.isdigit() else 1
 
 
 def _all(node: etree._Element) -> str:

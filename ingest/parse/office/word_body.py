@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from ingest.parse.document.blocks import Block, block
+from ingest.parse.document.grid import Cell, spread
+from ingest.parse.document.scripts import subscript, superscript
 from ingest.parse.document.text import one_line
+from ingest.parse.office.omml import FORMULAS, linear
 from ingest.parse.office.package import (
     DGM,
     MC,
@@ -19,11 +22,20 @@ from ingest.parse.office.package import (
     chart_text,
     diagram_texts,
 )
+from ingest.parse.office.word_looks import (
+    form_field,
+    in_font,
+    is_bold,
+    is_shaded,
+    is_unseen,
+    place_on_line,
+    symbol,
+    value,
+)
 from ingest.parse.office.word_numbering import Numbering
-from ingest.parse.office.word_styles import Styles, WordStyle, is_on
+from ingest.parse.office.word_styles import Styles, WordStyle
 from sovereign_rag.domain import ElementKind
 
-_M_TEXT = "{http://schemas.openxmlformats.org/officeDocument/2006/math}t"
 _V_TEXTPATH = "{urn:schemas-microsoft-com:vml}textpath"
 _SKIPPED = frozenset(
     W + name
@@ -33,12 +45,8 @@ _SKIPPED = frozenset(
         *("footnoteRef", "endnoteRef", "ffData", "softHyphen", "annotationRef", "fldData"),
     )
 )
-_CHECKS = {  # of the symbol fonts: boxes and ticks, by the low byte
-    "wingdings": {0x6F: "☐", 0xA8: "☐", 0xFE: "☒", 0xFD: "☒", 0xFC: "✓", 0xFB: "✗", 0xE0: "→"},
-    "symbol": {0xB7: "•", 0xB0: "°", 0xB1: "±", 0xA3: "≤", 0xB3: "≥", 0xB4: "×", 0x6D: "µ"},
-}
-_TINY_HALF_POINTS = 3
 _LONGEST_BOLD_TITLE = 120
+_BEFORE = 8  # pieces of text that tell what a raised figure belongs to
 
 
 @dataclass(slots=True)
@@ -88,7 +96,7 @@ class Walker:
 
     def _paragraph(self, node: etree._Element) -> Iterator[tuple[int, Block]]:
         text = self._text(node)
-        style = self.styles[_value(node, "pPr/pStyle")]
+        style = self.styles[value(node, "pPr/pStyle")]
         kind, level, label = self._kind(node, style, text)
         start = self.page
         for at, piece in enumerate(text.pieces):
@@ -110,19 +118,19 @@ class Walker:
     def _kind(
         self, node: etree._Element, style: WordStyle, text: _Text
     ) -> tuple[ElementKind, int, str]:
-        outline = _value(node, "pPr/outlineLvl")
+        outline = value(node, "pPr/outlineLvl")
         heading = style.heading
         if heading is None and outline is not None and outline.isdigit() and int(outline) < 9:
             heading = int(outline)
-        own = _value(node, "pPr/numPr/numId")
+        own = value(node, "pPr/numPr/numId")
         number = own if own is not None else style.number
         label: str | None = None
         if number is not None and number != "0" and any("".join(p).strip() for p in text.pieces):
-            level = _value(node, "pPr/numPr/ilvl")
+            level = value(node, "pPr/numPr/ilvl")
             if level is None and style.level is not None:
                 level = str(style.level)
             if level is None:
-                style_id = _value(node, "pPr/pStyle") or ""
+                style_id = value(node, "pPr/pStyle") or ""
                 level = str(self.numbering.level_of_style(number, style_id))
             label = self.numbering.label(number, int(level) if level.isdigit() else 0)
         if heading is not None:
@@ -139,8 +147,8 @@ class Walker:
 
     def _text(self, paragraph: etree._Element) -> _Text:
         text = _Text()
-        style = self.styles[_value(paragraph, "pPr/pStyle")]
-        shaded = _is_shaded(paragraph)
+        style = self.styles[value(paragraph, "pPr/pStyle")]
+        shaded = is_shaded(paragraph)
         self._gather(paragraph, text, hidden=style.hidden, bold=style.bold, shaded=shaded)
         return text
 
@@ -152,11 +160,14 @@ class Walker:
             if not isinstance(tag, str) or tag in _SKIPPED:
                 continue
             if tag == W + "r":
-                unseen = hidden or _is_unseen(node, shaded, self.styles)
-                run_bold = _bold(node, bold)
+                unseen = hidden or is_unseen(node, shaded, self.styles)
+                run_bold = is_bold(node, bold)
                 self._run(node, text, hidden=unseen, bold=run_bold, shaded=shaded)
             elif tag == MC + "AlternateContent":
                 self._gather(_choice(node), text, hidden=hidden, bold=bold, shaded=shaded)
+            elif tag in FORMULAS:
+                text.add(linear(node), hidden=hidden)
+                text.plain = True
             else:
                 self._leaf(node, text, hidden=hidden)
                 self._gather(node, text, hidden=hidden, bold=bold, shaded=shaded)
@@ -179,12 +190,25 @@ class Walker:
             else:
                 if tag == W + "t" and (node.text or "").strip() and not bold and not hidden:
                     text.plain = True
-                self._leaf(node, text, hidden=hidden)
+                if tag == W + "t":
+                    text.add(self._placed(run, node.text or "", text), hidden=hidden)
+                else:
+                    self._leaf(node, text, hidden=hidden)
+
+    def _placed(self, run: etree._Element, said: str, text: _Text) -> str:
+        """A run's text as it stands on its line, in its font."""
+        said = in_font(run, said)
+        place = place_on_line(run, self.styles)
+        if place == "superscript":
+            return superscript(said, "".join(text.pieces[-1][-_BEFORE:]))
+        return subscript(said) if place == "subscript" else said
 
     def _leaf(self, node: etree._Element, text: _Text, *, hidden: bool) -> None:
         tag = node.tag
-        if tag in {W + "t", _M_TEXT}:
+        if tag == W + "t":
             text.add(node.text or "", hidden=hidden)
+        elif tag == W + "fldChar":
+            text.add(form_field(node), hidden=hidden)
         elif tag in {W + "tab", W + "ptab"}:
             text.add(" ", hidden=hidden)
         elif tag in {W + "br", W + "cr"}:
@@ -192,7 +216,7 @@ class Walker:
         elif tag == W + "noBreakHyphen":
             text.add("-", hidden=hidden)
         elif tag == W + "sym":
-            text.add(_symbol(node), hidden=hidden)
+            text.add(symbol(node), hidden=hidden)
         elif tag == W + "lastRenderedPageBreak":
             self.broken = True
             text.pieces.append([])
@@ -226,7 +250,8 @@ class Walker:
             yield self.page, made
 
     def _table(self, table: etree._Element) -> Iterator[tuple[int, Block]]:
-        rows = [[list(self._cell(cell)) for cell in _cells(row)] for row in _rows(table)]
+        nodes = [list(_cells(row)) for row in _rows(table)]
+        rows = [[list(self._cell(cell)) for cell in row] for row in nodes]
         visible = [[[b for _, b in c if b.kind is not ElementKind.HIDDEN] for c in r] for r in rows]
         widest = max((len(row) for row in rows), default=0)
         crowded = len(rows) == 1 and any(len(cell) > 1 for row in visible for cell in row)
@@ -239,12 +264,11 @@ class Walker:
             (number for row in rows for cell in row for number, _ in cell), default=self.page
         )
         lines: list[str] = []
-        for row, cells in zip(rows, visible, strict=True):
+        for row, texts in zip(rows, spread(list(_grid(table, nodes, visible))), strict=True):
             start = min((number for cell in row for number, _ in cell), default=page)
             if start != page and lines:
                 yield from self._lines(lines, page)
                 page, lines = start, []
-            texts = [one_line(" ".join(b.text for b in cell)) for cell in cells]
             if any(texts):
                 lines.append(" | ".join(texts))
         yield from self._lines(lines, page)
@@ -257,8 +281,7 @@ class Walker:
             yield page, made
 
     def _cell(self, cell: etree._Element) -> Iterator[tuple[int, Block]]:
-        merge = cell.find(f"{W}tcPr/{W}vMerge")
-        if merge is None or merge.get(W + "val") == "restart":
+        if not _continues(cell):
             yield from self.blocks(cell)
 
     def _related(self, key: str | None) -> Relation | None:
@@ -284,6 +307,27 @@ def _cells(row: etree._Element) -> Iterator[etree._Element]:
             yield from _cells(node)
 
 
+def _continues(cell: etree._Element) -> bool:
+    """Whether a cell only goes on with the one above it."""
+    merge = cell.find(f"{W}tcPr/{W}vMerge")
+    return merge is not None and merge.get(W + "val") != "restart"
+
+
+def _grid(
+    table: etree._Element, nodes: list[list[etree._Element]], blocks: list[list[list[Block]]]
+) -> Iterator[list[Cell]]:
+    """The rows of a table, each cell with the columns that it takes."""
+    for row, cells, made in zip(_rows(table), nodes, blocks, strict=True):
+        skipped = value(row, "trPr/gridBefore") or "0"
+        line = [Cell("")] * (int(skipped) if skipped.isdigit() else 0)
+        for node, inside in zip(cells, made, strict=True):
+            span = value(node, "tcPr/gridSpan") or "1"
+            columns = max(1, int(span)) if span.isdigit() else 1
+            text = one_line(" ".join(b.text for b in inside))
+            line.append(Cell(text, columns, continues=_continues(node)))
+        yield line
+
+
 def _choice(node: etree._Element) -> etree._Element:
     """The first version that is offered; the others say the same for older programs."""
     found = node.find(MC + "Choice")
@@ -298,56 +342,3 @@ def _visible(node: etree._Element) -> Iterator[etree._Element]:
         if isinstance(inner.tag, str):
             yield inner
             yield from _visible(inner)
-
-
-def _is_shaded(node: etree._Element) -> bool:
-    """Whether text may stand on a ground that isn't white: then white text is no hidden text."""
-    for at in (node, *node.iterancestors()):
-        if at.tag in {W + "tbl", W + "txbxContent"}:
-            return True
-        for path in ("pPr", "tcPr", "rPr"):
-            fill = at.find(f"{W}{path}/{W}shd")
-            if fill is not None and (fill.get(W + "fill") or "auto").upper() not in {
-                "AUTO",
-                "FFFFFF",
-            }:
-                return True
-    return False
-
-
-def _is_unseen(run: etree._Element, shaded: bool, styles: Styles) -> bool:
-    looks = run.find(W + "rPr")
-    if looks is None:
-        return False
-    vanish = looks.find(W + "vanish")
-    if is_on(vanish) or is_on(looks.find(W + "webHidden")):
-        return True
-    if vanish is None and styles[_value(looks, "rStyle")].hidden:
-        return True
-    size = _value(looks, "sz")
-    if size is not None and size.isdigit() and int(size) <= _TINY_HALF_POINTS:
-        return True
-    white = (_value(looks, "color") or "").upper() == "FFFFFF"
-    lit = looks.find(W + "highlight") is not None or _is_shaded(run)
-    return white and not shaded and not lit
-
-
-def _bold(run: etree._Element, inherited: bool) -> bool:
-    node = run.find(f"{W}rPr/{W}b")
-    return inherited if node is None else is_on(node)
-
-
-def _symbol(node: etree._Element) -> str:
-    font = (node.get(W + "font") or "").lower().split(" ")[0]
-    try:
-        code = int(node.get(W + "char") or "", 16)
-    except ValueError:
-        return ""
-    if code >= 0xF000 or font in _CHECKS:
-        return _CHECKS.get(font, {}).get(code & 0xFF, "")
-    return chr(code)
-
-
-def _value(node: etree._Element, path: str) -> str | None:
-    found = node.find("/".join(W + step for step in path.split("/")))
-    return None if found is None else found.get(W + "val")

@@ -22,6 +22,7 @@ class WordStyle:
     level: int | None = None  # in that list
     hidden: bool = False
     bold: bool = False
+    place_on_line: str | None = None  # "superscript", "subscript", "baseline"
 
     @property
     def lists(self) -> bool:
@@ -69,6 +70,7 @@ class Styles:
             level=int(level) if level and level.isdigit() else None,
             hidden=any(is_on(node.find(f"{W}rPr/{W}vanish")) for node in chain[:1]),
             bold=any(is_on(node.find(f"{W}rPr/{W}b")) for node in chain),
+            place_on_line=_first(chain, "rPr/vertAlign"),
         )
 
 

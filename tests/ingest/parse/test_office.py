@@ -210,7 +210,9 @@ def test_numbers_that_word_draws_before_paragraphs_are_part_of_the_text(
     assert items[:5] == ["§ I Subject", "I.1. Scope", "I.2. Term", "§ II Price", "II.1. Due"]
 
 
-def test_a_text_box_and_a_merged_cell_are_read_once(pool: ParserPool, tmp_path: Path) -> None:
+def test_a_text_box_is_read_once_and_a_merged_label_beside_each_of_its_rows(
+    pool: ParserPool, tmp_path: Path
+) -> None:
     box = (
         '<w:p><w:r><mc:AlternateContent xmlns:mc="http://schemas.openxmlformats.org/'
         'markup-compatibility/2006"><mc:Choice Requires="wps"><w:drawing><w:txbxContent>'
@@ -228,7 +230,7 @@ def test_a_text_box_and_a_merged_cell_are_read_once(pool: ParserPool, tmp_path: 
     found = pool.parse(in_body(tmp_path, box + table), name="a.docx")
 
     assert of_kind(found, ElementKind.PARAGRAPH).count("In a box.") == 1
-    assert "Rent | May\n| June" in of_kind(found, ElementKind.TABLE)
+    assert "Rent | May\nRent | June" in of_kind(found, ElementKind.TABLE)
 
 
 def test_comments_and_notes_of_a_word_document_are_told_apart(
