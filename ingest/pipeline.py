@@ -32,6 +32,7 @@ from sovereign_rag.domain import Chunk, ParsedDocument, SourceFile
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.errors import DocumentError, NoText
 from sovereign_rag.services.documents import PROTECTED
+from sovereign_rag.services.uploads import UPLOAD
 from sovereign_rag.settings import ChunkSettings
 from sovereign_rag.storage.content import ContentStore, Effort
 from sovereign_rag.store.protocol import AllIndexes, ChunkStore
@@ -119,7 +120,11 @@ class Pipeline:
         """
         known = self._documents.find(tenant, source.uri)
         version = self.version_of(source.content_hash)
-        if known is not None and known.version == version:
+        is_locked = known is not None and PROTECTED in known.properties
+        # Who hands a locked file in has to know its password each time, also under the same name:
+        # else who guessed would get its text, or give it to others.
+        asks_again = is_locked and (password is not None or source.uri.startswith(UPLOAD))
+        if known is not None and known.version == version and not asks_again:
             stored = self._store.versions(tenant, known.id)
             # Fewer where the store was lost, or is another one than the last time.
             if stored.get(version) == known.chunks:
@@ -127,7 +132,7 @@ class Pipeline:
         hold.reached(TaskState.PARSING)
         stage = Stage()
         with self._contents.on(source.content_hash, hold.ended):
-            return self._take_in(source, tenant, known, password, hold, stage)
+            return self._take_in(source, tenant, known, password, asks_again, hold, stage)
 
     def _take_in(
         self,
@@ -135,6 +140,7 @@ class Pipeline:
         tenant: str,
         known: DocumentRecord | None,
         password: str | None,
+        asks_again: bool,
         hold: Hold,
         parsing: Stage,
     ) -> Ingested:
@@ -143,7 +149,7 @@ class Pipeline:
         # What others made is taken over where it is known how long it would take: see `effort`.
         shown = self._content.effort(content, version) if of_others else None
         reuse = not of_others or (self._reuse_across_tenants and shown is not None)
-        was_read = known is not None and known.content_hash == content
+        was_read = known is not None and known.content_hash == content and not asks_again
         stored = self._stored(source, was_read=was_read) if reuse else None
         parsed = stored or self._parse(source, password, hold)
         if reuse and shown is not None:

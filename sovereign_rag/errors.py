@@ -50,6 +50,12 @@ class TooLarge(BadInput):
     status = 413
 
 
+class KeyReused(SovereignError):
+    """An idempotency key came again with something else."""
+
+    status = 409
+
+
 class SyncRefused(SovereignError):
     """A sync would delete more than it may: the source looks emptied or unmounted."""
 

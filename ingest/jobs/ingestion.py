@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -158,13 +159,21 @@ class Ingestion:
         origin: Sequence[str],
         before_commit: Callable[[], None] = lambda: None,
     ) -> JobRecord:
-        """Make a job of `tasks` for whoever works; `before_commit`: see `Jobs.create`."""
+        """Make a job of `tasks` for whoever works; `before_commit`: see `Jobs.create`.
+
+        It is on the record before a worker sees it. Raises AuditError; then there is no job.
+        """
         submitter = "owner" if principal.is_owner else f"user:{principal.user}"
-        job = self._catalog.jobs.create(
-            principal.tenant, submitter, tasks, before_commit=before_commit
+        job_id = str(uuid.uuid4())
+
+        def record_then_bring() -> None:
+            detail = {"job": job_id, "origin": list(origin)}
+            self._audit.append(entry("ingest", principal, detail))
+            before_commit()
+
+        return self._catalog.jobs.create(
+            principal.tenant, submitter, tasks, job_id=job_id, before_commit=record_then_bring
         )
-        self._audit.append(entry("ingest", principal, {"job": job.id, "origin": list(origin)}))
-        return job
 
     def work_off(
         self,

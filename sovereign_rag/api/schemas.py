@@ -359,6 +359,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         (401, "No identity, or a key that isn't valid."),
         (403, "Known, and not allowed to do this."),
         (404, "It doesn't exist, or the caller may not read it: the same answer."),
+        (409, "An `Idempotency-Key` that came before, with something else."),
         (413, "Larger than the service takes."),
         (429, "Every place is taken; `Retry-After` says when to come again."),
         (503, "The machine is at fault, not the request; try again later."),

@@ -1,7 +1,6 @@
 """Documents in, over HTTP: streamed into the content store, then handed to a job."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
@@ -11,7 +10,7 @@ from fastapi import APIRouter, Header
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from sovereign_rag.access import HIGHEST_LEVEL, parse_readers
+from sovereign_rag.access import HIGHEST_LEVEL, Principal, parse_readers
 from sovereign_rag.api.schemas import JobOut, refusals, reply
 from sovereign_rag.catalog.records import NewTask
 from sovereign_rag.errors import BadInput, TooLarge
@@ -19,6 +18,7 @@ from sovereign_rag.http.identity import AdminPrincipal, CurrentService
 from sovereign_rag.http.multipart import MultipartReader
 from sovereign_rag.services.container import Service
 from sovereign_rag.services.serialization import job_to_dict
+from sovereign_rag.services.uploads import safe_name, upload_uri
 from sovereign_rag.storage.content import Received
 from sovereign_rag.storage.password_box import Seal
 
@@ -26,8 +26,6 @@ router = APIRouter(tags=["Documents"])
 
 PATH: Final = "/v1/documents"
 MAX_FILES = 500
-MAX_NAME_BYTES = 200  # most file systems take 255; conversions append to it
-_UNSAFE = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')
 
 _FORM: dict[str, Any] = {
     "required": True,
@@ -68,7 +66,7 @@ _FORM: dict[str, Any] = {
     PATH,
     status_code=202,
     response_model=JobOut,
-    responses=refusals(403, 413),
+    responses=refusals(403, 409, 413),
     openapi_extra={"requestBody": _FORM},
 )
 def upload(
@@ -80,18 +78,20 @@ def upload(
         Header(
             min_length=1,
             max_length=200,
-            description="The same key again gives the same job, and nothing is taken in twice.",
+            description="The same key again gives the same job, and nothing is taken in twice; "
+            "with other files or readers it is refused with 409.",
         ),
     ] = None,
 ) -> Response:
     """Take documents in; the job that comes back tells how far they are. Admin keys only.
 
-    A document is known by its name (`upload:NAME`): the same name again replaces it.
+    A document is known by its name and by who handed it in (`upload:user:ANA/NAME`): the same
+    name of the same user again replaces it. A locked file asks for its password each time.
     """
     body = _blocks(request)
     reader = MultipartReader(request.headers.get("content-type", ""), body)
     try:
-        form = _receive(reader, service)
+        form = _receive(reader, service, principal)
     except TooLarge:
         _drain(body, limit=service.settings.server.max_upload_mib << 20)
         raise
@@ -99,50 +99,33 @@ def upload(
     content = service.content
 
     def before_commit() -> None:
-        for received in form.files.values():
+        for _, received in form.files.values():
             content.keep(received)
 
     try:
         tasks = [
             NewTask(
-                uri=f"upload:{name}",
+                uri=uri,
                 name=name,
                 readers=labels,
                 level=form.level,
                 content_hash=received.content_hash,
-                password=_sealed(form, service, principal.tenant, f"upload:{name}"),
+                password=_sealed(form, service, principal.tenant, uri),
             )
-            for name, received in form.files.items()
+            for uri, (name, received) in form.files.items()
         ]
         job = service.documents.submit(
             tasks, principal, idempotency_key, before_commit=before_commit
         )
     finally:
-        for received in form.files.values():
+        for _, received in form.files.values():
             content.drop(received)  # of a key that was used before, or of a refusal
     return reply(job_to_dict(job), status=202, Location=f"/v1/jobs/{job.id}")
 
 
-def safe_name(name: str) -> str:
-    """The file name that a person knows, without what could make it a path or a command.
-
-    Folders, control and reserved characters and leading dots go; it is at most 200 bytes long
-    and keeps its extension, the hint to its format.
-    """
-    name = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
-    name = "".join(c for c in name if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"})
-    name = _UNSAFE.sub("_", name).strip().lstrip(".").strip()
-    stem, dot, extension = name.rpartition(".")
-    if not dot or len(extension.encode()) > 20:
-        stem, dot, extension = name, "", ""
-    room = MAX_NAME_BYTES - len((dot + extension).encode())
-    stem = stem.encode()[:room].decode(errors="ignore").rstrip()
-    return f"{stem or 'document'}{dot}{extension}"
-
-
 @dataclass(slots=True)
 class _Form:
-    files: dict[str, Received] = field(default_factory=dict)  # by name
+    files: dict[str, tuple[str, Received]] = field(default_factory=dict)  # by URI: name, bytes
     readers: frozenset[str] | None = None  # None: not said
     level: int = 0
     password: str | None = field(default=None, repr=False)
@@ -154,37 +137,39 @@ def _sealed(form: _Form, service: Service, tenant: str, uri: str) -> bytes | Non
     return Seal(service.settings.data_dir).close(form.password, tenant=tenant, uri=uri)
 
 
-def _receive(reader: MultipartReader, service: Service) -> _Form:
+def _receive(reader: MultipartReader, service: Service, principal: Principal) -> _Form:
     """Receive the files of a form; of one that is refused nothing stays."""
     form = _Form()
     try:
-        _fill(form, reader, service)
+        _fill(form, reader, service, principal)
     except BaseException:  # a caller who goes away ends it with more than an Exception
-        for received in form.files.values():
+        for _, received in form.files.values():
             service.content.drop(received)
         raise
     return form
 
 
-def _fill(form: _Form, reader: MultipartReader, service: Service) -> None:
+def _fill(form: _Form, reader: MultipartReader, service: Service, principal: Principal) -> None:
     max_mib = service.settings.server.max_upload_mib
     files = form.files
     while (part := reader.next_part()) is not None:
         if part.filename is not None:
             name = safe_name(part.filename)
-            if name in files:
+            uri = upload_uri(part.filename, principal, service.catalog.jobs)
+            if uri in files:
                 raise BadInput(f"Two files are named {name!r}; send them under different names.")
             if len(files) == MAX_FILES:
                 raise TooLarge(
                     f"More than {MAX_FILES} files at once; send them in several uploads."
                 )
             try:
-                files[name] = service.content.receive(reader.blocks(), max_bytes=max_mib << 20)
+                received = service.content.receive(reader.blocks(), max_bytes=max_mib << 20)
             except TooLarge as error:
                 raise TooLarge(
                     f"{name!r} is larger than {max_mib} MiB. An admin can raise "
                     "server.max_upload_mib, or ingest it with `sovereign-rag ingest`."
                 ) from error
+            files[uri] = (name, received)
         elif part.name == "readers":
             form.readers = (form.readers or frozenset()) | parse_readers(reader.field())
         elif part.name == "level":

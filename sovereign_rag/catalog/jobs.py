@@ -1,7 +1,7 @@
 """Jobs: durable records of what is to be done, one task for each document."""
 
 import uuid
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy.engine import RowMapping
 
 from sovereign_rag.catalog.database import Part, batches
 from sovereign_rag.catalog.holding import close_finished_jobs
+from sovereign_rag.catalog.idempotency import check_same, job_by_key
 from sovereign_rag.catalog.records import (
     JobProgress,
     JobRecord,
@@ -39,28 +40,36 @@ class Jobs(Part):
         tasks: Iterable[NewTask],
         idempotency_key: str | None = None,
         *,
+        job_id: str | None = None,
         before_commit: Callable[[], None] = lambda: None,
     ) -> JobRecord:
         """Record a job; workers see it when it is whole, so a crash before that leaves nothing.
 
         Args:
             tasks: Taken in batches, so a generator of any length needs no memory.
-            idempotency_key: The same key of the same submitter gives the same job; the tasks of
-                later calls are not looked at.
+            idempotency_key: The same key of the same submitter gives the same job, and nothing is
+                taken in anew.
+            job_id: Its id; None: a new one.
             before_commit: Called when the tasks are recorded and before a worker sees them: it puts
                 the bytes where they are looked for, which nothing removes any more from then on.
+
+        Raises:
+            KeyReused: The key came before, with other tasks.
         """
         if idempotency_key is not None:
+            tasks = tuple(tasks)
             with self._database.reading() as connection:
-                known = _by_key(connection, tenant, submitted_by, idempotency_key)
+                known = job_by_key(connection, tenant, submitted_by, idempotency_key)
                 if known is not None:
+                    check_same(connection, known["id"], tasks, idempotency_key)
                     return _record(connection, known)
-        job_id = str(uuid.uuid4())
+        job_id = job_id or str(uuid.uuid4())
         self._begin(job_id, tenant, submitted_by)
         try:
             self._add(job_id, tenant, tasks)
             before_commit()
-            return self._accept(job_id, tenant, submitted_by, idempotency_key)
+            key = None if idempotency_key is None else (idempotency_key, tuple(tasks))
+            return self._accept(job_id, tenant, submitted_by, key)
         except BaseException:  # whatever stopped it, a job without all of its tasks never was
             with self._database.writing() as connection:
                 connection.execute(delete(jobs).where(jobs.c.id == job_id))
@@ -70,6 +79,22 @@ class Jobs(Part):
         """One job. Raises NotFound, also for another tenant's."""
         with self._database.reading() as connection:
             return _record(connection, _row(connection, job_id, tenant))
+
+    def last_submitter(self, tenant: str, uri: str) -> str | None:
+        """Who handed in the document that `uri` names, the last time; None: nobody did."""
+        statement = (
+            select(jobs.c.submitted_by)
+            .join(tasks, tasks.c.job_id == jobs.c.id)
+            .where(
+                tasks.c.tenant == tenant,
+                tasks.c.target == document_id(tenant, uri),
+                jobs.c.accepted.is_not(None),
+            )
+            .order_by(tasks.c.id.desc())
+            .limit(1)
+        )
+        with self._database.reading() as connection:
+            return connection.execute(statement).scalar()
 
     def recent(
         self, tenant: str, limit: int, *, submitted_by: str | None = None
@@ -268,19 +293,24 @@ class Jobs(Part):
                 connection.execute(insert(tasks), rows)
 
     def _accept(
-        self, job_id: str, tenant: str, submitted_by: str, idempotency_key: str | None
+        self,
+        job_id: str,
+        tenant: str,
+        submitted_by: str,
+        keyed: tuple[str, Sequence[NewTask]] | None,
     ) -> JobRecord:
         now = self._clock()
         with self._database.writing() as connection:
-            if idempotency_key is not None:
-                known = _by_key(connection, tenant, submitted_by, idempotency_key)
+            if keyed is not None:
+                known = job_by_key(connection, tenant, submitted_by, keyed[0])
                 if known is not None:  # another process was faster with the same key
+                    check_same(connection, known["id"], keyed[1], keyed[0])
                     connection.execute(delete(jobs).where(jobs.c.id == job_id))
                     return _record(connection, known)
             connection.execute(
                 update(jobs)
                 .where(jobs.c.id == job_id)
-                .values(accepted=now, idempotency_key=idempotency_key)
+                .values(accepted=now, idempotency_key=keyed[0] if keyed else None)
             )
             close_finished_jobs(connection, [job_id], now)  # a job without tasks is finished
             return _record(connection, _row(connection, job_id, tenant))
@@ -328,20 +358,6 @@ def _row(connection: Connection, job_id: str, tenant: str) -> RowMapping:
             f"There is no job {job_id!r}; `sovereign-rag jobs list` shows those there are."
         )
     return row
-
-
-def _by_key(connection: Connection, tenant: str, submitted_by: str, key: str) -> RowMapping | None:
-    return (
-        connection.execute(
-            select(jobs).where(
-                jobs.c.tenant == tenant,
-                jobs.c.submitted_by == submitted_by,
-                jobs.c.idempotency_key == key,
-            )
-        )
-        .mappings()
-        .first()
-    )
 
 
 def _record(connection: Connection, row: RowMapping) -> JobRecord:

@@ -1,5 +1,6 @@
 """Documents as their readers meet them: lists, pages, page images; and their removal."""
 
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -147,18 +148,28 @@ class DocumentService:
 
         Raises:
             Forbidden: The principal is no admin.
+            KeyReused: The key came before, with other documents.
+            AuditError: It can't be recorded; then nothing is taken in.
         """
         if not principal.is_admin:
             raise Forbidden("Only an admin may add documents; ask for an admin key.")
+        job_id = str(uuid.uuid4())
+
+        def record_then_bring() -> None:
+            detail = {"job": job_id, "uris": [task.uri for task in tasks]}
+            self._audit.append(entry("ingest", principal, detail))
+            before_commit()
+
         job = self._catalog.jobs.create(
             principal.tenant,
             f"user:{principal.user}",
             tasks,
             idempotency_key,
-            before_commit=before_commit,
+            job_id=job_id,
+            before_commit=record_then_bring,
         )
-        detail = {"job": job.id, "uris": [task.uri for task in tasks]}
-        self._audit.append(entry("ingest", principal, detail))
+        if job.id != job_id:
+            self._audit.append(entry("ingest.known", principal, {"job": job.id}))
         return job
 
     def _parsed(self, record: DocumentRecord) -> ParsedDocument:
