@@ -1,7 +1,7 @@
 # `make help` tells what there is; the work itself stands in tools/ and examples/.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint format constraints clean
+.PHONY: help setup setup-dev demo check test-fast test format constraints clean
 
 DATA_DIR ?= .demo
 PORT ?= 8080
@@ -32,13 +32,16 @@ demo: setup ## Take in examples/documents, ask three questions, open the page
 		$(if $(filter 0 no false,$(SERVE)),--no-serve) \
 		$(if $(DISPLAY)$(WAYLAND_DISPLAY),--open-browser)
 
-lint: setup-dev ## Format, style, types, imports
+check: setup-dev ## Format, style, types, imports: under a minute
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint ## Everything a change must pass: lint, then all tests
+test-fast: check ## The same, and the tests without a model, a browser or a namespace
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile -m 'not model and not browser and not namespace'
+
+test: check ## Everything a change must pass: the checks, then all tests
 	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
 
 format: setup-dev ## Put the code into shape

@@ -5,13 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from tests import egress_guard
+from tests import costs, egress_guard
 
 egress_guard.install()
 
 from sovereign_rag.embedding.dense import DenseEmbedder  # noqa: E402  - the guard sees its import
 from sovereign_rag.settings import Settings, load_settings  # noqa: E402  - likewise
 from sovereign_rag.wiring import Application, open_service  # noqa: E402  - likewise
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is costly, for `make test-fast`."""
+    costs.mark(items)
+
 
 stay_on_this_machine = egress_guard.stay_on_this_machine
 

@@ -128,7 +128,7 @@ def test_the_licence_is_apache_2() -> None:
     assert "END OF TERMS AND CONDITIONS" in text
 
 
-# ---- who imports whom -------------------------------------------------------------------------
+# ---- who imports whom: that the borders are kept is what `make check` looks at -------------------
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -152,12 +152,6 @@ def copy_of_the_code(tmp_path: Path) -> Path:
             ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__")
         )
     return tmp_path
-
-
-def test_the_read_side_does_not_import_the_write_side() -> None:
-    result = lint_imports(ROOT)
-
-    assert result.returncode == 0, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(

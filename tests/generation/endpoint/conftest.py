@@ -29,7 +29,7 @@ def upstream() -> Iterator[Callable[..., Upstream]]:
 
 
 @pytest.fixture
-def language_model() -> Iterator[Callable[..., EndpointModel]]:
+def endpoint_model() -> Iterator[Callable[..., EndpointModel]]:
     made: list[EndpointModel] = []
 
     def make(

@@ -64,10 +64,10 @@ def test_only_listed_addresses_are_admitted(
     ],
 )
 def test_an_impossible_address_is_refused_at_the_start_without_telling_secrets(
-    language_model: Make, url: str, reason: str
+    endpoint_model: Make, url: str, reason: str
 ) -> None:
     with pytest.raises(SettingsError, match=reason) as refusal:
-        language_model(url)
+        endpoint_model(url)
 
     assert "s3cret" not in str(refusal.value)
 
@@ -86,7 +86,7 @@ def test_settings_without_a_list_or_a_model_are_refused() -> None:
 
 
 def test_a_name_is_looked_up_once_and_the_connection_stays_with_the_checked_address(
-    upstream: Make, language_model: Make
+    upstream: Make, endpoint_model: Make
 ) -> None:
     server = upstream(talks("Yes."))
     answers = [["127.0.0.1"], ["93.184.215.14"]]
@@ -97,7 +97,7 @@ def test_a_name_is_looked_up_once_and_the_connection_stays_with_the_checked_addr
         return answers[min(len(asked), 2) - 1]
 
     url = f"http://llm.example:{server.port}/v1"
-    asking = language_model(url, allow=("llm.example",), resolve=rebinding)
+    asking = endpoint_model(url, allow=("llm.example",), resolve=rebinding)
 
     assert [ask(asking)[0], ask(asking)[0]] == ["Yes.", "Yes."]
     assert asked == [("llm.example", server.port)]
@@ -105,12 +105,12 @@ def test_a_name_is_looked_up_once_and_the_connection_stays_with_the_checked_addr
 
 
 def test_a_name_that_moves_out_of_the_house_is_not_followed(
-    upstream: Make, language_model: Make
+    upstream: Make, endpoint_model: Make
 ) -> None:
     server = upstream(talks("Yes."))
     answers = [["127.0.0.1"], ["93.184.215.14"], ["127.0.0.1"]]
     url = f"http://llm.example:{server.port}/v1"
-    asking = language_model(url, allow=("llm.example",), resolve=lambda *_: answers.pop(0))
+    asking = endpoint_model(url, allow=("llm.example",), resolve=lambda *_: answers.pop(0))
     ask(asking)
     server.close()
 
@@ -123,11 +123,11 @@ def test_a_name_that_moves_out_of_the_house_is_not_followed(
         ask(asking)  # it is back in the house, and asked again
 
 
-def test_a_name_that_nobody_knows_is_a_clear_error(language_model: Make) -> None:
+def test_a_name_that_nobody_knows_is_a_clear_error(endpoint_model: Make) -> None:
     def unknown(host: str, port: int) -> list[str]:
         raise socket.gaierror(-2, "Name or service not known")
 
-    asking = language_model("http://llm.example/v1", allow=("llm.example",), resolve=unknown)
+    asking = endpoint_model("http://llm.example/v1", allow=("llm.example",), resolve=unknown)
 
     with pytest.raises(GenerationError, match=r"llm\.example can't be looked up"):
         ask(asking)
@@ -220,14 +220,14 @@ def write_certificates(folder: Path) -> tuple[Path, Path]:
 
 
 def test_a_server_s_certificate_is_verified_by_the_house_s_own_authority(
-    upstream: Make, language_model: Make, tmp_path: Path
+    upstream: Make, endpoint_model: Make, tmp_path: Path
 ) -> None:
     ca, own = write_certificates(tmp_path)
     server = upstream(talks("Yes."), certificate=own)
 
     def asking(host: str, **more: Any) -> EndpointModel:
         url = f"https://{host}:{server.port}/v1"
-        made: EndpointModel = language_model(
+        made: EndpointModel = endpoint_model(
             url, allow=(host,), resolve=lambda *_: ["127.0.0.1"], **more
         )
         return made

@@ -44,11 +44,11 @@ from tests.generation.endpoint.upstream import (
     ],
 )
 def test_a_failing_server_is_a_clear_error_and_the_next_request_works(
-    upstream: Make, language_model: Make, fault: Line, reason: str
+    upstream: Make, endpoint_model: Make, fault: Line, reason: str
 ) -> None:
     server = upstream(fault, talks("Yes."))
     patience_s = SOON_S if "in time" in reason else 30.0
-    asking = language_model(server, first_token_timeout_s=patience_s)
+    asking = endpoint_model(server, first_token_timeout_s=patience_s)
 
     with pytest.raises(GenerationError, match=reason):
         ask(asking)
@@ -65,10 +65,10 @@ def test_a_failing_server_is_a_clear_error_and_the_next_request_works(
     ],
 )
 def test_a_failure_in_the_middle_of_an_answer_is_an_error_and_never_tried_again(
-    upstream: Make, language_model: Make, fault: Line, reason: str
+    upstream: Make, endpoint_model: Make, fault: Line, reason: str
 ) -> None:
     server = upstream(fault, talks("Yes."))
-    asking = language_model(server, retries=3, silence_timeout_s=SOON_S)
+    asking = endpoint_model(server, retries=3, silence_timeout_s=SOON_S)
     pieces = asking.stream(CompletionRequest(QUESTION, tenant="t", max_tokens=50))
 
     assert next(pieces).text == "Three "
@@ -79,27 +79,27 @@ def test_a_failure_in_the_middle_of_an_answer_is_an_error_and_never_tried_again(
     assert ask(asking)[0] == "Yes."
 
 
-def test_a_refused_request_is_not_tried_again(upstream: Make, language_model: Make) -> None:
+def test_a_refused_request_is_not_tried_again(upstream: Make, endpoint_model: Make) -> None:
     server = upstream(refuses(400, "temperature must be positive"), talks("Yes."))
 
     with pytest.raises(GenerationError, match="temperature must be positive"):
-        ask(language_model(server, retries=3))
+        ask(endpoint_model(server, retries=3))
 
     assert len(server.bodies) == 1
 
 
 def test_a_context_too_long_for_the_server_is_the_caller_s_to_mend(
-    upstream: Make, language_model: Make
+    upstream: Make, endpoint_model: Make
 ) -> None:
     server = upstream(refuses(400, "This model's maximum context length is 4096 tokens"))
 
     with pytest.raises(BadInput, match=r"generation\.endpoint\.context_tokens"):
-        ask(language_model(server))
+        ask(endpoint_model(server))
 
 
-def test_a_busy_server_is_429_with_the_time_it_names(upstream: Make, language_model: Make) -> None:
+def test_a_busy_server_is_429_with_the_time_it_names(upstream: Make, endpoint_model: Make) -> None:
     server = upstream(refuses(429, "queue full", Retry_After="17"), talks("Yes."))
-    asking = language_model(server)
+    asking = endpoint_model(server)
 
     with pytest.raises(Busy) as refusal:
         ask(asking)
@@ -109,9 +109,9 @@ def test_a_busy_server_is_429_with_the_time_it_names(upstream: Make, language_mo
 
 
 def test_more_requests_than_places_are_refused_until_one_is_free(
-    upstream: Make, language_model: Make
+    upstream: Make, endpoint_model: Make
 ) -> None:
-    asking = language_model(upstream(stalls("One"), talks("Yes.")), requests=1)
+    asking = endpoint_model(upstream(stalls("One"), talks("Yes.")), requests=1)
     first = asking.stream(CompletionRequest(QUESTION, tenant="t", max_tokens=50))
 
     with pytest.raises(Busy, match=r"generation\.endpoint\.requests"):
@@ -122,28 +122,28 @@ def test_more_requests_than_places_are_refused_until_one_is_free(
 
 
 def test_before_the_first_word_a_failure_is_tried_again(
-    upstream: Make, language_model: Make
+    upstream: Make, endpoint_model: Make
 ) -> None:
     server = upstream(refuses(502), breaks_off(), talks("Yes."))
 
-    text, _ = ask(language_model(server, retries=2))
+    text, _ = ask(endpoint_model(server, retries=2))
 
     assert text == "Yes."
     assert len(server.bodies) == 3
 
 
-def test_the_deadline_holds_whatever_the_server_does(upstream: Make, language_model: Make) -> None:
+def test_the_deadline_holds_whatever_the_server_does(upstream: Make, endpoint_model: Make) -> None:
     server = upstream(stalls(headers=False))
 
     with pytest.raises(GenerationError, match=r"generation\.timeout_s"):
-        ask(language_model(server, timeout_s=0.3))
+        ask(endpoint_model(server, timeout_s=0.3))
 
     assert server.gone.acquire(timeout=60)  # the connection was let go of
 
 
 @pytest.mark.parametrize("words", [(), ("Three",)])
 def test_who_cancels_frees_the_server_at_once(
-    upstream: Make, language_model: Make, words: tuple[str, ...]
+    upstream: Make, endpoint_model: Make, words: tuple[str, ...]
 ) -> None:
     server, cancel = upstream(stalls(*words)), threading.Event()
 
@@ -152,7 +152,7 @@ def test_who_cancels_frees_the_server_at_once(
         cancel.set()
 
     threading.Thread(target=cancel_once_it_has_arrived).start()
-    text, last = ask(language_model(server), cancel=cancel)
+    text, last = ask(endpoint_model(server), cancel=cancel)
 
     assert last.finish == "cancelled"
     assert text in ("", *words)
@@ -160,27 +160,27 @@ def test_who_cancels_frees_the_server_at_once(
 
 
 def test_an_answer_that_nobody_reads_on_frees_the_server(
-    upstream: Make, language_model: Make
+    upstream: Make, endpoint_model: Make
 ) -> None:
     server = upstream(stalls("Three"))
-    pieces = language_model(server).stream(CompletionRequest(QUESTION, tenant="t", max_tokens=50))
+    pieces = endpoint_model(server).stream(CompletionRequest(QUESTION, tenant="t", max_tokens=50))
 
     del pieces
 
     assert server.gone.acquire(timeout=60)
 
 
-def test_a_server_that_never_stops_is_stopped(upstream: Make, language_model: Make) -> None:
+def test_a_server_that_never_stops_is_stopped(upstream: Make, endpoint_model: Make) -> None:
     server = upstream(talks(*["x" * 1000] * 100))
 
-    text, last = ask(language_model(server))
+    text, last = ask(endpoint_model(server))
 
     assert last.finish == "length"
     assert len(text) <= 50 * 64
 
 
 def test_many_at_once_get_their_own_words_and_nothing_is_left_behind(
-    upstream: Make, language_model: Make
+    upstream: Make, endpoint_model: Make
 ) -> None:
     def echoes(handler: Any, server: Upstream) -> None:
         *_, number, fate = handler.body["messages"][-1]["content"].split()
@@ -206,7 +206,7 @@ def test_many_at_once_get_their_own_words_and_nothing_is_left_behind(
             assert fate == "breaks"
         return number, text
 
-    asking = language_model(upstream(echoes), breaker_failures=1000)
+    asking = endpoint_model(upstream(echoes), breaker_failures=1000)
     with ThreadPoolExecutor(8) as pool:
         said = dict(pool.map(one, range(80)))
 

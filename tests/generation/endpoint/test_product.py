@@ -42,14 +42,14 @@ def test_a_stream_s_lines_may_be_cut_anywhere() -> None:
         list(read_chunks([event("é")]))
 
 
-def test_health_tells_whether_a_server_has_the_model(upstream: Make, language_model: Make) -> None:
+def test_health_tells_whether_a_server_has_the_model(upstream: Make, endpoint_model: Make) -> None:
     server = upstream(talks("Yes."))
     gone = upstream(talks("No."))
     gone.close()
 
-    (well,) = language_model(server).health()
-    (other,) = language_model(server, model="large").health()
-    (dead,) = language_model(gone).health()
+    (well,) = endpoint_model(server).health()
+    (other,) = endpoint_model(server, model="large").health()
+    (dead,) = endpoint_model(gone).health()
 
     assert (well.ok, well.url) == (True, server.url)
     assert (other.ok, "it lists small" in other.detail) == (False, True)
@@ -141,9 +141,9 @@ def llama_server() -> Iterator[str]:
 
 @pytest.mark.model
 def test_a_real_server_answers_is_cancelled_and_answers_again(
-    llama_server: str, language_model: Make
+    llama_server: str, endpoint_model: Make
 ) -> None:
-    asking = language_model(llama_server)
+    asking = endpoint_model(llama_server)
     cancel = threading.Event()
     long = asking.stream(
         CompletionRequest(

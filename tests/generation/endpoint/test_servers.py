@@ -18,29 +18,29 @@ from tests.generation.endpoint.upstream import (
 )
 
 
-def test_another_server_answers_where_one_fails(upstream: Make, language_model: Make) -> None:
+def test_another_server_answers_where_one_fails(upstream: Make, endpoint_model: Make) -> None:
     broken, whole = upstream(refuses(500)), upstream(talks("Yes."))
 
-    text, _ = ask(language_model(broken, whole, retries=1))
+    text, _ = ask(endpoint_model(broken, whole, retries=1))
 
     assert text == "Yes."
     assert (len(broken.bodies), len(whole.bodies)) == (1, 1)
 
 
 def test_a_busy_or_silent_server_s_request_goes_to_another(
-    upstream: Make, language_model: Make
+    upstream: Make, endpoint_model: Make
 ) -> None:
     for first in (refuses(429), stalls()):
         other = upstream(talks("Yes."))
-        asking = language_model(upstream(first), other, retries=2, first_token_timeout_s=SOON_S)
+        asking = endpoint_model(upstream(first), other, retries=2, first_token_timeout_s=SOON_S)
 
         assert ask(asking)[0] == "Yes."
         assert len(other.bodies) == 1
 
 
-def test_the_server_with_the_least_to_do_is_asked(upstream: Make, language_model: Make) -> None:
+def test_the_server_with_the_least_to_do_is_asked(upstream: Make, endpoint_model: Make) -> None:
     first, second = upstream(stalls("One")), upstream(stalls("Two"))
-    asking = language_model(first, second)
+    asking = endpoint_model(first, second)
 
     answers = [
         asking.stream(CompletionRequest(QUESTION, tenant="t", max_tokens=50)) for _ in range(4)
@@ -52,10 +52,10 @@ def test_the_server_with_the_least_to_do_is_asked(upstream: Make, language_model
 
 
 def test_a_server_that_keeps_failing_is_left_alone_and_tried_again_later(
-    upstream: Make, language_model: Make
+    upstream: Make, endpoint_model: Make
 ) -> None:
     server = upstream(refuses(500), refuses(500), talks("Yes."))
-    asking = language_model(server, breaker_failures=2, breaker_pause_s=SOON_S)
+    asking = endpoint_model(server, breaker_failures=2, breaker_pause_s=SOON_S)
     for _ in range(2):
         with pytest.raises(GenerationError, match="answers 500"):
             ask(asking)
