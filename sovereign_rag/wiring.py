@@ -22,6 +22,7 @@ from sovereign_rag.catalog.indexes import IndexRecord
 from sovereign_rag.embedding.protocol import Embedder
 from sovereign_rag.indexes.all_indexes import OpenIndex
 from sovereign_rag.services.container import Service
+from sovereign_rag.services.parts import part
 from sovereign_rag.settings import Settings
 from sovereign_rag.storage.password_box import Seal
 from sovereign_rag.store.protocol import ChunkStore
@@ -67,6 +68,7 @@ class Application(Service):
         self, settings: Settings, *, embedder: Embedder | None = None, index: int | None = None
     ) -> None:
         self._parser = ParserPool(settings.parse, data_dir=settings.data_dir)
+        self._pipelines: dict[int, Pipeline] = {}  # by index
         super().__init__(settings, renderer=self._parser, embedder=embedder, index=index)
         self._close.append(self._parser.close)
 
@@ -81,34 +83,31 @@ class Application(Service):
 
     def pipeline_of(self, index: OpenIndex) -> Pipeline:
         """Into one index, made as that is made; settings that are wanted since are another's."""
-        return self._once(
-            f"pipeline {index.record.id}",
-            lambda: Pipeline(
-                parser=self._parser,
-                embedder=index.embedder,
-                lexical=self.lexical,
-                store=index.store,
-                everywhere=self.everywhere,
-                documents=self.catalog.at(index.record.id).documents,
-                content=self.content,
-                settings=index.spec.chunking,
-                reuse_across_tenants=self.settings.ingest.reuse_across_tenants,
-            ),
-        )
+        with self.making:
+            if index.record.id not in self._pipelines:
+                self._pipelines[index.record.id] = Pipeline(
+                    parser=self._parser,
+                    embedder=index.embedder,
+                    lexical=self.lexical,
+                    store=index.store,
+                    everywhere=self.everywhere,
+                    documents=self.catalog.at(index.record.id).documents,
+                    content=self.content,
+                    settings=index.spec.chunking,
+                    reuse_across_tenants=self.settings.ingest.reuse_across_tenants,
+                )
+            return self._pipelines[index.record.id]
 
-    @property
+    @part
     def reindexing(self) -> Reindexing:
-        return self._once(
-            "reindexing",
-            lambda: Reindexing(
-                catalog=self.catalog,
-                content=self.content,
-                audit=self.audit,
-                indexes=self.indexes,
-                pipeline=self.pipeline_of,
-                free=lambda: shutil.disk_usage(self.settings.data_dir).free,
-                settings=self.settings,
-            ),
+        return Reindexing(
+            catalog=self.catalog,
+            content=self.content,
+            audit=self.audit,
+            indexes=self.indexes,
+            pipeline=self.pipeline_of,
+            free=lambda: shutil.disk_usage(self.settings.data_dir).free,
+            settings=self.settings,
         )
 
     def estimate(self, wanted: IndexSpec, begun: IndexRecord | None) -> ReindexEstimate:
@@ -122,21 +121,18 @@ class Application(Service):
             data_dir=self.settings.data_dir,
         )
 
-    @property
+    @part
     def ingestion(self) -> Ingestion:
-        return self._once(
-            "ingestion",
-            lambda: Ingestion(
-                catalog=self.catalog,
-                content=self.content,
-                audit=self.audit,
-                seal=Seal(self.settings.data_dir),
-                pipeline=lambda: self.pipeline,
-                unpacker=self._unpacker(),
-                settings=self.settings.ingest,
-                workers=self.settings.parse.workers,
-                max_bytes=self.settings.parse.max_file_mib << 20,
-            ),
+        return Ingestion(
+            catalog=self.catalog,
+            content=self.content,
+            audit=self.audit,
+            seal=Seal(self.settings.data_dir),
+            pipeline=lambda: self.pipeline,
+            unpacker=self._unpacker(),
+            settings=self.settings.ingest,
+            workers=self.settings.parse.workers,
+            max_bytes=self.settings.parse.max_file_mib << 20,
         )
 
     def _unpacker(self) -> Unpacker:
@@ -160,24 +156,18 @@ class Application(Service):
             everywhere=self.everywhere,
         )
 
-    @property
+    @part
     def sync(self) -> Sync:
-        return self._once(
-            "sync",
-            lambda: Sync(
-                catalog=self.catalog,
-                content=self.content,
-                audit=self.audit,
-                standing=self._standing(),
-                pipeline=lambda: self.pipeline,
-                ingestion=self.ingestion,
-                settings=self.settings,
-            ),
+        return Sync(
+            catalog=self.catalog,
+            content=self.content,
+            audit=self.audit,
+            standing=self._standing(),
+            pipeline=lambda: self.pipeline,
+            ingestion=self.ingestion,
+            settings=self.settings,
         )
 
-    @property
+    @part
     def watcher(self) -> Watcher:
-        return self._once(
-            "watcher",
-            lambda: Watcher(sync=self.sync, catalog=self.catalog, settings=self.settings),
-        )
+        return Watcher(sync=self.sync, catalog=self.catalog, settings=self.settings)

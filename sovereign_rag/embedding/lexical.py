@@ -5,13 +5,14 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Final
+from typing import Final, Self
 
 import qdrant_edge
 
 from sovereign_rag.domain import SparseVector
 from sovereign_rag.embedding import compounds
 from sovereign_rag.embedding.compounds import CompoundSplitter
+from sovereign_rag.settings import Settings
 
 _K1: Final = 1.2
 _B: Final = 0.75
@@ -88,6 +89,11 @@ class Bm25Encoder:
                 weights can't follow a moving average. Another value needs a new index.
         """
         self._compounds, self._average_words = compounds, average_words
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """The encoder that the product uses, with the tables of the models folder."""
+        return cls(compounds=CompoundSplitter(settings.models_dir))
 
     @property
     def key(self) -> str:

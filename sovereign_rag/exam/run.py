@@ -1,13 +1,15 @@
 """An exam at once, because somebody says so: for the commands."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
+from sovereign_rag.answering.prompt import system_prompts
 from sovereign_rag.exam.exam import Exam, Progress
 from sovereign_rag.exam.question_set import the_paper
 from sovereign_rag.exam.result import ExamResult
 from sovereign_rag.exam.results_file import Exams, exam_key
+from sovereign_rag.generation.opening import open_language_model
 from sovereign_rag.generation.protocol import LanguageModel
 from sovereign_rag.settings import EndpointSettings, Settings
 
@@ -38,7 +40,7 @@ def examine(
         Busy, GenerationError: It did not answer; nothing is kept.
     """
     exams, paper = Exams(settings.models_dir), the_paper()
-    with _open_language_model(settings) as language_model:
+    with closing(open_language_model(settings, public_prompts=system_prompts())) as language_model:
         info = language_model.info
         key = exam_key(info.name, info.sha256, settings.generation, paper)
         if not again and (result := exams.kept(key)) is not None:
@@ -57,7 +59,6 @@ def examine(
 def _sit(
     settings: Settings, language_model: LanguageModel, exams: Exams, key: str, on_progress: Progress
 ) -> ExamResult:
-    from sovereign_rag.embedding.compounds import CompoundSplitter
     from sovereign_rag.embedding.dense import DenseEmbedder
     from sovereign_rag.embedding.lexical import Bm25Encoder
 
@@ -66,25 +67,8 @@ def _sit(
         language_model,
         settings.generation,
         embedder=DenseEmbedder.open(settings),
-        lexical=Bm25Encoder(compounds=CompoundSplitter(settings.models_dir)),
+        lexical=Bm25Encoder.open(settings),
     )
     result = exam.sit(on_progress=on_progress)
     exams.keep(key, result)
     return result
-
-
-@contextmanager
-def _open_language_model(settings: Settings) -> Iterator[LanguageModel]:
-    from sovereign_rag.answering.prompt import system_prompts
-    from sovereign_rag.generation.endpoint import EndpointModel
-    from sovereign_rag.generation.llama_cpp import LlamaCppModel
-
-    language_model: LanguageModel
-    if settings.generation.endpoint.urls:
-        language_model = EndpointModel.open(settings.generation)
-    else:
-        language_model = LlamaCppModel.open(settings, public_prompts=system_prompts())
-    try:
-        yield language_model
-    finally:
-        language_model.close()

@@ -7,19 +7,21 @@ model. Every part may be used from several threads.
 import shutil
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from sovereign_rag.answer import AnswerService
 from sovereign_rag.answering.prompt import system_prompts
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.errors import ModelMissing, SovereignError
 from sovereign_rag.exam.examiner import Examiner
+from sovereign_rag.generation.opening import open_language_model
 from sovereign_rag.generation.protocol import LanguageModel, Watched
 from sovereign_rag.indexes.all_indexes import EveryIndexStore, OpenIndex, OpenIndexes
 from sovereign_rag.retrieval.rerank import CrossEncoderReranker
 from sovereign_rag.retrieval.retriever import Retriever
 from sovereign_rag.services.documents import DocumentService, PageRenderer
 from sovereign_rag.services.jobs import JobService
+from sovereign_rag.services.parts import part, part_of_index
 from sovereign_rag.services.search import SearchService
 from sovereign_rag.settings import Settings
 from sovereign_rag.storage.audit import AuditLog
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
     from sovereign_rag.embedding.lexical import Bm25Encoder
     from sovereign_rag.embedding.protocol import Embedder
     from sovereign_rag.store.protocol import ChunkStore
-
-_Part = TypeVar("_Part")
 
 
 class Service:
@@ -50,9 +50,7 @@ class Service:
         """
         self.settings = settings
         self._renderer = renderer
-        self._parts: dict[str, object] = {}
-        self._of: dict[str, tuple[int, object]] = {}  # parts of the index in use, with its number
-        self._making = threading.RLock()
+        self.making = threading.RLock()
         self._close: list[Callable[[], None]] = []
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.content = ContentStore(settings.data_dir)
@@ -65,22 +63,6 @@ class Service:
         )
         self._close.append(self.indexes.close)
 
-    def _once(self, name: str, make: Callable[[], _Part]) -> _Part:
-        """Make a part at its first use, once, whichever threads ask."""
-        with self._making:
-            if name not in self._parts:
-                self._parts[name] = make()
-            return self._parts[name]  # type: ignore[return-value]  # stored under its own name
-
-    def _of_index(self, name: str, make: "Callable[[OpenIndex], _Part]") -> _Part:
-        """A part that belongs to the index in use: a request that took it keeps to that index."""
-        index = self.indexes.current()
-        with self._making:
-            known = self._of.get(name)
-            if known is None or known[0] != index.record.id:
-                known = self._of[name] = (index.record.id, make(index))
-            return known[1]  # type: ignore[return-value]  # stored under its own name
-
     @property
     def embedder(self) -> "Embedder":
         """The model of the index in use."""
@@ -91,47 +73,36 @@ class Service:
         """The chunks of the index in use."""
         return self.indexes.current().store
 
-    @property
+    @part
     def lexical(self) -> "Bm25Encoder":
-        return self._once("lexical", self._make_lexical)
-
-    def _make_lexical(self) -> "Bm25Encoder":
-        from sovereign_rag.embedding.compounds import CompoundSplitter
         from sovereign_rag.embedding.lexical import Bm25Encoder
 
-        return Bm25Encoder(compounds=CompoundSplitter(self.settings.models_dir))
+        return Bm25Encoder.open(self.settings)
 
     def language_model(self) -> LanguageModel | None:
         """The language model, loading nothing but its header; None: there is none."""
-        return self._once("generator", self._open_generator)
+        return self._language_model
 
-    def _open_generator(self) -> LanguageModel | None:
-        if self.settings.generation.endpoint.urls:
-            from sovereign_rag.generation.endpoint import EndpointModel
-
-            endpoint = EndpointModel.open(self.settings.generation)
-            self._close.append(endpoint.close)
-            return endpoint
-        from sovereign_rag.generation.llama_cpp import LlamaCppModel
-
+    @part
+    def _language_model(self) -> LanguageModel | None:
         try:
-            language_model = LlamaCppModel.open(self.settings, public_prompts=system_prompts())
+            opened = open_language_model(self.settings, public_prompts=system_prompts())
         except ModelMissing:
             if self.settings.generation.model is not None:
                 raise
             return None  # no model named and no package that ships one: extracts only
-        self._close.append(language_model.close)
-        return language_model
+        self._close.append(opened.close)
+        return opened
 
-    @property
-    def reranker(self) -> "CrossEncoderReranker | None":
-        return self._once("reranker", lambda: CrossEncoderReranker.open(self.settings))
+    @part
+    def reranker(self) -> CrossEncoderReranker | None:
+        return CrossEncoderReranker.open(self.settings)
 
-    @property
-    def retriever(self) -> Retriever:
-        return self._of_index("retriever", self._make_retriever)
+    @part_of_index
+    def retriever(self, index: OpenIndex) -> Retriever:
+        return self._retriever_of(index)
 
-    def _make_retriever(self, index: OpenIndex) -> Retriever:
+    def _retriever_of(self, index: OpenIndex) -> Retriever:
         index.embedder.warm_up()  # it loads while the store is opened: a question is coming
         return Retriever(
             embedder=index.embedder,
@@ -142,44 +113,35 @@ class Service:
             reranker=self.reranker,
         )
 
-    @property
-    def searching(self) -> SearchService:
-        return self._of_index(
-            "searching",
-            lambda index: SearchService(
-                retriever=self._make_retriever(index), store=index.store, audit=self.audit
-            ),
+    @part_of_index
+    def searching(self, index: OpenIndex) -> SearchService:
+        return SearchService(
+            retriever=self._retriever_of(index), store=index.store, audit=self.audit
         )
 
-    @property
+    @part
     def everywhere(self) -> EveryIndexStore:
         """The chunks of documents in every index that there is."""
-        return self._once("everywhere", lambda: EveryIndexStore(self.indexes, self.catalog))
+        return EveryIndexStore(self.indexes, self.catalog)
 
-    @property
+    @part
     def documents(self) -> DocumentService:
-        return self._once(
-            "documents",
-            lambda: DocumentService(
-                catalog=self.catalog,
-                content=self.content,
-                store=lambda: self.everywhere,
-                renderer=self._renderer,
-                audit=self.audit,
-            ),
+        return DocumentService(
+            catalog=self.catalog,
+            content=self.content,
+            store=lambda: self.everywhere,
+            renderer=self._renderer,
+            audit=self.audit,
         )
 
-    @property
+    @part
     def jobs(self) -> JobService:
-        return self._once("jobs", lambda: JobService(catalog=self.catalog, audit=self.audit))
+        return JobService(catalog=self.catalog, audit=self.audit)
 
-    @property
-    def answers(self) -> AnswerService:
-        return self._of_index("answers", self._make_answering)
-
-    def _make_answering(self, index: OpenIndex) -> AnswerService:
+    @part_of_index
+    def answers(self, index: OpenIndex) -> AnswerService:
         return AnswerService(
-            retriever=self._make_retriever(index),
+            retriever=self._retriever_of(index),
             embedder=index.embedder,
             lexical=self.lexical,
             language_model=self.language_model,
@@ -194,12 +156,9 @@ class Service:
             documents=self.catalog.at(index.record.id).documents,
         )
 
-    @property
+    @part
     def examiner(self) -> Examiner:
         """Says whether the language model is trusted."""
-        return self._once("examiner", self._make_examiner)
-
-    def _make_examiner(self) -> Examiner:
         made = Examiner(self.settings, embedder=lambda: self.embedder, lexical=self.lexical)
         self._close.append(made.close)
         return made
@@ -239,11 +198,9 @@ class Service:
 
     def close(self) -> None:
         """Let go of everything; the last opened first."""
-        with self._making:
+        with self.making:
             while self._close:
                 self._close.pop()()
-            self._parts.clear()
-            self._of.clear()
 
 
 def _state(check: Callable[[], object]) -> str:
