@@ -18,7 +18,7 @@ from ingest.index.embed import Parsed, Vectoriser
 from ingest.index.record import record_of, source_of, title_of, titled
 from ingest.index.timing_guard import OneAtATime, Stage
 from ingest.index.version import version_of
-from ingest.leases.lease import Hold
+from ingest.leases.lease import DocumentLease
 from sovereign_rag.access import stored_readers
 from sovereign_rag.catalog.documents import Documents
 from sovereign_rag.catalog.holding import LeaseLost
@@ -108,13 +108,13 @@ class Pipeline:
         source: SourceFile,
         tenant: str,
         *,
-        hold: Hold,
+        lease: DocumentLease,
         password: str | None = None,
     ) -> Ingested:
-        """Make the index hold `source`, whose bytes are in the content store, and nothing older.
+        """Make the index lease `source`, whose bytes are in the content store, and nothing older.
 
         Raises:
-            LeaseLost: `hold` ended; what searches return is as it was.
+            LeaseLost: `lease` ended; what searches return is as it was.
             DocumentError: The document can't be read; an older version of it stays as it was.
             EnvironmentFault: The machine is at fault; the same call may work later.
         """
@@ -128,11 +128,11 @@ class Pipeline:
             stored = self._store.versions(tenant, known.id)
             # Fewer where the store was lost, or is another one than the last time.
             if stored.get(version) == known.chunks:
-                return self._unchanged(known, source, stored, hold)
-        hold.reached(TaskState.PARSING)
+                return self._unchanged(known, source, stored, lease)
+        lease.reached(TaskState.PARSING)
         stage = Stage()
-        with self._contents.on(source.content_hash, hold.ended):
-            return self._take_in(source, tenant, known, password, asks_again, hold, stage)
+        with self._contents.on(source.content_hash, lease.ended):
+            return self._take_in(source, tenant, known, password, asks_again, lease, stage)
 
     def _take_in(
         self,
@@ -141,7 +141,7 @@ class Pipeline:
         known: DocumentRecord | None,
         password: str | None,
         asks_again: bool,
-        hold: Hold,
+        lease: DocumentLease,
         parsing: Stage,
     ) -> Ingested:
         content, version = source.content_hash, self.version_of(source.content_hash)
@@ -151,21 +151,21 @@ class Pipeline:
         reuse = not of_others or (self._reuse_across_tenants and shown is not None)
         was_read = known is not None and known.content_hash == content and not asks_again
         stored = self._stored(source, was_read=was_read) if reuse else None
-        parsed = stored or self._parse(source, password, hold)
+        parsed = stored or self._parse(source, password, lease)
         if reuse and shown is not None:
-            parsing.last(shown.parsing_s, hold.ended)
+            parsing.last(shown.parsing_s, lease.ended)
         parsing_s = parsing.seconds
-        hold.reached(TaskState.EMBEDDING, pages=len(parsed.pages))
+        lease.reached(TaskState.EMBEDDING, pages=len(parsed.pages))
         embedding, item = Stage(), Parsed(source, titled(parsed, source.name))
         before = [known.content_hash] if known is not None else []
         vectoriser = self._vectoriser([content, *before] if reuse else before)
-        chunks = self._write(vectoriser, [item], tenant, hold)[0]
+        chunks = self._write(vectoriser, [item], tenant, lease)[0]
         if stored is None and vectoriser.computed == chunks:
             effort = Effort(parsing_s, embedding.seconds)
             self._content.put_effort(content, version, effort)
         if reuse and shown is not None:
-            embedding.last(shown.embedding_s, hold.ended)
-        return Ingested(self._publish(item, tenant, chunks, hold), changed=True)
+            embedding.last(shown.embedding_s, lease.ended)
+        return Ingested(self._publish(item, tenant, chunks, lease), changed=True)
 
     def parse_key(self, name: str) -> str:
         """Version of the stored text of a file; its format may hang on the suffix of its name."""
@@ -203,7 +203,9 @@ class Pipeline:
         """Remove a content that nothing needs any more."""
         self._documents.unless_in_use(content_hash, lambda: self._content.delete(content_hash))
 
-    def index(self, items: Sequence[Parsed], tenant: str, hold: Hold) -> list[DocumentRecord]:
+    def index(
+        self, items: Sequence[Parsed], tenant: str, lease: DocumentLease
+    ) -> list[DocumentRecord]:
         """Chunk, embed, write and publish parsed documents; their older versions go afterwards.
 
         Several short documents at once fill the embedding model's batches; each is switched over
@@ -211,17 +213,20 @@ class Pipeline:
 
         Raises:
             NoText: A document has nothing that could be searched.
-            LeaseLost: `hold` ended.
+            LeaseLost: `lease` ended.
         """
         vectoriser = self._vectoriser([item.source.content_hash for item in items])
-        chunks = self._write(vectoriser, items, tenant, hold)
+        chunks = self._write(vectoriser, items, tenant, lease)
         return [
-            self._publish(item, tenant, count, hold)
+            self._publish(item, tenant, count, lease)
             for item, count in zip(items, chunks, strict=True)
         ]
 
     def copy(
-        self, documents: Sequence[DocumentRecord], texts: Sequence[ParsedDocument], hold: Hold
+        self,
+        documents: Sequence[DocumentRecord],
+        texts: Sequence[ParsedDocument],
+        lease: DocumentLease,
     ) -> list[tuple[str, int]]:
         """Write documents of one tenant, which another index holds, from their stored texts.
 
@@ -233,7 +238,7 @@ class Pipeline:
             for document, text in zip(documents, texts, strict=True)
         ]
         vectoriser = self._vectoriser([item.source.content_hash for item in items])
-        chunks = self._write(vectoriser, items, documents[0].tenant, hold)
+        chunks = self._write(vectoriser, items, documents[0].tenant, lease)
         versions = [self.version_of(item.source.content_hash, item.parser) for item in items]
         return list(zip(versions, chunks, strict=True))
 
@@ -246,14 +251,14 @@ class Pipeline:
         return Vectoriser(self._embedder, self._lexical, self._content, known=known)
 
     def _write(
-        self, vectoriser: Vectoriser, items: Sequence[Parsed], tenant: str, hold: Hold
+        self, vectoriser: Vectoriser, items: Sequence[Parsed], tenant: str, lease: DocumentLease
     ) -> list[int]:
         """Write the chunks, which no search returns yet; returns how many each document has."""
         cut = [(item, self._chunk(item, tenant)) for item in items]
         for batch in _batches([(item, part) for item, parts in cut for part in parts]):
-            _check(hold)
+            _check(lease)
             vectorised = vectoriser.vectorise(batch, tenant)
-            _check(hold)
+            _check(lease)
             self._store.put(vectorised)
         self._store.flush()
         return [len(parts) for _, parts in cut]
@@ -273,15 +278,17 @@ class Pipeline:
             )
         return chunks
 
-    def _publish(self, item: Parsed, tenant: str, chunks: int, hold: Hold) -> DocumentRecord:
+    def _publish(
+        self, item: Parsed, tenant: str, chunks: int, lease: DocumentLease
+    ) -> DocumentRecord:
         version, key = self.version_of(item.source.content_hash), self.parse_key(item.source.name)
         record = record_of(item, tenant, version, key, chunks)
         known = self._documents.find(tenant, item.source.uri)
         if known is not None:
             record = replace(record, created=known.created)
         # From here on searches return the new version; the catalog refuses it without the lease.
-        self._documents.publish(record, hold.lease)
-        _check(hold)
+        self._documents.publish(record, lease.fence)
+        _check(lease)
         self._store.prune(tenant, record.id, keep=record.version)
         if known is not None and known.content_hash != record.content_hash:
             self._everywhere.prune_others(tenant, record.id, keep=partial(self._version_in, record))
@@ -309,14 +316,16 @@ class Pipeline:
             return parsed
         return None
 
-    def _parse(self, source: SourceFile, password: str | None, hold: Hold) -> ParsedDocument:
+    def _parse(
+        self, source: SourceFile, password: str | None, lease: DocumentLease
+    ) -> ParsedDocument:
         path, name = self._content.original(source.content_hash), source.name
         try:
-            parsed = self._parser.parse(path, name=name, cancel=hold.ended)
+            parsed = self._parser.parse(path, name=name, cancel=lease.ended)
         except DocumentError as error:
             if password is None or error.reason != "encrypted":
                 raise
-            parsed = self._parser.parse(path, name=name, password=password, cancel=hold.ended)
+            parsed = self._parser.parse(path, name=name, password=password, cancel=lease.ended)
             parsed = replace(parsed, properties={**parsed.properties, PROTECTED: "password"})
         if parsed.title == title_of(name):
             # A name is not of the content: another document with the same has its own.
@@ -325,10 +334,14 @@ class Pipeline:
         return parsed
 
     def _unchanged(
-        self, known: DocumentRecord, source: SourceFile, stored: Mapping[str, int], hold: Hold
+        self,
+        known: DocumentRecord,
+        source: SourceFile,
+        stored: Mapping[str, int],
+        lease: DocumentLease,
     ) -> Ingested:
         """Nothing to parse or embed; a change of rights alone reaches the index at once."""
-        _check(hold)
+        _check(lease)
         if stored.keys() - {known.version}:  # a crash came before the old version had gone
             self._store.prune(known.tenant, known.id, keep=known.version)
         if (known.readers, known.level) == (source.readers, source.level):
@@ -336,13 +349,13 @@ class Pipeline:
         tenant, labels, level = known.tenant, stored_readers(source.readers), source.level
         self._everywhere.set_access(tenant, known.id, readers=labels, level=level)
         # The catalog last: until it agrees, the same call finds the same work to do again.
-        self._documents.set_readers(tenant, known.id, source.readers, level, hold.lease)
+        self._documents.set_readers(tenant, known.id, source.readers, level, lease.fence)
         self._everywhere.confirm_access(tenant, known.id, readers=labels, level=level)
         return Ingested(replace(known, readers=source.readers, level=source.level), changed=True)
 
 
-def _check(hold: Hold) -> None:
-    if hold.ended.is_set():
+def _check(lease: DocumentLease) -> None:
+    if lease.ended.is_set():
         raise LeaseLost("The right to write the document has ended.")
 
 

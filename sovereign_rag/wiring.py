@@ -8,6 +8,7 @@ from ingest.index.lifecycle import DocumentLifecycle
 from ingest.jobs.archives import Expander
 from ingest.jobs.ingestion import Ingestion, IngestProgress, IngestReport
 from ingest.jobs.unpack import Unpacker
+from ingest.leases.heartbeat import LeaseHeartbeat
 from ingest.parse.process.pool import ParserPool
 from ingest.pipeline import Pipeline
 from ingest.reindex.build import BuildProgress, Built, Reindexing
@@ -34,6 +35,7 @@ __all__ = [
     "IngestProgress",
     "IngestReport",
     "Ingestion",
+    "LeaseHeartbeat",
     "NamedSource",
     "ReindexEstimate",
     "Step",

@@ -18,7 +18,7 @@ from ingest.index.embed import Parsed
 from ingest.jobs.unpack import Unpacker
 from ingest.jobs.worker import Worker
 from ingest.leases.holder import is_dead
-from ingest.leases.lease import Unbound
+from ingest.leases.lease import NoLease
 from ingest.pipeline import Pipeline
 from ingest.sources.folder import FoundFile, find_files
 from sovereign_rag.access import Principal
@@ -228,7 +228,7 @@ class Ingestion:
             self._content.put_parsed(content_hash, pipeline.parse_key(name), parsed)
             source = SourceFile(uri, name, content_hash, len(text), None, frozenset())
             items.append(Parsed(source, parsed))
-        pipeline.index(items, tenant, Unbound())
+        pipeline.index(items, tenant, NoLease())
 
     def run_worker(self, stop: threading.Event) -> None:
         """Work off jobs until `stop` is set."""

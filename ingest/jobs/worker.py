@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ingest.jobs.unpack import Unpacker
 from ingest.leases.holder import holder_name
-from ingest.leases.lease import TaskHold
+from ingest.leases.lease import TaskLease
 from ingest.pipeline import Pipeline
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.holding import LeaseLost
@@ -102,36 +102,36 @@ class Worker:
         Raises:
             EnvironmentFault: The machine is at fault, and the document waits.
         """
-        lease = Lease(task.id, self.name)
-        with TaskHold(self._catalog.leases, lease, self._settings.lease_s) as hold:
+        fence = Lease(task.id, self.name)
+        with TaskLease(self._catalog.leases, fence, self._settings.lease_s) as lease:
             try:
-                self._end_well_or_badly(task, hold)
+                self._end_well_or_badly(task, lease)
             except EnvironmentFault as fault:
                 self._give_back(task, fault, stop)
                 raise
 
-    def _end_well_or_badly(self, task: TaskRecord, hold: TaskHold) -> None:
+    def _end_well_or_badly(self, task: TaskRecord, lease: TaskLease) -> None:
         try:
-            task = self._brought_in(task, hold)
-            if not self._unpacked(task, hold):
-                self._take_in(task, hold)
+            task = self._brought_in(task, lease)
+            if not self._unpacked(task, lease):
+                self._take_in(task, lease)
         except LeaseLost:
-            self._let_go(task, hold)
+            self._let_go(task, lease)
         except EnvironmentFault:
             raise
         except SovereignError as error:
-            self._fail(task, str(error), hold)
+            self._fail(task, str(error), lease)
         except Exception as error:  # a defect of ours costs one document, not the queue
             log.exception("%s could not be ingested", task.name)
             reason = f"internal error ({type(error).__name__}); the log has the details"
-            self._fail(task, reason, hold)
+            self._fail(task, reason, lease)
 
-    def _take_in(self, task: TaskRecord, hold: TaskHold) -> None:
+    def _take_in(self, task: TaskRecord, lease: TaskLease) -> None:
         source = self._source(task)
         password = None
         if task.password is not None:
             password = self._seal.open(task.password, tenant=task.tenant, uri=task.uri)
-        done = self._pipeline().take_in(source, task.tenant, hold=hold, password=password)
+        done = self._pipeline().take_in(source, task.tenant, lease=lease, password=password)
         if not done.changed:
             state = TaskState.UNCHANGED
         elif done.record.status is DocumentStatus.PARTIAL:
@@ -149,11 +149,11 @@ class Worker:
         )
         log.info("%s: %s, %d pages", task.name, state.value, done.record.pages)
 
-    def _unpacked(self, task: TaskRecord, hold: TaskHold) -> bool:
+    def _unpacked(self, task: TaskRecord, lease: TaskLease) -> bool:
         """Take an archive apart; False: the file is none."""
 
         def check() -> None:
-            if hold.ended.is_set():
+            if lease.ended.is_set():
                 raise LeaseLost(f"Task {task.id} is not {self.name}'s any more.")
 
         assert task.content_hash is not None
@@ -161,7 +161,7 @@ class Worker:
             path = self._content.original(task.content_hash)
         except NotFound as error:
             raise DocumentError("missing", str(error)) from error
-        done = self._unpacker.unpack(task, path, hold.lease, check=check)
+        done = self._unpacker.unpack(task, path, lease.fence, check=check)
         if done is None:
             return False
         state = TaskState.PARTIAL if done.failed else TaskState.INDEXED
@@ -170,10 +170,10 @@ class Worker:
         self._forget(task)  # the documents that came out of it have their bytes
         return True
 
-    def _brought_in(self, task: TaskRecord, hold: TaskHold) -> TaskRecord:
+    def _brought_in(self, task: TaskRecord, lease: TaskLease) -> TaskRecord:
         """The task with its bytes in the content store, and their hash."""
         if task.path is not None:
-            return replace(task, content_hash=self._read(task, Path(task.path), hold))
+            return replace(task, content_hash=self._read(task, Path(task.path), lease))
         if task.content_hash is not None:
             return task
         raise DocumentError(
@@ -196,7 +196,7 @@ class Worker:
             level=task.level,
         )
 
-    def _read(self, task: TaskRecord, path: Path, hold: TaskHold) -> str:
+    def _read(self, task: TaskRecord, path: Path, lease: TaskLease) -> str:
         """The hash of a file, whose bytes are in the content store then.
 
         The catalog knows of it before the bytes are in their place: nobody removes them there.
@@ -212,12 +212,12 @@ class Worker:
                     "Split it, or raise parse.max_file_mib.",
                 )
             content_hash = ContentStore.hash_of(path)
-            hold.record_content(content_hash)
+            lease.record_content(content_hash)
             if self._content.holds(content_hash):
                 return content_hash
             with path.open("rb") as file:
                 received = self._content.receive(iter(lambda: file.read(_BLOCK), b""))
-            hold.record_content(received.content_hash)  # another, if it was written to meanwhile
+            lease.record_content(received.content_hash)  # another, if it was written to meanwhile
             self._content.keep(received)
             return received.content_hash
         except FileNotFoundError as error:
@@ -229,25 +229,25 @@ class Worker:
         except OSError as error:
             raise EnvironmentFault(f"{path} could not be copied in: {error.strerror}.") from error
 
-    def _fail(self, task: TaskRecord, reason: str, hold: TaskHold) -> None:
-        if hold.ended.is_set():  # what went wrong then is no word on the document
-            self._let_go(task, hold)
+    def _fail(self, task: TaskRecord, reason: str, lease: TaskLease) -> None:
+        if lease.ended.is_set():  # what went wrong then is no word on the document
+            self._let_go(task, lease)
             return
         try:
-            self._catalog.documents.record_failure(task, reason, hold.lease)
+            self._catalog.documents.record_failure(task, reason, lease.fence)
         except LeaseLost:
-            self._let_go(task, hold)
+            self._let_go(task, lease)
             return
         self._catalog.leases.finish(task.id, self.name, TaskState.FAILED, reason=reason)
         log.warning("%s: failed: %s", task.name, reason)
         self._forget(task)
 
-    def _let_go(self, task: TaskRecord, hold: TaskHold) -> None:
+    def _let_go(self, task: TaskRecord, lease: TaskLease) -> None:
         """End a task that was cancelled; of one that was lost nothing more is written."""
-        state = self._catalog.leases.state(hold.lease)
+        state = self._catalog.leases.state(lease.fence)
         if state is LeaseState.LOST:
             log.warning("%s: another worker has taken it over", task.name)
-            if hold.has_written:
+            if lease.has_written:
                 self._catalog.leases.note_leftover(task.id)
             return
         if state is LeaseState.HELD:

@@ -1,26 +1,24 @@
-"""The right to write a document: renewed while a task is worked on, noticed when it ends."""
+"""The right to write a document: kept while a task is worked on, noticed when it ends."""
 
-import logging
 import threading
-import time
-from typing import Protocol
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol, Self
 
+from ingest.leases.heartbeat import LeaseHeartbeat, since_boot
 from sovereign_rag.catalog.holding import LeaseLost
 from sovereign_rag.catalog.leases import Leases
 from sovereign_rag.catalog.records import Lease, LeaseState, TaskState
-from sovereign_rag.errors import EnvironmentFault
-
-log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 1.0  # for a cancellation
 
 
-class Hold(Protocol):
+class DocumentLease(Protocol):
     """The right to write one document; it may end at any moment."""
 
     @property
-    def lease(self) -> Lease | None:
-        """What the catalog checks when it switches over; None: no job's."""
+    def fence(self) -> Lease | None:
+        """What the catalog checks in the transaction that switches over; None: no job's."""
         ...
 
     @property
@@ -33,10 +31,10 @@ class Hold(Protocol):
         ...
 
 
-class Unbound:
+class NoLease:
     """Of documents that no job takes in: the right never ends."""
 
-    lease: Lease | None = None
+    fence: Lease | None = None
 
     def __init__(self) -> None:
         self.ended = threading.Event()
@@ -45,68 +43,55 @@ class Unbound:
         """Nobody follows it."""
 
 
-class TaskHold:
-    """The `Hold` of a leased task. Within its `with` a thread keeps the lease alive.
+class TaskLease:
+    """The `DocumentLease` of a task, kept within its `with`.
 
-    `ended` is set within seconds of a cancellation, of the loss of the lease, and before the
-    lease can run out unrenewed: a process that stood still does not go on writing.
+    `ended` is set within seconds of a cancellation, too.
     """
 
-    def __init__(self, leases: Leases, lease: Lease, lease_s: float) -> None:
-        self.lease = lease
+    def __init__(
+        self,
+        leases: Leases,
+        lease: Lease,
+        lease_s: float,
+        *,
+        clock: Callable[[], float] = since_boot,
+    ) -> None:
+        self.fence = lease
         self.has_written = False  # chunks may be in the store
-        self._leases, self._lease_s = leases, lease_s
-        self._renewed = time.monotonic()
-        self._done = threading.Event()
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+        self._leases = leases
+        self._heartbeat = LeaseHeartbeat(
+            f"task {lease.task_id}",
+            partial(leases.renew, lease.task_id, lease.worker, lease_s),
+            lease_s=lease_s,
+            is_held=lambda: leases.state(lease) is LeaseState.HELD,
+            look_every_s=_LOOK_EVERY_S,
+            clock=clock,
+        )
 
-    def __enter__(self) -> "TaskHold":
-        self._thread.start()
+    def __enter__(self) -> Self:
+        self._heartbeat.__enter__()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._done.set()
-        self._thread.join()
+        self._heartbeat.__exit__(*exception)
 
     @property
     def ended(self) -> threading.Event:
-        if time.monotonic() - self._renewed > self._lease_s:
-            self._is_over.set()
-        return self._is_over
+        return self._heartbeat.ended
 
     def reached(self, stage: TaskState, *, pages: int = 0) -> None:
         """Record the stage. Raises LeaseLost."""
         if stage is TaskState.EMBEDDING:
             self.has_written = True
-        if not self._leases.advance(self.lease.task_id, self.lease.worker, stage, pages=pages):
+        if not self._leases.advance(self.fence.task_id, self.fence.worker, stage, pages=pages):
             self._end()
 
     def record_content(self, content_hash: str) -> None:
         """Record the content, so that nothing removes it. Raises LeaseLost."""
-        if not self._leases.record_content(self.lease, content_hash):
+        if not self._leases.record_content(self.fence, content_hash):
             self._end()
 
     def _end(self) -> None:
-        self._is_over.set()
-        raise LeaseLost(f"Task {self.lease.task_id} is not {self.lease.worker}'s any more.")
-
-    def _beat(self) -> None:
-        while not self._done.wait(min(_LOOK_EVERY_S, self._lease_s / 3)):
-            try:
-                if not self._is_alive():
-                    self._is_over.set()
-                    return
-            except EnvironmentFault as fault:
-                log.warning("The lease on task %d was not renewed: %s", self.lease.task_id, fault)
-                if self.ended.is_set():
-                    return
-
-    def _is_alive(self) -> bool:
-        if time.monotonic() - self._renewed < self._lease_s / 3:
-            return self._leases.state(self.lease) is LeaseState.HELD
-        asked = time.monotonic()
-        if not self._leases.renew(self.lease.task_id, self.lease.worker, self._lease_s):
-            return False
-        self._renewed = asked
-        return True
+        self._heartbeat.end()
+        raise LeaseLost(f"Task {self.fence.task_id} is not {self.fence.worker}'s any more.")

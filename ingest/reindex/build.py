@@ -12,12 +12,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import Protocol
 
+from ingest.leases.heartbeat import LeaseHeartbeat, since_boot
 from ingest.leases.holder import holder_name, is_dead
-from ingest.leases.lease import Hold, Unbound
+from ingest.leases.lease import DocumentLease, NoLease
 from sovereign_rag.access import Principal
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.index_rows import IndexState
@@ -38,7 +41,7 @@ _PAGE = 500  # documents looked up at a time
 _GROUP, _GROUP_CHUNKS = 16, 128  # written at a time: a crash costs no more than that
 _LEAST_FREE = 512 << 20  # bytes of disk that are left to the live index
 _IN_VAIN = 10  # passes in a row in which every document had changed before it was recorded
-_HOLD = "reindex"
+_LOCK = "reindex"
 _LEASE_S = 60.0
 
 
@@ -72,12 +75,15 @@ class Copier(Protocol):
     """Writes documents into one index; the pipeline."""
 
     def copy(
-        self, documents: Sequence[DocumentRecord], texts: Sequence[ParsedDocument], hold: Hold
+        self,
+        documents: Sequence[DocumentRecord],
+        texts: Sequence[ParsedDocument],
+        lease: DocumentLease,
     ) -> list[tuple[str, int]]: ...
 
 
 class Reindexing:
-    """Builds, switches and drops indexes; one process at a time, see `hold`."""
+    """Builds, switches and drops indexes; one process at a time, see `lease`."""
 
     def __init__(
         self,
@@ -89,19 +95,36 @@ class Reindexing:
         pipeline: Callable[[OpenIndex], Copier],
         free: Callable[[], int],
         settings: Settings,
+        clock: Callable[[], float] = since_boot,
     ) -> None:
-        """`pipeline` gives the pipeline into an index, `free` the bytes that the disk has left."""
+        """
+        Args:
+            pipeline: Gives the pipeline into an index.
+            free: Gives the bytes that the disk has left.
+            clock: Seconds; whether the lease still stands is told by it.
+        """
         self._catalog, self._content, self._audit = catalog, content, audit
         self._indexes, self._pipeline, self._settings = indexes, pipeline, settings
-        self._free = free
+        self._free, self._clock = free, clock
 
-    def hold(self, stop: threading.Event) -> "ReindexHold":
-        """The right to do what follows, within its `with`; `stop` is set should it be lost.
+    @contextmanager
+    def lease(self) -> Iterator[LeaseHeartbeat]:
+        """The right to do what follows, which one process has at a time.
 
         Raises:
             Busy: Another process has it.
         """
-        return ReindexHold(self._catalog, stop)
+        locks, holder = self._catalog.locks, holder_name()
+        held_by = locks.holder(_LOCK)
+        if held_by is not None and is_dead(held_by):
+            locks.release(_LOCK, held_by)
+        locks.acquire(_LOCK, holder, lease_s=_LEASE_S, doing="building or switching an index")
+        renew = partial(locks.renew, _LOCK, holder, lease_s=_LEASE_S)
+        try:
+            with LeaseHeartbeat("the indexes", renew, lease_s=_LEASE_S, clock=self._clock) as beat:
+                yield beat
+        finally:
+            locks.release(_LOCK, holder)
 
     def unfinished(self) -> IndexRecord | None:
         """The index that a build was begun of and not brought to its end."""
@@ -131,6 +154,7 @@ class Reindexing:
     def build(
         self,
         index: IndexRecord,
+        lease: LeaseHeartbeat,
         *,
         on_progress: Callable[[BuildProgress], None] = lambda progress: None,
         stop: threading.Event | None = None,
@@ -139,12 +163,13 @@ class Reindexing:
 
         Args:
             index: That is being built, or to be gone back to.
+            lease: Of `lease`; it is looked at before each group of documents.
             on_progress: Called after each group of documents.
             stop: Set it to stop after the documents at hand; the same call goes on from there.
 
         Raises:
-            EnvironmentFault: This machine is at fault, its disk perhaps; the live index is as it
-                was, and the same call goes on.
+            EnvironmentFault: The lease has ended, or this machine is at fault, its disk perhaps;
+                the live index is as it was, and the same call goes on.
         """
         stop, begin = stop or threading.Event(), time.monotonic()
         work = _Work(self._catalog, self._content, self._indexes.open(index), self._free)
@@ -156,6 +181,7 @@ class Reindexing:
             more, before = False, found.current - had
             for group in work.missing():
                 more = True
+                lease.require()
                 work.write(group, pipeline)
                 done, elapsed = before + work.written, time.monotonic() - begin
                 on_progress(BuildProgress(done, found.documents, work.chunks, elapsed))
@@ -180,6 +206,7 @@ class Reindexing:
         self,
         index: IndexRecord,
         principal: Principal,
+        lease: LeaseHeartbeat,
         *,
         on_progress: Callable[[BuildProgress], None] = lambda progress: None,
         stop: threading.Event | None = None,
@@ -194,9 +221,10 @@ class Reindexing:
         """
         live = self._catalog.indexes.live()
         while True:
-            built = self.build(index, on_progress=on_progress, stop=stop)
+            built = self.build(index, lease, on_progress=on_progress, stop=stop)
             if not built.is_whole:
                 return built
+            lease.require()
             if self._catalog.indexes.switch_to(index.id):
                 break  # else something has changed since
         self._audit.append(
@@ -282,7 +310,7 @@ class _Work:
         )
         records = [found.record for found in group]
         try:
-            written = pipeline.copy(records, [texts[r.id] for r in records], Unbound())
+            written = pipeline.copy(records, [texts[r.id] for r in records], NoLease())
         except (DocumentError, ValueError) as error:  # of one of them: the others are written
             if len(group) > 1:
                 for found in group:
@@ -328,40 +356,6 @@ class _Work:
                 "live index, which is as it was. Make room and run the same command: it goes on "
                 "from here. `sovereign-rag reindex drop` removes what was built."
             )
-
-
-class ReindexHold:
-    """The right to build and switch; within its `with` a thread keeps it."""
-
-    def __init__(self, catalog: Catalog, stop: threading.Event) -> None:
-        self._catalog, self._holder = catalog, holder_name()
-        self._done, self._stop = threading.Event(), stop
-        self._thread = threading.Thread(target=self._beat, name="reindex", daemon=True)
-
-    def __enter__(self) -> "ReindexHold":
-        held_by = self._catalog.locks.holder(_HOLD)
-        if held_by is not None and is_dead(held_by):
-            self._catalog.locks.release(_HOLD, held_by)
-        self._catalog.locks.acquire(
-            _HOLD, self._holder, lease_s=_LEASE_S, doing="building or switching an index"
-        )
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._done.set()
-        self._thread.join()
-        self._catalog.locks.release(_HOLD, self._holder)
-
-    def _beat(self) -> None:
-        while not self._done.wait(_LEASE_S / 4):
-            try:
-                if not self._catalog.locks.renew(_HOLD, self._holder, lease_s=_LEASE_S):
-                    log.error("Another process builds or switches indexes by now; stopping")
-                    self._stop.set()
-                    return
-            except EnvironmentFault as fault:
-                log.warning("The hold on the indexes was not renewed: %s", fault)
 
 
 def _groups(found: Sequence[Outdated]) -> Iterator[list[Outdated]]:

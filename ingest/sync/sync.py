@@ -10,11 +10,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from ingest.index.lifecycle import DocumentLifecycle
 from ingest.jobs.ingestion import Ingestion, IngestProgress, IngestReport
+from ingest.leases.heartbeat import LeaseHeartbeat, since_boot
 from ingest.leases.holder import holder_name, is_dead
 from ingest.pipeline import Pipeline
 from ingest.sources.access import Resolver
@@ -32,7 +33,7 @@ from sovereign_rag.access import DEFAULT_TENANT, Principal
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.records import JobRecord, TaskRecord
 from sovereign_rag.catalog.sources import KnownDocument, SourceRecord
-from sovereign_rag.errors import DocumentError, EnvironmentFault, SyncRefused
+from sovereign_rag.errors import DocumentError, SyncRefused
 from sovereign_rag.settings import Settings
 from sovereign_rag.settings.sources import parse_max_delete
 from sovereign_rag.storage.audit import AuditTrail, entry
@@ -81,10 +82,12 @@ class Sync:
         pipeline: Callable[[], Pipeline],
         ingestion: Ingestion,
         settings: Settings,
+        clock: Callable[[], float] = since_boot,
     ) -> None:
+        """`clock` gives seconds; whether a sync's lease still stands is told by it."""
         self._catalog, self._content, self._audit = catalog, content, audit
         self._pipeline, self._ingestion, self._settings = pipeline, ingestion, settings
-        self._standing = standing
+        self._standing, self._clock = standing, clock
 
     def find(self, wanted: str, tenant: str = DEFAULT_TENANT) -> NamedSource:
         """The source that somebody means. Raises NotFound, BadInput."""
@@ -116,20 +119,20 @@ class Sync:
             with open_source(source, self._settings) as opened:
                 made = self._plan(source, opened, record, request)
             return SyncReport(source.name, made, dry_run=True, counts=made.counts)
-        with self._holding(source) as held, open_source(source, self._settings) as opened:
-            made = self._plan(source, opened, held.record, request)
+        with self._leased(source) as leased, open_source(source, self._settings) as opened:
+            made = self._plan(source, opened, leased.record, request)
             self._refuse_mass_deletion(made, source, request)
-            held.check()
-            carrier = self._carrier(source, opened, held, principal)
+            leased.lease.require()
+            carrier = self._carrier(source, opened, leased, principal)
             job = carrier.carry_out(made)
             ingested = None
             if job is not None and request.work:
                 ingested = self._ingestion.work_off(
                     job, on_progress=on_progress, on_task=on_task, stop=stop
                 )
-            self._catalog.sources.confirm_items(held.record.id)
+            self._catalog.sources.confirm_items(leased.record.id)
             counts = {**made.counts, **carrier.corrections(made)}
-            held.result, held.checkpoint = counts, {"facts_key": opened.facts_key}
+            leased.counts, leased.checkpoint = counts, {"facts_key": opened.facts_key}
         self._audit.append(
             entry("sync", principal, {"source": source.name, "counts": counts, **carrier.trail})
         )
@@ -183,7 +186,7 @@ class Sync:
         return Questions(hash_of=_hash_of, facts=facts, is_current=is_current)
 
     def _carrier(
-        self, source: NamedSource, opened: DocumentSource, held: "_Held", principal: Principal
+        self, source: NamedSource, opened: DocumentSource, leased: "_Leased", principal: Principal
     ) -> PlanExecutor:
         return PlanExecutor(
             catalog=self._catalog,
@@ -191,11 +194,11 @@ class Sync:
             standing=self._standing,
             ingestion=self._ingestion,
             source=opened,
-            source_id=held.record.id,
+            source_id=leased.record.id,
             tenant=source.section.tenant,
             principal=replace(principal, tenant=source.section.tenant),
             max_bytes=self._settings.parse.max_file_mib << 20,
-            check=held.check,
+            check=leased.lease.require,
         )
 
     def _refuse_mass_deletion(self, made: Plan, source: NamedSource, request: SyncRequest) -> None:
@@ -214,8 +217,8 @@ class Sync:
             )
 
     @contextmanager
-    def _holding(self, source: NamedSource) -> Iterator["_Held"]:
-        """Hold a source, and let go of it with what came of it."""
+    def _leased(self, source: NamedSource) -> Iterator["_Leased"]:
+        """Have a source to oneself, and let go of it with what came of it."""
         self._free_syncs_of_the_dead()
         holder = holder_name()
         record = self._catalog.sources.begin_sync(
@@ -225,11 +228,15 @@ class Sync:
             holder=holder,
             lease_s=_LEASE_S,
         )
-        held = _Held(self._catalog, record, holder)
+        renew = partial(self._catalog.sources.renew_sync, record.id, holder, _LEASE_S)
+        beat = LeaseHeartbeat(
+            f"the source {source.name}", renew, lease_s=_LEASE_S, clock=self._clock
+        )
+        leased = _Leased(record, beat)
         error: str | None = None
         try:
-            with held:
-                yield held
+            with beat:
+                yield leased
         except BaseException as fault:  # an interrupt is told as the reason, too
             error = str(fault) or type(fault).__name__
             raise
@@ -238,8 +245,8 @@ class Sync:
             self._catalog.sources.end_sync(
                 record.id,
                 holder,
-                counts=held.result,
-                checkpoint=held.checkpoint,
+                counts=leased.counts,
+                checkpoint=leased.checkpoint,
                 options=options,
                 error=error,
             )
@@ -250,41 +257,14 @@ class Sync:
             self._catalog.sources.free_syncs(dead)
 
 
-class _Held:
-    """The hold on a source; within its `with` a thread keeps it."""
+@dataclass(slots=True)
+class _Leased:
+    """A source that this sync has to itself, and what is recorded when it lets go."""
 
-    def __init__(self, catalog: Catalog, record: SourceRecord, holder: str) -> None:
-        self.record = record
-        self.result: Mapping[str, int] | None = None  # set once the sync has come to its end
-        self.checkpoint: Mapping[str, object] | None = None
-        self._catalog, self._holder = catalog, holder
-        self._done, self._lost = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="sync", daemon=True)
-
-    def __enter__(self) -> "_Held":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def check(self) -> None:
-        """Raises EnvironmentFault: the hold was lost, and another may sync by now."""
-        if self._lost.is_set():
-            raise EnvironmentFault(
-                "The sync lost its hold on the source: this process stood still, or the catalog "
-                "did not answer. Sync again; it goes on from there."
-            )
-
-    def _beat(self) -> None:
-        while not self._done.wait(_LEASE_S / 4):
-            try:
-                if not self._catalog.sources.renew_sync(self.record.id, self._holder, _LEASE_S):
-                    self._lost.set()
-                    return
-            except EnvironmentFault as fault:
-                log.warning("The hold on %s was not renewed: %s", self.record.name, fault)
+    record: SourceRecord
+    lease: LeaseHeartbeat
+    counts: Mapping[str, int] | None = None  # set once the sync has come to its end
+    checkpoint: Mapping[str, object] | None = None
 
 
 def _hash_of(entry: Entry) -> str | None:

@@ -27,7 +27,7 @@ class Locks(Part):
             if row is not None and row["held_until"] > now:
                 raise Busy(
                     f"Another process has been {doing} since {row['since']:%H:%M} UTC. Wait for "
-                    "that to end; should it have died, its hold ends by itself within "
+                    "that to end; should it have died, its lease ends by itself within "
                     f"{lease_s:.0f} seconds.",
                     retry_after_s=lease_s,
                 )
@@ -38,7 +38,7 @@ class Locks(Part):
             )
 
     def renew(self, name: str, holder: str, *, lease_s: float) -> bool:
-        """Hold it on. False: the hold is lost."""
+        """Hold it on. False: the lease is lost."""
         until = self._clock() + timedelta(seconds=lease_s)
         held = and_(holds.c.name == name, holds.c.holder == holder)
         with self._database.writing() as connection:

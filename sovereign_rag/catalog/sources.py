@@ -101,7 +101,7 @@ class Sources(IndexedPart):
             elif row["holder"] is not None and row["held_until"] > now:
                 raise Busy(
                     f"The source {name!r} is being synced since {row['started']:%H:%M} UTC. Wait "
-                    "for that to end; should its process have died, its hold ends by itself "
+                    "for that to end; should its process have died, its lease ends by itself "
                     f"within {lease_s:.0f} seconds.",
                     retry_after_s=lease_s,
                 )
@@ -113,7 +113,7 @@ class Sources(IndexedPart):
             return SourceRecord(**found)
 
     def renew_sync(self, source_id: str, holder: str, lease_s: float) -> bool:
-        """Hold it on. False: the hold is lost."""
+        """Hold it on. False: the lease is lost."""
         until = self._clock() + timedelta(seconds=lease_s)
         held = (sources.c.id == source_id) & (sources.c.holder == holder)
         with self._database.writing() as connection:
@@ -143,7 +143,7 @@ class Sources(IndexedPart):
             connection.execute(update(sources).where(held).values(**values))
 
     def free_syncs(self, holders: Iterable[str]) -> None:
-        """End the holds of processes that the caller knows to have died."""
+        """End the leases of processes that the caller knows to have died."""
         values = {"holder": None, "held_until": None, "error": "The process that synced it died."}
         with self._database.writing() as connection:
             doomed = sources.c.holder.in_(sorted(holders))

@@ -37,7 +37,7 @@ from sovereign_rag.errors import BadInput, EnvironmentFault, NotFound
 if TYPE_CHECKING:
     from sovereign_rag.catalog.indexes import IndexRecord
     from sovereign_rag.evaluation.compare import Comparison
-    from sovereign_rag.wiring import Application, Built, ReindexEstimate
+    from sovereign_rag.wiring import Application, Built, LeaseHeartbeat, ReindexEstimate
 
 app = new_app("Build another index beside the live one, and switch to it.")
 
@@ -107,7 +107,7 @@ def reindex(
     was switched.
     """
     _check(questions, limit, fail_below, report)
-    with run.open() as service, _interruptible(run) as stop, _holding(service, stop):
+    with run.open() as service, _interruptible(run) as stop, _leased(service) as lease:
         wanted, differences = service.indexes.wanted(), service.indexes.differences()
         begun = service.reindexing.unfinished()
         if begun is not None and (begun.spec is None or begun.spec.differences(wanted)):
@@ -126,7 +126,7 @@ def reindex(
         os.nice(_NICENESS)
         index = service.reindexing.begin(wanted)
         with progress_bar(run) as bar:
-            built = service.reindexing.build(index, on_progress=bar, stop=stop)
+            built = service.reindexing.build(index, lease, on_progress=bar, stop=stop)
         _require_whole(run, built)
         compared = None
         if questions is not None:
@@ -137,18 +137,18 @@ def reindex(
         if no_switch:
             tell(run, built, compared, switched=False)
             return
-        _switch(run, service, index, stop, built, compared)
+        _switch(run, service, index, lease, stop, built, compared)
 
 
 @command(app, "switch", examples=("sovereign-rag reindex switch --yes",))
 def switch(run: CommandRun, yes: Yes = False) -> None:
     """Switch to the index that was built; what has changed since is caught up with first."""
-    with run.open() as service, _interruptible(run) as stop, _holding(service, stop):
+    with run.open() as service, _interruptible(run) as stop, _leased(service) as lease:
         index = service.reindexing.unfinished()
         if index is None:
             raise NotFound("No index was built to switch to; `sovereign-rag reindex` does it.")
         _ask_first(run, f"Answer questions from index {index.id}?", yes=yes)
-        _switch(run, service, index, stop)
+        _switch(run, service, index, lease, stop)
 
 
 @command(app, "back", examples=("sovereign-rag reindex back --yes",))
@@ -160,10 +160,10 @@ def back(run: CommandRun, yes: Yes = False) -> None:
     rights were changed in it at once. The index that is left is kept in turn. The settings
     stay as they are: set them back too, or the next `reindex` builds that index again.
     """
-    with run.open() as service, _interruptible(run) as stop, _holding(service, stop):
+    with run.open() as service, _interruptible(run) as stop, _leased(service) as lease:
         index = service.reindexing.previous()
         _ask_first(run, f"Answer questions from index {index.id} again?", yes=yes)
-        _switch(run, service, index, stop)
+        _switch(run, service, index, lease, stop)
 
 
 @command(app, "drop", examples=("sovereign-rag reindex drop --yes",))
@@ -174,8 +174,7 @@ def drop(run: CommandRun, yes: Yes = False) -> None:
     """
     from sovereign_rag.catalog.index_rows import IndexState
 
-    stop = threading.Event()
-    with run.open() as service, _holding(service, stop):
+    with run.open() as service, _leased(service):
         doomed = [r for r in service.catalog.indexes.all() if r.state is not IndexState.LIVE]
         if doomed:
             numbers = ", ".join(str(record.id) for record in doomed)
@@ -209,10 +208,10 @@ def status(run: CommandRun) -> None:
 
 
 @contextmanager
-def _holding(service: "Application", stop: threading.Event) -> Iterator[None]:
-    with service.reindexing.hold(stop):
+def _leased(service: "Application") -> Iterator["LeaseHeartbeat"]:
+    with service.reindexing.lease() as lease:
         service.reindexing.finish_interrupted()
-        yield
+        yield lease
 
 
 def _check(
@@ -267,13 +266,14 @@ def _switch(
     run: CommandRun,
     service: "Application",
     index: "IndexRecord",
+    lease: "LeaseHeartbeat",
     stop: threading.Event,
     before: "Built | None" = None,
     compared: "Comparison | None" = None,
 ) -> None:
     """Switch, and tell of it together with what was built `before` that."""
     with progress_bar(run) as bar:
-        built = service.reindexing.switch(index, local_owner(), on_progress=bar, stop=stop)
+        built = service.reindexing.switch(index, local_owner(), lease, on_progress=bar, stop=stop)
     if before is not None:
         built = replace(
             built, written=before.written + built.written, seconds=before.seconds + built.seconds

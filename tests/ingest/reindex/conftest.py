@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.reindex.build import Built, Reindexing
 from sovereign_rag.access import Principal, local_owner
 from sovereign_rag.catalog.indexes import IndexRecord
 from sovereign_rag.embedding.dense import DenseEmbedder
@@ -112,8 +113,18 @@ def application(reopened: Reopened) -> Iterator[Application]:
 def build(application: Application) -> IndexRecord:
     """The index that the settings want, whole."""
     index = application.reindexing.begin(application.indexes.wanted())
-    assert application.reindexing.build(index).is_whole
+    assert write(application.reindexing, index).is_whole
     return index
+
+
+def write(reindexing: Reindexing, index: IndexRecord) -> Built:
+    with reindexing.lease() as lease:
+        return reindexing.build(index, lease)
+
+
+def switch(reindexing: Reindexing, index: IndexRecord) -> Built:
+    with reindexing.lease() as lease:
+        return reindexing.switch(index, OWNER, lease)
 
 
 def texts(application: Application, query: str, principal: Principal = OWNER) -> list[str]:

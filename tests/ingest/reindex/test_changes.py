@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.leases.lease import Hold
+from ingest.leases.lease import DocumentLease
 from ingest.pipeline import Pipeline
 from ingest.reindex.build import Reindexing
 from sovereign_rag.access import Principal, read_scope
@@ -22,8 +22,10 @@ from tests.ingest.reindex.conftest import (
     document,
     finds,
     stored,
+    switch,
     texts,
     wait_until,
+    write,
 )
 
 HR = Principal("hugo", frozenset({"hr"}))
@@ -38,9 +40,12 @@ class Disturbed:
     happens: list[Callable[[], object]]
 
     def copy(
-        self, documents: Sequence[DocumentRecord], texts: Sequence[ParsedDocument], hold: Hold
+        self,
+        documents: Sequence[DocumentRecord],
+        texts: Sequence[ParsedDocument],
+        lease: DocumentLease,
     ) -> list[tuple[str, int]]:
-        written = self.pipeline.copy(documents, texts, hold)
+        written = self.pipeline.copy(documents, texts, lease)
         while self.happens:
             self.happens.pop()()
         return written
@@ -65,7 +70,7 @@ def disturbed(application: Application, happens: Callable[[], object]) -> Reinde
 
 def switched(application: Application, reindexing: Reindexing) -> IndexRecord:
     index = reindexing.begin(application.indexes.wanted())
-    assert reindexing.switch(index, OWNER).is_whole
+    assert switch(reindexing, index).is_whole
     wait_until(lambda: application.indexes.current().record.id == index.id)
     return index
 
@@ -102,7 +107,7 @@ def test_what_a_killed_builder_left_of_a_deleted_document_is_removed_by_the_next
     dying = disturbed(application, delete_and_die)
     index = dying.begin(application.indexes.wanted())
     with suppress(KeyboardInterrupt):  # the one that is raised above
-        dying.build(index)
+        write(dying, index)
     # Its last batch reached the store after the deletion.
     application.indexes.store(index).put(last_batch)
 
@@ -182,7 +187,7 @@ def test_a_right_revoked_after_the_switch_is_revoked_in_the_index_that_is_kept(
     set_readers(application, folder, "menu.txt", FOR_HR)
 
     assert application.indexes.store(old).count(read_scope(ANA)) < count
-    application.reindexing.switch(old, OWNER)
+    switch(application.reindexing, old)
     wait_until(lambda: application.indexes.current().record.id == old.id)
     assert not finds(application, "lentil", ANA)
     assert finds(application, "lentil", HR)
@@ -199,6 +204,6 @@ def test_what_replaced_a_text_after_the_switch_removes_it_from_the_index_that_is
     application.ingestion.ingest([folder], OWNER, readers=EVERYONE)
 
     assert stored(application, old, menu) == 0
-    application.reindexing.switch(old, OWNER)
+    switch(application.reindexing, old)
     wait_until(lambda: application.indexes.current().record.id == old.id)
     assert finds(application, "pumpkin", ANA)

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -73,7 +72,7 @@ def test_without_somebody_to_ask_it_takes_a_yes(cli: CommandLine) -> None:
 
 @pytest.mark.usefixtures("short")
 def test_a_second_admin_is_told_that_another_builds(cli: CommandLine, reopened: Reopened) -> None:
-    with reopened() as first, first.reindexing.hold(threading.Event()):
+    with reopened() as first, first.reindexing.lease():
         refused = cli("reindex", "--yes")
 
     assert refused.code == MISSING

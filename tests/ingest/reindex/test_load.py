@@ -10,7 +10,7 @@ import pytest
 from sovereign_rag.app import create_app
 from sovereign_rag.settings import ChunkSettings
 from tests.api.conftest import serving
-from tests.ingest.reindex.conftest import OWNER, SHORT, Reopened, wait_until
+from tests.ingest.reindex.conftest import SHORT, Reopened, switch, wait_until
 
 QUESTIONS = (
     "When is the door closed?",
@@ -79,7 +79,7 @@ def test_questions_go_on_and_none_fails(reopened: Reopened, chunks: ChunkSetting
             before = asker.answers()
             with asker.asking(before, alike=unchanged), reopened(chunk=chunks) as admin:
                 index = admin.reindexing.begin(admin.indexes.wanted())
-                assert admin.reindexing.switch(index, OWNER).is_whole
+                assert switch(admin.reindexing, index).is_whole
                 wait_until(lambda: asker.indexes[-1] == index.collection)
             asked = list(asker.indexes)
             after = asker.answers()

@@ -1,6 +1,5 @@
 """An index is built beside the live one, switched to in one moment, and gone back from."""
 
-import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -34,8 +33,10 @@ from tests.ingest.reindex.conftest import (
     build,
     document,
     finds,
+    switch,
     texts,
     wait_until,
+    write,
 )
 
 
@@ -50,7 +51,7 @@ def test_an_index_is_built_beside_the_live_one_and_then_switched_to(
 
     index = build(application)
     meanwhile = texts(application, QUESTION)
-    switched = application.reindexing.switch(index, OWNER)
+    switched = switch(application.reindexing, index)
 
     assert meanwhile == before
     assert switched.is_whole
@@ -64,7 +65,7 @@ def test_an_index_is_built_beside_the_live_one_and_then_switched_to(
 def test_documents_are_as_whole_after_the_switch_as_before_and_need_not_be_taken_in_again(
     application: Application, folder: Path
 ) -> None:
-    application.reindexing.switch(build(application), OWNER)
+    switch(application.reindexing, build(application))
 
     report = application.ingestion.ingest([folder], OWNER, readers=EVERYONE)
 
@@ -78,11 +79,11 @@ def test_going_back_gives_the_answers_of_before_and_what_came_since(
     application: Application, folder: Path
 ) -> None:
     before = texts(application, QUESTION)
-    application.reindexing.switch(build(application), OWNER)
+    switch(application.reindexing, build(application))
     (folder / "late.txt").write_text("The porter's telephone number is seventeen.")
     application.ingestion.ingest([folder], OWNER, readers=EVERYONE)
 
-    back = application.reindexing.switch(application.reindexing.previous(), OWNER)
+    back = switch(application.reindexing, application.reindexing.previous())
 
     assert back.written == 1
     assert states(application) == {1: IndexState.LIVE, 2: IndexState.PREVIOUS}
@@ -94,9 +95,9 @@ def test_going_back_gives_the_answers_of_before_and_what_came_since(
 def test_a_second_switch_keeps_the_last_index_and_removes_the_one_before_it(
     application: Application, reopened: Reopened
 ) -> None:
-    application.reindexing.switch(build(application), OWNER)
+    switch(application.reindexing, build(application))
     with reopened() as again:
-        again.reindexing.switch(build(again), OWNER)
+        switch(again.reindexing, build(again))
 
     collections = application.indexes.collections
     names = {r.id: r.collection for r in application.catalog.indexes.all()}
@@ -147,7 +148,7 @@ def test_vectors_of_two_models_are_never_mixed(
         made_by = changed.embedder.model_id
         wanted = changed.indexes.wanted()
         in_old = finds(changed, "seventeen", ANA)
-        changed.reindexing.switch(build(changed), OWNER)
+        switch(changed.reindexing, build(changed))
         wait_until(lambda: changed.indexes.current().record.id == 2)
 
         assert made_by == embedder.model_id != wanted.model_id
@@ -228,7 +229,7 @@ def test_what_was_begun_for_the_old_index_is_not_published_after_the_switch(
     assert record is not None
     begun.documents.publish(record)  # as long as it is live
 
-    application.reindexing.switch(build(application), OWNER)
+    switch(application.reindexing, build(application))
 
     with pytest.raises(IndexSwitched):
         begun.documents.publish(record)
@@ -241,7 +242,7 @@ def test_a_search_that_began_before_the_switch_ends_with_what_it_found(
     begun, id_ = application.catalog.at(1), document(application, "rules.md")
     version = begun.documents.live_versions([id_], scope)[id_].version
 
-    application.reindexing.switch(build(application), OWNER)
+    switch(application.reindexing, build(application))
 
     assert begun.documents.live_versions([id_], scope)[id_].version == version
     assert application.catalog.documents.live_versions([id_], scope)[id_].version != version
@@ -255,7 +256,7 @@ def test_vectors_that_were_lost_are_made_anew_from_what_is_stored(
 
     with reopened() as admin:
         index = admin.reindexing.begin(admin.indexes.wanted())  # as --force does
-        admin.reindexing.switch(index, OWNER)
+        switch(admin.reindexing, index)
 
     wait_until(lambda: application.indexes.current().record.id == index.id)
     assert texts(application, QUESTION) == before
@@ -271,13 +272,46 @@ def test_a_second_admin_is_told_and_the_first_goes_on(application: Application) 
         free=lambda: 1 << 40,
         settings=application.settings,
     )
-    with application.reindexing.hold(threading.Event()):
-        with pytest.raises(Busy, match="Another process"), other.hold(threading.Event()):
+    index = build(application)
+    with application.reindexing.lease() as lease:
+        with pytest.raises(Busy, match="Another process"), other.lease():
             pass
-        application.reindexing.switch(build(application), OWNER)
+        application.reindexing.switch(index, OWNER, lease)
 
-    with other.hold(threading.Event()):
+    with other.lease():
         assert application.catalog.indexes.live().id == 2
+
+
+@pytest.mark.parametrize(("later_s", "is_switched"), [(59.0, True), (61.0, False)])
+def test_a_build_that_stood_still_is_not_switched_to(
+    application: Application, later_s: float, is_switched: bool
+) -> None:
+    seconds = [0.0]
+
+    def free() -> int:  # asked before each group of documents
+        seconds.append(later_s)
+        return 1 << 40
+
+    reindexing = Reindexing(
+        catalog=application.catalog,
+        content=application.content,
+        audit=application.audit,
+        indexes=application.indexes,
+        pipeline=application.pipeline_of,
+        free=free,
+        settings=application.settings,
+        clock=lambda: seconds[-1],
+    )
+    index = reindexing.begin(application.indexes.wanted())
+
+    if is_switched:
+        assert switch(reindexing, index).is_whole
+    else:
+        with pytest.raises(EnvironmentFault, match="lease on the indexes has ended"):
+            switch(reindexing, index)
+
+    assert (application.catalog.indexes.live().id == index.id) is is_switched
+    assert application.catalog.locks.holder("reindex") is None
 
 
 def test_a_full_disk_stops_a_build_and_leaves_the_live_index_as_it_was(
@@ -297,12 +331,12 @@ def test_a_full_disk_stops_a_build_and_leaves_the_live_index_as_it_was(
     index = reindexing.begin(application.indexes.wanted())
 
     with pytest.raises(EnvironmentFault, match="goes on from here"):
-        reindexing.build(index)
+        write(reindexing, index)
 
     assert texts(application, QUESTION) == before
     assert states(application) == {1: IndexState.LIVE, 2: IndexState.BUILDING}
     room[0] = 1 << 40
-    assert reindexing.switch(index, OWNER).is_whole
+    assert switch(reindexing, index).is_whole
 
 
 def test_a_text_that_is_lost_is_named_and_nothing_is_switched(
@@ -316,9 +350,9 @@ def test_a_text_that_is_lost_is_named_and_nothing_is_switched(
     ).unlink()
     index = application.reindexing.begin(application.indexes.wanted())
 
-    built = application.reindexing.switch(index, OWNER)
+    built = switch(application.reindexing, index)
 
     assert built.lacking.keys() == {record.uri}
     assert application.catalog.indexes.live().id == 1
     application.content.put_parsed(record.content_hash, record.parse_key, parsed)
-    assert application.reindexing.switch(index, OWNER).is_whole
+    assert switch(application.reindexing, index).is_whole

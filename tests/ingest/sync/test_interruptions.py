@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from ingest.index.lifecycle import DocumentLifecycle
 from ingest.leases.holder import holder_name
+from ingest.pipeline import Pipeline
 from ingest.sync.plan import Change
-from ingest.sync.sync import SyncRequest
+from ingest.sync.sync import Sync, SyncRequest
 from sovereign_rag.catalog.records import TaskState
 from sovereign_rag.embedding.dense import DenseEmbedder
-from sovereign_rag.errors import Busy
+from sovereign_rag.errors import Busy, EnvironmentFault
 from sovereign_rag.settings import Settings
 from sovereign_rag.wiring import Application, open_service
 from tests.ingest.sync.syncing import ANA, OWNER, changes, finds, synced, write
@@ -65,7 +67,7 @@ def test_two_syncs_of_one_source_do_not_run_at_the_same_time(
     assert synced(application, folder).counts["new"] == 3
 
 
-def test_the_hold_of_a_sync_that_was_killed_ends_with_its_process(
+def test_the_lease_of_a_sync_that_was_killed_ends_with_its_process(
     application: Application, folder: Path
 ) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
@@ -77,6 +79,44 @@ def test_the_hold_of_a_sync_that_was_killed_ends_with_its_process(
     )
 
     assert synced(application, folder, work=False).counts["new"] == 3
+
+
+@pytest.mark.parametrize(("later_s", "is_deleted"), [(59.0, True), (61.0, False)])
+def test_a_sync_that_stood_still_changes_nothing(
+    application: Application, folder: Path, later_s: float, is_deleted: bool
+) -> None:
+    synced(application, folder, readers="everyone")
+    (folder / "menu.txt").unlink()
+    seconds = [0.0]
+
+    def pipeline() -> Pipeline:  # asked for while the plan is made
+        seconds.append(later_s)
+        return application.pipeline
+
+    sync = Sync(
+        catalog=application.catalog,
+        content=application.content,
+        audit=application.audit,
+        standing=DocumentLifecycle(
+            documents=application.catalog.documents,
+            content=application.content,
+            live=lambda: (application.catalog.documents, application.store),
+            everywhere=application.everywhere,
+        ),
+        pipeline=pipeline,
+        ingestion=application.ingestion,
+        settings=application.settings,
+        clock=lambda: seconds[-1],
+    )
+    request = SyncRequest(max_delete="100%")
+
+    if is_deleted:
+        sync.sync(sync.find(str(folder)), OWNER, request)
+    else:
+        with pytest.raises(EnvironmentFault, match=r"lease on the source .* has ended"):
+            sync.sync(sync.find(str(folder)), OWNER, request)
+
+    assert finds(application, "lentil") is not is_deleted
 
 
 def test_a_source_with_a_schedule_is_synced_by_itself(
