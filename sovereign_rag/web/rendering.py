@@ -11,9 +11,10 @@ from starlette.responses import HTMLResponse
 
 from sovereign_rag.access import Principal
 from sovereign_rag.domain import LANGUAGES
+from sovereign_rag.text.locale import locale
 from sovereign_rag.version import VERSION
 from sovereign_rag.web import views
-from sovereign_rag.web.locale import COOKIE, locale, locale_of
+from sovereign_rag.web.locale import COOKIE, locale_of
 
 _FOLDER = Path(__file__).parent
 STATIC = _FOLDER / "static"
