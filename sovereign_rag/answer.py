@@ -29,6 +29,7 @@ from sovereign_rag.generation.protocol import LanguageModel
 from sovereign_rag.retrieval.retriever import Retriever
 from sovereign_rag.settings import AnswerSettings, GenerationSettings, RetrievalSettings
 from sovereign_rag.storage.audit import AuditTrail
+from sovereign_rag.system.admission import Admission
 from sovereign_rag.system.stopwatch import Stopwatch
 from sovereign_rag.text import language as languages
 
@@ -59,11 +60,13 @@ class AnswerService:
         answer: AnswerSettings,
         generation: GenerationSettings,
         trust: TrustPolicy,
+        admission: Admission,
         documents: DocumentList | None = None,
     ) -> None:
         """
         Args:
             language_model: Gives the language model, loading it when first called, or None.
+            admission: Whose turn it is at the cores.
             documents: The catalog, for questions about documents; None: there are none.
         """
         self._trust = trust
@@ -85,6 +88,7 @@ class AnswerService:
             settings=answer,
             audit=audit,
             pages=self._pages,
+            admission=admission,
         )
         self._corpus = (
             CorpusDesk(catalog=documents, retriever=retriever, lexical=lexical)
@@ -108,7 +112,9 @@ class AnswerService:
 
         Raises:
             BadInput: The question is empty.
-            StoreError, ModelError, AuditError, Busy, GenerationError: see `errors`.
+            Busy: Too many ask at once; it tells when to come again.
+            CallerLeft: `request.cancel` was set before there was an answer.
+            StoreError, ModelError, AuditError, GenerationError: see `errors`.
         """
         if not request.question.strip():
             raise BadInput("The question is empty.")

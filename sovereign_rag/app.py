@@ -1,9 +1,10 @@
 """The application: routes, what holds for all of them, and errors in one shape."""
 
+import threading
 from typing import Any, cast
 
 import anyio
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
@@ -13,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from sovereign_rag.api import answers, documents, health, jobs, search, uploads
+from sovereign_rag.catalog.records import JobProgress
 from sovereign_rag.errors import SovereignError
 from sovereign_rag.http.errors import (
     UNEXPECTED,
@@ -21,7 +23,17 @@ from sovereign_rag.http.errors import (
     http_response,
     validation_error,
 )
-from sovereign_rag.http.middleware import AllowedHosts, BodyLimit, SecurityHeaders, UnexpectedErrors
+from sovereign_rag.http.limits import UploadPlaces
+from sovereign_rag.http.looks import SharedLooks
+from sovereign_rag.http.middleware import (
+    AllowedHosts,
+    BodyLimit,
+    Head,
+    Patience,
+    SecurityHeaders,
+    UnexpectedErrors,
+)
+from sovereign_rag.http.params import known_parameters
 from sovereign_rag.services.container import Service
 from sovereign_rag.version import VERSION
 from sovereign_rag.web import job_pages, pages, reference
@@ -33,7 +45,7 @@ _MACHINES = ("/v1/", "/healthz", "/readyz", "/openapi.json")
 
 def create_app(service: Service) -> FastAPI:
     """The API and the page over `service`, which the caller closes."""
-    settings = service.settings
+    server = service.settings.server
     app = FastAPI(
         title="Sovereign RAG",
         version=VERSION,
@@ -42,18 +54,24 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
-    # Everybody who has a place or waits for one in the engine holds a thread meanwhile.
-    slots = settings.generation.slots + settings.generation.queue + 8
+    # Everybody whose turn it is, or who waits for theirs, holds a thread meanwhile.
+    generation = service.settings.generation
+    slots = generation.slots + generation.queue + server.queue + 16
     app.state.answer_slots = anyio.CapacityLimiter(slots)
+    app.state.uploads = UploadPlaces(server.uploads, per_person=server.uploads_per_person)
+    app.state.job_looks = SharedLooks[JobProgress]()
+    app.state.leaving = threading.Event()  # set when the service goes down
 
     for module in (answers, search, documents, uploads, jobs, health, pages, job_pages, reference):
-        app.include_router(module.router)
+        app.include_router(module.router, dependencies=[Depends(known_parameters)])
     app.mount("/static", _Assets(directory=STATIC))
 
     # The last added is the outermost.
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, streamed=frozenset({uploads.PATH}))
+    app.add_middleware(Patience, receive_s=server.request_timeout_s, send_s=server.send_timeout_s)
     app.add_middleware(UnexpectedErrors, respond=_unexpected)
-    app.add_middleware(AllowedHosts, allowed=settings.server.allowed_hosts)
+    app.add_middleware(Head)
+    app.add_middleware(AllowedHosts, allowed=server.allowed_hosts, open_paths=health.PATHS)
     app.add_middleware(SecurityHeaders)
 
     app.add_exception_handler(SovereignError, _refused)

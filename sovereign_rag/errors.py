@@ -5,6 +5,8 @@
     │   ├── SettingsError             a setting is misspelt or impossible
     │   └── TooLarge             413
     ├── SyncRefused              409  a source looks emptied or unmounted
+    ├── CallerLeft               499  nobody waits for the answer any more
+    ├── TooSlow                  408  the request did not arrive in time
     ├── Unauthenticated          401
     ├── Forbidden                403
     ├── NotFound                 404  also for what the caller may not read
@@ -19,6 +21,7 @@
         ├── GenerationError
         ├── ParserUnavailable
         ├── AuditError                what can't be audited isn't released
+        ├── ShuttingDown              the service is going down; another, or itself, comes back
         └── Busy                 429
 
 The facts are attributes where a program needs them, the message ends with the way out, and the
@@ -61,6 +64,21 @@ class SyncRefused(SovereignError):
 
     status = 409
     exit_code = 7
+
+
+class CallerLeft(SovereignError):
+    """The caller is gone, so the work was stopped at its next step; nobody reads this."""
+
+    status = 499
+
+    def __init__(self) -> None:
+        super().__init__("The caller left before the answer was ready.")
+
+
+class TooSlow(SovereignError):
+    """A request did not arrive in time."""
+
+    status = 408
 
 
 class Unauthenticated(SovereignError):
@@ -148,3 +166,10 @@ class Busy(EnvironmentFault):
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(message)
+
+
+class ShuttingDown(EnvironmentFault):
+    """The service ends; what was streamed is asked for again in a moment."""
+
+    def __init__(self) -> None:
+        super().__init__("The service is being restarted. Ask again in a moment.")

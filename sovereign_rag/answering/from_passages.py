@@ -1,6 +1,7 @@
 """A question -> passages -> extracts -> an answer: the step that most questions come to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 
@@ -21,6 +22,7 @@ from sovereign_rag.domain import AnswerKind, Passage, Statement
 from sovereign_rag.retrieval.retriever import Retriever
 from sovereign_rag.settings import AnswerSettings
 from sovereign_rag.storage.audit import AuditTrail
+from sovereign_rag.system.admission import Admission
 from sovereign_rag.system.stopwatch import Stopwatch
 
 
@@ -36,13 +38,14 @@ class FromPassages:
     audit: AuditTrail
     pages: Callable[[Sequence[Passage], ReadScope], StoredPages]
     """Gives the stored text behind passages."""
+    admission: Admission
 
     def make(
         self, request: AnswerRequest, language: str, scope: ReadScope, clock: Stopwatch
     ) -> Steps:
         """Everything else is searched for, weighed, and quoted or written."""
         understood = self.understanding.understand(request, language, scope, clock)
-        with clock("search"):
+        with self._turn(request, clock), clock("search"):
             found = [self._search(asked, request, scope) for asked in understood.questions]
             passages = in_turn(found)
             passages = tuple({passage.id: passage for passage in passages}.values())
@@ -50,7 +53,7 @@ class FromPassages:
         self.audit.append(search_entry(request.question, request.principal, passages))
         yield Found(passages)
 
-        with clock("evidence"):
+        with self._turn(request, clock), clock("evidence"):
             judged = judge(
                 [
                     weigh(asked, own, self.evidence)
@@ -68,6 +71,16 @@ class FromPassages:
             else:
                 draft = yield from self.writer.write(request, evidence, clock)
         return Made(draft, passages, understood, judged)
+
+    @contextmanager
+    def _turn(self, request: AnswerRequest, clock: Stopwatch) -> Iterator[None]:
+        """A turn at the cores, among everybody who asks. Raises Busy, CallerLeft."""
+        principal = request.principal
+        with ExitStack() as stack:
+            with clock("wait"):
+                turn = self.admission.turn(principal.tenant, principal.user, request.cancel)
+                stack.enter_context(turn)
+            yield
 
     def _search(self, asked: Question, request: AnswerRequest, scope: ReadScope) -> list[Passage]:
         return self.retriever.context(

@@ -14,7 +14,7 @@ from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.api.schemas import AnswerOut, QuestionBody, refusals, reply
 from sovereign_rag.domain import Answer
 from sovereign_rag.errors import BadInput
-from sovereign_rag.http.identity import CurrentPrincipal, CurrentService
+from sovereign_rag.http.identity import CurrentPrincipal, CurrentService, still_welcome
 from sovereign_rag.http.streaming import EventStream, StreamEvent, at_once
 from sovereign_rag.services.container import Service
 from sovereign_rag.services.serialization import answer_to_dict, passage_to_dict, statement_to_dict
@@ -40,7 +40,7 @@ AnswerSlots = Annotated[anyio.CapacityLimiter, Depends(answer_slots)]
             "`extract`, `token`, `answer` and `error`.",
             "content": {"text/event-stream": {}},
         },
-        **refusals(429),
+        **refusals(408, 413, 429),
     },
 )
 async def ask(
@@ -74,7 +74,8 @@ async def ask(
         )
 
     if body.stream or accepts_events(request):
-        return await EventStream.opened(json_events(events), cancel=cancel, slots=slots)
+        ends = still_welcome(request, service)
+        return await EventStream.opened(json_events(events), cancel=cancel, slots=slots, ends=ends)
     answer = await at_once(lambda: last(events()), request, cancel=cancel, slots=slots)
     return reply(answer_to_dict(answer))
 

@@ -1,10 +1,11 @@
 """Ingestion jobs over HTTP: for admins the tenant's, for everybody else their own."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Final
+from typing import Annotated
 
 import anyio
 from fastapi import APIRouter, Path, Query
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from sovereign_rag.access import Principal
@@ -18,7 +19,9 @@ from sovereign_rag.api.schemas import (
 )
 from sovereign_rag.catalog.records import JobProgress, TaskState
 from sovereign_rag.errors import SovereignError
-from sovereign_rag.http.identity import CurrentPrincipal, CurrentService
+from sovereign_rag.http.identity import CurrentPrincipal, CurrentService, still_welcome
+from sovereign_rag.http.looks import LOOK_EVERY_S, SharedLooks
+from sovereign_rag.http.params import AfterId
 from sovereign_rag.http.streaming import HEARTBEAT_S, StreamEvent
 from sovereign_rag.services.container import Service
 from sovereign_rag.services.serialization import job_to_dict, progress_to_dict, task_to_dict
@@ -26,7 +29,6 @@ from sovereign_rag.services.serialization import job_to_dict, progress_to_dict, 
 router = APIRouter(tags=["Jobs"])
 
 JobId = Annotated[str, Path(max_length=64, description="The job's id.")]
-_LOOK_EVERY_S: Final = 1.0
 
 
 @router.get("/v1/jobs", response_model=JobsOut, responses=refusals())
@@ -59,7 +61,7 @@ def get_job_documents(
         list[TaskState] | None, Query(description="Only these states; may be repeated.")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=1_000, description="Most documents to return.")] = 100,
-    after: Annotated[int | None, Query(ge=0, description="The `next` of the page before.")] = None,
+    after: AfterId = None,
 ) -> Response:
     """List a job's documents with what became of each, in the order of submission."""
     documents, following = service.jobs.documents(
@@ -93,10 +95,10 @@ def retry_job(job_id: JobId, principal: CurrentPrincipal, service: CurrentServic
     },
 )
 async def follow_job(
-    job_id: JobId, principal: CurrentPrincipal, service: CurrentService
+    request: Request, job_id: JobId, principal: CurrentPrincipal, service: CurrentService
 ) -> Response:
     """Follow a job as server-sent events until it ends; to resume, just ask again."""
-    following = await followed(service, job_id, principal)
+    following = await followed(request, service, job_id, principal)
 
     async def events() -> AsyncIterator[bytes]:
         async for progress in following:
@@ -106,22 +108,32 @@ async def follow_job(
 
 
 async def followed(
-    service: Service, job_id: str, principal: Principal
+    request: Request, service: Service, job_id: str, principal: Principal
 ) -> AsyncIterator[JobProgress]:
     """A job's states as they change, at most one a second, its end the last.
+
+    However many follow it, the catalog is looked at once a second for each of its readers' rights.
+    It ends early where the caller's key does, or the service.
 
     Raises:
         NotFound: Before the first one.
     """
+    looks: SharedLooks[JobProgress] = request.app.state.job_looks
+    ends = still_welcome(request, service)
 
     async def look() -> JobProgress:
-        return await anyio.to_thread.run_sync(service.jobs.progress, job_id, principal)
+        def progress() -> JobProgress:
+            return service.jobs.progress(job_id, principal)
+
+        return await looks.at((job_id, principal), progress)
 
     async def states(progress: JobProgress) -> AsyncIterator[JobProgress]:
         yield progress
         told = anyio.current_time()
         while progress.job.finished is None:
-            await anyio.sleep(_LOOK_EVERY_S)
+            await anyio.sleep(LOOK_EVERY_S)
+            if (reason := await anyio.to_thread.run_sync(ends)) is not None:
+                raise reason
             before, progress = progress, await look()
             # Now and then without a change: proxies close connections on which nothing comes.
             if progress != before or anyio.current_time() - told > HEARTBEAT_S:

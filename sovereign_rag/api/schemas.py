@@ -359,14 +359,16 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         (401, "No identity, or a key that isn't valid."),
         (403, "Known, and not allowed to do this."),
         (404, "It doesn't exist, or the caller may not read it: the same answer."),
+        (408, "It did not arrive in time; send it again."),
         (409, "An `Idempotency-Key` that came before, with something else."),
         (413, "Larger than the service takes."),
         (429, "Every place is taken; `Retry-After` says when to come again."),
+        (500, "A fault of the service that nobody foresaw; its log says more."),
         (503, "The machine is at fault, not the request; try again later."),
     )
 }
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The refusals that a route documents: 400, 401 and 503 always, and those named."""
-    return {status: REFUSALS[status] for status in sorted({400, 401, 503, *statuses})}
+    """The refusals that a route documents: those that any may give, and those named."""
+    return {status: REFUSALS[status] for status in sorted({400, 401, 403, 500, 503, *statuses})}

@@ -19,7 +19,7 @@ from sovereign_rag.services.serialization import passage_to_dict
 router = APIRouter(tags=["Answers"])
 
 
-@router.post("/v1/search", response_model=SearchOut, responses=refusals())
+@router.post("/v1/search", response_model=SearchOut, responses=refusals(408, 413, 429))
 def search(body: SearchBody, principal: CurrentPrincipal, service: CurrentService) -> Response:
     """Find passages in the documents the caller may read, best first."""
     check_length(body.query, service)
@@ -36,7 +36,7 @@ def search(body: SearchBody, principal: CurrentPrincipal, service: CurrentServic
     return reply({"passages": found, "turns_dropped": dropped})
 
 
-@router.post("/v1/search/facets", response_model=FacetsOut, responses=refusals())
+@router.post("/v1/search/facets", response_model=FacetsOut, responses=refusals(408, 413, 429))
 def facets(body: FacetsBody, principal: CurrentPrincipal, service: CurrentService) -> Response:
     """Count the passages the caller may read, by language and by media type."""
     counted = service.searching.facets(principal, search_filter=body.search_filter)

@@ -15,6 +15,7 @@ from sovereign_rag.api.schemas import JobOut, refusals, reply
 from sovereign_rag.catalog.records import NewTask
 from sovereign_rag.errors import BadInput, TooLarge
 from sovereign_rag.http.identity import AdminPrincipal, CurrentService
+from sovereign_rag.http.limits import UploadPlaces
 from sovereign_rag.http.multipart import MultipartReader
 from sovereign_rag.services.container import Service
 from sovereign_rag.services.serialization import job_to_dict
@@ -66,10 +67,10 @@ _FORM: dict[str, Any] = {
     PATH,
     status_code=202,
     response_model=JobOut,
-    responses=refusals(403, 409, 413),
+    responses=refusals(403, 408, 409, 413, 429),
     openapi_extra={"requestBody": _FORM},
 )
-def upload(
+async def upload(
     request: Request,
     principal: AdminPrincipal,
     service: CurrentService,
@@ -88,6 +89,17 @@ def upload(
     A document is known by its name and by who handed it in (`upload:user:ANA/NAME`): the same
     name of the same user again replaces it. A locked file asks for its password each time.
     """
+    uploads: UploadPlaces = request.app.state.uploads
+    with uploads.place(principal):
+        return await anyio.to_thread.run_sync(
+            _take_in, request, principal, service, idempotency_key, limiter=uploads.threads
+        )
+
+
+def _take_in(
+    request: Request, principal: Principal, service: Service, idempotency_key: str | None
+) -> Response:
+    """Receive a form, hand its files to a job; in a thread, since its parts are files."""
     body = _blocks(request)
     reader = MultipartReader(request.headers.get("content-type", ""), body)
     try:

@@ -160,20 +160,23 @@ def _progress(run: CommandRun) -> Iterator[_Bar]:
 
 @contextmanager
 def _interruptible(run: CommandRun) -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets; the second one interrupts as usual."""
+    """An event that SIGTERM and the first Ctrl-C set; the second Ctrl-C interrupts as usual."""
     stop = threading.Event()
 
-    def on_interrupt(number: int, frame: FrameType | None) -> None:
+    def on_signal(number: int, frame: FrameType | None) -> None:
         if stop.is_set():
-            raise KeyboardInterrupt
+            if number == signal.SIGINT:
+                raise KeyboardInterrupt
+            return
         stop.set()
         run.note("Stopping after the documents at hand; Ctrl-C again stops at once.")
 
-    before = signal.signal(signal.SIGINT, on_interrupt)
+    before = {n: signal.signal(n, on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _report_to_dict(report: "IngestReport") -> dict[str, object]:

@@ -1,6 +1,7 @@
 """`serve` and `worker`: the processes that stay."""
 
 import ipaddress
+import math
 import signal
 import socket
 import sys
@@ -170,6 +171,7 @@ def _serve(service: "Application", listener: socket.socket, on_start: Callable[[
     import uvicorn
 
     from sovereign_rag.app import create_app
+    from sovereign_rag.http.protocol import timed_protocol
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -177,11 +179,22 @@ def _serve(service: "Application", listener: socket.socket, on_start: Callable[[
             if self.started:
                 on_start()
 
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            application.state.leaving.set()  # streams say so, and end
+            super().handle_exit(sig, frame)
+
     with suppress(SovereignError):  # what is wrong is told by /readyz and by the first question
         service.embedder.warm_up()
-    level = service.settings.log_level
+    server = service.settings.server
+    application = create_app(service)
     config = uvicorn.Config(
-        create_app(service), log_level=level, access_log=False, server_header=False
+        application,
+        http=timed_protocol(server.request_timeout_s),
+        limit_concurrency=server.connections,
+        timeout_graceful_shutdown=math.ceil(server.shutdown_s),
+        log_level=service.settings.log_level,
+        access_log=False,
+        server_header=False,
     )
     Server(config).run(sockets=[listener])
 

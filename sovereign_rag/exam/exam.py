@@ -15,6 +15,7 @@ from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.answering.trust import Unexamined
 from sovereign_rag.domain import Answer, RequestedKind, Verdict
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
+from sovereign_rag.errors import CallerLeft
 from sovereign_rag.evaluation.measures import contains_answer
 from sovereign_rag.exam.corpus import EXAMINEE, ExamLibrary
 from sovereign_rag.exam.question_set import ExamQuestion, Paper
@@ -23,6 +24,7 @@ from sovereign_rag.exam.results_file import MOST_TOKENS
 from sovereign_rag.generation.protocol import LanguageModel
 from sovereign_rag.retrieval.retriever import Retriever
 from sovereign_rag.settings import AnswerSettings, GenerationSettings, RetrievalSettings
+from sovereign_rag.system.admission import Admission
 
 Progress = Callable[[int, int], None]
 """Called with the questions done and the questions in all."""
@@ -70,6 +72,7 @@ class Exam:
             answer=answer,
             generation=generation,
             trust=trust,
+            admission=Admission(places=1, queue=1),  # one question after the other
         )
 
     @property
@@ -82,10 +85,11 @@ class Exam:
         Raises:
             Busy, GenerationError: The model did not answer.
         """
-        extracts = self._answer(question, "extracts", cancel)
-        if cancel is not None and cancel.is_set():
+        try:
+            extracts = self._answer(question, "extracts", cancel)
+            written = self._answer(question, "generated", cancel)
+        except CallerLeft:
             return None
-        written = self._answer(question, "generated", cancel)
         if cancel is not None and cancel.is_set():
             return None
         return Mark(

@@ -77,6 +77,23 @@ def place(url: str) -> EndpointPlace:
     return EndpointPlace(parts.scheme, host, port or _PORTS[parts.scheme], parts.path.rstrip("/"))
 
 
+METADATA: Final = frozenset(
+    ipaddress.ip_address(text)
+    for text in (
+        "169.254.169.254",  # most clouds
+        "169.254.170.2",  # containers of one of them
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "fd00:ec2::254",
+        "fd00:ec2::23",
+        "fd20:ce::254",
+    )
+)
+"""Where clouds hand out credentials to whoever asks from a machine of theirs: never contacted,
+however wide a listed network is."""
+
+
 class AllowList:
     """Networks, addresses and names that may be contacted."""
 
@@ -106,6 +123,8 @@ class AllowList:
         By a listed name come private addresses alone: a name that is bent to an address out of
         the house, or to a cloud's metadata service, leads nowhere.
         """
+        if address in METADATA:
+            return False
         if any(address in network for network in self._networks):
             return True
         inside = (address.is_private or address.is_loopback) and not (

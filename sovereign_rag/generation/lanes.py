@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from sovereign_rag.generation.fair_queue import FairQueue
 from sovereign_rag.generation.native import NativeContext
 from sovereign_rag.generation.scheduler import Owner, Scheduler, SlotEvent, SlotRequest, common
+from sovereign_rag.system.fair_queue import FairQueue
 
 _KEPT: Final = 8  # sequences kept after their answers, in all lanes together
 _REMEMBERED: Final = 256  # people whose last lane is known

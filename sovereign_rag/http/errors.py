@@ -6,7 +6,15 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from sovereign_rag.errors import BadInput, Busy, NotFound, SovereignError, TooLarge, Unauthenticated
+from sovereign_rag.errors import (
+    BadInput,
+    Busy,
+    NotFound,
+    SovereignError,
+    TooLarge,
+    TooSlow,
+    Unauthenticated,
+)
 
 UNEXPECTED = {
     "error": "Unexpected",
@@ -15,6 +23,7 @@ UNEXPECTED = {
 _BY_STATUS = {
     404: (NotFound.__name__, "There is nothing at this address; /docs lists what there is."),
     405: ("MethodNotAllowed", "This address does not take this method; see /docs."),
+    408: (TooSlow.__name__, "The request did not arrive in time; send it again."),
     413: (TooLarge.__name__, "The request is larger than this address takes."),
 }
 

@@ -4,6 +4,7 @@ The identity comes from nowhere else, least of all from the body.
 """
 
 import ipaddress
+from collections.abc import Callable
 from typing import Annotated, cast
 from urllib.parse import urlsplit
 
@@ -11,7 +12,13 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection, Request
 
 from sovereign_rag.access import Principal
-from sovereign_rag.errors import Forbidden, Unauthenticated
+from sovereign_rag.errors import (
+    EnvironmentFault,
+    Forbidden,
+    ShuttingDown,
+    SovereignError,
+    Unauthenticated,
+)
 from sovereign_rag.http.middleware import host_name
 from sovereign_rag.services.container import Service
 from sovereign_rag.settings import ServerSettings
@@ -60,6 +67,27 @@ def current_principal(request: Request, service: CurrentService) -> Principal:
     )
 
 
+def still_welcome(request: Request, service: Service) -> Callable[[], SovereignError | None]:
+    """Gives why a stream to this caller has to end now; None: it may go on.
+
+    A key that was revoked, a session that was ended and a service that goes down end what they
+    are streaming within a second or two, not with its last event.
+    """
+
+    def reason() -> SovereignError | None:
+        if request.app.state.leaving.is_set():
+            return ShuttingDown()
+        try:
+            current_principal(request, service)
+        except (Unauthenticated, Forbidden) as refusal:
+            return refusal
+        except EnvironmentFault:  # it can't be told for now; the stream itself will notice
+            return None
+        return None
+
+    return reason
+
+
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
 
 
@@ -105,13 +133,23 @@ def require_same_origin(request: Request) -> None:
     if site is not None:
         same = site in {"same-origin", "none"}
     else:
-        origin = urlsplit(request.headers.get("origin", "")).netloc.lower()
-        same = origin != "" and origin == request.headers.get("host", "").lower()
+        origin = urlsplit(request.headers.get("origin", ""))
+        same = (
+            origin.netloc != ""
+            and origin.netloc.lower() == request.headers.get("host", "").lower()
+            and origin.scheme == _scheme(request)
+        )
     if not same:
         raise Forbidden(
             "This request came from another site, or did not say from where. Use the page "
             "itself, or a key in the Authorization header."
         )
+
+
+def _scheme(request: Request) -> str:
+    """What browsers reach this service by: behind TLS, as the settings say, HTTPS alone."""
+    the_settings = the_service(request).settings.server
+    return "https" if the_settings.secure_cookies else request.url.scheme
 
 
 def session_cookie(server: ServerSettings) -> str:

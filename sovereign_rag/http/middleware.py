@@ -1,11 +1,14 @@
 """What holds for every request, before and after its route; plain ASGI, so that streams flow."""
 
 import logging
+import re
 from collections.abc import Callable, Sequence
+from typing import Final
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -52,14 +55,29 @@ class AllowedHosts:
     """Refuses a Host header that isn't ours, which defeats DNS rebinding.
 
     Starlette's own middleware cuts an IPv6 address at its first colon and answers in plain text.
+    What says nothing but whether the service lives answers by any name: monitors ask by address.
     """
 
-    def __init__(self, app: ASGIApp, *, allowed: Sequence[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, allowed: Sequence[str], open_paths: frozenset[str] = frozenset()
+    ) -> None:
         self.app = app
         self.allowed = frozenset(name.lower() for name in allowed)
+        self.open_paths = open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and "*" not in self.allowed:
+        if scope["type"] == "http" and scope["path"] not in self.open_paths:
+            headers = Headers(scope=scope)
+            if "content-length" in headers and "transfer-encoding" in headers:
+                detail = "A request has one length: Content-Length or Transfer-Encoding, not both."
+                body = {"error": BadInput.__name__, "detail": detail}
+                await JSONResponse(body, status_code=400)(scope, receive, send)
+                return
+        if (
+            scope["type"] == "http"
+            and "*" not in self.allowed
+            and scope["path"] not in self.open_paths
+        ):
             name = host_name(Headers(scope=scope).get("host", ""))
             if name not in self.allowed:
                 detail = (
@@ -127,9 +145,83 @@ class UnexpectedErrors:
                 await self.respond(Request(scope))(scope, receive, send)
 
 
+class Head:
+    """Answers HEAD as GET without its body, on every route; a stream ends at its headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+        answered, begun = anyio.Event(), False
+
+        async def gone_when_answered() -> Message:
+            nonlocal begun
+            if not begun:
+                begun = True
+                return {"type": "http.request", "body": b"", "more_body": False}
+            await answered.wait()
+            return {"type": "http.disconnect"}
+
+        async def headers_alone(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                answered.set()
+
+        request = {**scope, "method": "GET"}
+        await self.app(request, gone_when_answered, headers_alone)
+
+
+class Patience:
+    """Lets go of callers that send a body, or read an answer, more slowly than anybody does."""
+
+    def __init__(self, app: ASGIApp, *, receive_s: float, send_s: float) -> None:
+        self.app = app
+        self.receive_s, self.send_s = receive_s, send_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        whole = gave_up = False
+
+        async def receive_in_time() -> Message:
+            nonlocal whole
+            if whole:  # from here on a receive waits for the caller to leave
+                return await receive()
+            with anyio.move_on_after(self.receive_s):
+                message = await receive()
+                whole = not message.get("more_body", False)
+                return message
+            whole = True
+            raise HTTPException(408, headers={"Connection": "close"})
+
+        async def send_in_time(message: Message) -> None:
+            nonlocal gave_up
+            with anyio.move_on_after(self.send_s) as time_limit:
+                await send(message)
+            if time_limit.cancelled_caught:
+                gave_up = True
+                raise ClientDisconnect
+
+        try:
+            await self.app(scope, receive_in_time, send_in_time)
+        except Exception:  # a task group may have wrapped what was raised here
+            if not gave_up:
+                raise
+            logger.info("A caller of %s read nothing for %g s", scope["path"], self.send_s)
+
+
+_HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?", re.ASCII)
+
+
 def host_name(host: str) -> str:
-    """The name in a Host header, lower-case, without its port; IPv6 keeps its brackets."""
-    host = host.strip().lower()
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+    """The name in a Host header, lower-case, without its port; IPv6 keeps its brackets.
+
+    What is no host at all ("localhost:80@elsewhere") gives "", which nobody answers for.
+    """
+    found = _HOST.fullmatch(host.strip().lower())
+    return found[1] if found else ""

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 HEARTBEAT_S = 10.0  # shorter than the idle timeouts of common proxies (30 to 60 s)
+_LOOK_EVERY_S = 1.0  # whether the caller may still be told
 _HEARTBEAT = b": still here\n\n"
 
 
@@ -51,13 +52,16 @@ class EventStream(Response):
         cancel: threading.Event,
         slots: anyio.CapacityLimiter,
         heartbeat_s: float = HEARTBEAT_S,
+        ends: Callable[[], SovereignError | None] = lambda: None,
     ) -> None:
+        """`ends` is asked about every second; what it gives ends the stream, as its last event."""
         super().__init__(headers={"X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self.events = events
         self.cancel = cancel
         self.slots = slots
         self.heartbeat_s = heartbeat_s
+        self.ends = ends
 
     @classmethod
     async def opened(
@@ -66,11 +70,12 @@ class EventStream(Response):
         *,
         cancel: threading.Event,
         slots: anyio.CapacityLimiter,
+        ends: Callable[[], SovereignError | None] = lambda: None,
     ) -> "EventStream":
         """Wait for the first event, so that a refusal before it is an ordinary error response."""
         first = await anyio.to_thread.run_sync(lambda: next(events, None), limiter=slots)
         rest = events if first is None else itertools.chain([first], events)
-        return cls(_closing(rest, events), cancel=cancel, slots=slots)
+        return cls(_closing(rest, events), cancel=cancel, slots=slots, ends=ends)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -87,14 +92,26 @@ class EventStream(Response):
                 group.cancel_scope.cancel()
 
     async def _send_all(self, receiver: MemoryObjectReceiveStream[bytes], send: Send) -> None:
+        sent = looked = anyio.current_time()
         while True:
-            data = _HEARTBEAT
-            with anyio.move_on_after(self.heartbeat_s):
+            data = b""
+            with anyio.move_on_after(min(_LOOK_EVERY_S, self.heartbeat_s)):
                 try:
                     data = await receiver.receive()
                 except anyio.EndOfStream:
                     break
-            await send({"type": "http.response.body", "body": data, "more_body": True})
+            if anyio.current_time() - looked >= _LOOK_EVERY_S:
+                looked = anyio.current_time()
+                reason = await anyio.to_thread.run_sync(self.ends)
+                if reason is not None:
+                    last = StreamEvent("error", error_body(reason)).encode()
+                    await send({"type": "http.response.body", "body": last, "more_body": True})
+                    break
+            if not data and anyio.current_time() - sent >= self.heartbeat_s:
+                data = _HEARTBEAT
+            if data:
+                sent = anyio.current_time()
+                await send({"type": "http.response.body", "body": data, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _produce(self, sender: MemoryObjectSendStream[bytes]) -> None:

@@ -26,6 +26,8 @@ from sovereign_rag.services.search import SearchService
 from sovereign_rag.settings import Settings
 from sovereign_rag.storage.audit import AuditLog
 from sovereign_rag.storage.content import ContentStore
+from sovereign_rag.system.admission import Admission
+from sovereign_rag.system.cpu import physical_cores
 
 if TYPE_CHECKING:
     from sovereign_rag.embedding.lexical import Bm25Encoder
@@ -58,6 +60,10 @@ class Service:
         opened = Catalog.open(settings)
         self._close.append(opened.close)
         self.catalog = opened if index is None else opened.at(index)
+        server = settings.server
+        self.admission = Admission(
+            places=server.concurrent or physical_cores() + 1, queue=server.queue
+        )
         self.indexes = OpenIndexes(
             settings, self.catalog, lexical=lambda: self.lexical.key, embedder=embedder, only=index
         )
@@ -116,7 +122,10 @@ class Service:
     @part_of_index
     def searching(self, index: OpenIndex) -> SearchService:
         return SearchService(
-            retriever=self._retriever_of(index), store=index.store, audit=self.audit
+            retriever=self._retriever_of(index),
+            store=index.store,
+            audit=self.audit,
+            admission=self.admission,
         )
 
     @part
@@ -153,6 +162,7 @@ class Service:
             answer=self.settings.answer,
             generation=self.settings.generation,
             trust=self.examiner,
+            admission=self.admission,
             documents=self.catalog.at(index.record.id).documents,
         )
 

@@ -10,6 +10,7 @@ from sovereign_rag.retrieval.conversation import Turn, newest
 from sovereign_rag.retrieval.retriever import Retriever
 from sovereign_rag.storage.audit import AuditTrail, disclosed, entry
 from sovereign_rag.store.protocol import NO_FILTER, ChunkStore, FacetField, SearchFilter
+from sovereign_rag.system.admission import Admission
 from sovereign_rag.text import language as languages
 
 MOST_PASSAGES = 100
@@ -18,8 +19,11 @@ MOST_PASSAGES = 100
 class SearchService:
     """Searches on behalf of principals."""
 
-    def __init__(self, *, retriever: Retriever, store: ChunkStore, audit: AuditTrail) -> None:
+    def __init__(
+        self, *, retriever: Retriever, store: ChunkStore, audit: AuditTrail, admission: Admission
+    ) -> None:
         self._retriever, self._store, self._audit = retriever, store, audit
+        self._admission = admission
 
     def search(
         self,
@@ -40,6 +44,7 @@ class SearchService:
         Raises:
             BadInput: The query is empty or the limit out of range.
             AuditError: The search could not be recorded; nothing is released.
+            Busy: Too many ask at once; it tells when to come again.
         """
         if not query.strip():
             raise BadInput("The query is empty.")
@@ -47,12 +52,13 @@ class SearchService:
             raise BadInput(f"limit must be from 1 to {MOST_PASSAGES}, got {limit}.")
         scope = read_scope(principal)
         history, _ = newest(history)
-        asked = self._retriever.query(
-            query, languages.of_question(query), scope, history=history, weighed=False
-        )
-        passages = self._retriever.retrieve(
-            asked, scope, limit=limit, mode=mode, search_filter=search_filter
-        )
+        with self._admission.turn(principal.tenant, principal.user):
+            asked = self._retriever.query(
+                query, languages.of_question(query), scope, history=history, weighed=False
+            )
+            passages = self._retriever.retrieve(
+                asked, scope, limit=limit, mode=mode, search_filter=search_filter
+            )
         detail = {"question": query, "disclosed": disclosed(passages)}
         self._audit.append(entry("search", principal, detail))
         return passages

@@ -1,6 +1,6 @@
 """How the service is offered."""
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from sovereign_rag.settings.section import Section
 
@@ -23,3 +23,28 @@ class ServerSettings(Section):
     max_upload_mib: PositiveInt = Field(200, description="A larger upload is refused.")
     max_question_chars: PositiveInt = Field(4_000, description="A longer question is refused.")
     session_hours: PositiveFloat = Field(12.0, description="How long a sign-in on the page lasts.")
+    queue: NonNegativeInt = Field(
+        64, description="Questions and searches that may wait for their turn; more get 429."
+    )
+    concurrent: NonNegativeInt = Field(
+        0,
+        description="Questions and searches computed at a time; 0: one more than there are cores.",
+    )
+    uploads: PositiveInt = Field(8, description="Uploads received at a time; more get 429.")
+    uploads_per_person: PositiveInt = Field(
+        3, description="Uploads received at a time from one person; more get 429."
+    )
+    connections: PositiveInt = Field(
+        1_000, description="Open connections and requests; beyond that 503 at once."
+    )
+    request_timeout_s: PositiveFloat = Field(
+        30.0,
+        description="How long headers may take to arrive, and each part of a body; then 408.",
+    )
+    send_timeout_s: PositiveFloat = Field(
+        60.0, description="A caller that reads nothing for this long is let go."
+    )
+    shutdown_s: PositiveFloat = Field(
+        10.0,
+        description="At SIGTERM, how long requests at hand may take; streams are told to come again.",
+    )

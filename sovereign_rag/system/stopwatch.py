@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Wall time by stage, in milliseconds."""
+    """Wall time by stage, in milliseconds; a stage that comes twice is counted together."""
 
     def __init__(self) -> None:
         self._begin = time.perf_counter()
@@ -18,7 +18,8 @@ class Stopwatch:
         try:
             yield
         finally:
-            self._stages[stage] = round((time.perf_counter() - begin) * 1000, 1)
+            spent = (time.perf_counter() - begin) * 1000
+            self._stages[stage] = round(self._stages.get(stage, 0.0) + spent, 1)
 
     def timings_ms(self) -> dict[str, float]:
         total = round((time.perf_counter() - self._begin) * 1000, 1)

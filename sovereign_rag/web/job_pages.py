@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from sovereign_rag.api.jobs import JobId, event_stream, followed
 from sovereign_rag.catalog.records import TaskState
 from sovereign_rag.http.identity import CurrentPrincipal, CurrentService
+from sovereign_rag.http.params import AfterId
 from sovereign_rag.http.streaming import StreamEvent
 from sovereign_rag.web.rendering import fragment, page
 
@@ -31,7 +32,7 @@ def job_page(
     job_id: JobId,
     principal: CurrentPrincipal,
     service: CurrentService,
-    after: Annotated[int | None, Query(ge=0)] = None,
+    after: AfterId = None,
     state: Annotated[TaskState | None, Query()] = None,
 ) -> Response:
     progress = service.jobs.progress(job_id, principal)
@@ -72,7 +73,7 @@ async def events(
     request: Request, job_id: JobId, principal: CurrentPrincipal, service: CurrentService
 ) -> Response:
     """The part of the page that changes, each time that it does."""
-    following = await followed(service, job_id, principal)
+    following = await followed(request, service, job_id, principal)
 
     async def pieces() -> AsyncIterator[bytes]:
         async for progress in following:

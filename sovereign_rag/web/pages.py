@@ -23,6 +23,7 @@ from sovereign_rag.http.identity import (
     current_principal,
     require_same_origin,
     session_cookie,
+    still_welcome,
     the_service,
 )
 from sovereign_rag.http.streaming import EventStream, StreamEvent, at_once
@@ -82,7 +83,8 @@ async def ask(
 
     if accepts_events(request):
         pieces = _pieces(request, events, turns)
-        return await EventStream.opened(pieces, cancel=cancel, slots=slots)
+        ends = still_welcome(request, service)
+        return await EventStream.opened(pieces, cancel=cancel, slots=slots, ends=ends)
 
     def whole() -> Response:
         return page(
@@ -174,6 +176,8 @@ def sign_in(
         return page(
             request, "sign_in.html", principal=None, status=401, to=_local(to), is_wrong=True
         )
+    if (earlier := request.cookies.get(session_cookie(server))) is not None:
+        service.catalog.sessions.end(earlier)  # of whoever used this browser before
     token = service.catalog.sessions.create(
         principal, server.session_hours, key_id=key_id_of(secret)
     )
@@ -184,7 +188,9 @@ def sign_in(
         max_age=int(server.session_hours * 3600),
         httponly=True,
         secure=server.secure_cookies,
-        samesite="strict",
+        # Lax, so that a link from a mail or a wiki opens the page signed in; what changes
+        # anything is asked for its origin (`require_same_origin`), on every route.
+        samesite="lax",
     )
     return response
 
@@ -205,7 +211,9 @@ def error_page(request: Request, status: int, detail: str) -> Response:
         if request.method == "GET" and request.url.query:
             to += f"?{request.url.query}"
         response = RedirectResponse(f"/sign-in?next={quote(to, safe='/')}", status_code=303)
-        return _forgetting(response, the_service(request))
+        service = the_service(request)
+        was_sent = session_cookie(service.settings.server) in request.cookies
+        return _forgetting(response, service) if was_sent else response
     known = status if status in {400, 403, 404, 413, 429, 503} else 500
     return page(request, "error.html", principal=None, status=status, known=known, detail=detail)
 
@@ -236,7 +244,7 @@ def _forgetting(response: Response, service: Service) -> Response:
     """The response, which also takes the session's cookie back."""
     server = service.settings.server
     response.delete_cookie(
-        session_cookie(server), secure=server.secure_cookies, httponly=True, samesite="strict"
+        session_cookie(server), secure=server.secure_cookies, httponly=True, samesite="lax"
     )
     return response
 

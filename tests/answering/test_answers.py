@@ -240,7 +240,12 @@ class FullDisk:
 def test_what_cannot_be_audited_is_not_released(library: Application) -> None:
     from sovereign_rag.services.search import SearchService
 
-    searching = SearchService(retriever=library.retriever, store=library.store, audit=FullDisk())
+    searching = SearchService(
+        retriever=library.retriever,
+        store=library.store,
+        audit=FullDisk(),
+        admission=library.admission,
+    )
 
     with pytest.raises(AuditError):
         searching.search("visitors badge", HR)

@@ -1,5 +1,6 @@
 """`serve`: who may call, where it listens, and how it ends."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from sovereign_rag.catalog.records import NewTask
 from sovereign_rag.cli.serve import is_loopback, listening, serving
 from sovereign_rag.errors import BadInput, EnvironmentFault
 from sovereign_rag.settings import load_settings
+from sovereign_rag.wiring import open_service
 
 
 @pytest.mark.parametrize(
@@ -84,6 +87,45 @@ def test_the_server_says_where_it_is_answers_and_ends_well_on_a_signal(tmp_path:
 
     assert address.startswith("http://127.0.0.1:")
     assert health.status_code == 200
+    assert running.returncode == 0, err
+
+
+def test_the_service_ends_in_time_beside_open_streams_which_are_told_so(tmp_path: Path) -> None:
+    import httpx
+
+    data = tmp_path / "data"
+    with open_service(load_settings(overrides={"data_dir": data})) as service:
+        tasks = [NewTask("upload:a.txt", "a.txt", frozenset(), 0, path=str(tmp_path / "none"))]
+        job = service.catalog.jobs.create("default", "user:adam", tasks)
+        secret = service.catalog.keys.create("Adam", "adam", is_admin=True)[1]
+    running = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "sovereign_rag.cli", "serve", "--port", "0"),
+            *("--data-dir", str(data)),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "SOVEREIGN_RAG_INGEST__WORKER_IN_SERVER": "false"},
+    )
+    assert running.stdout is not None
+    address = running.stdout.readline().strip()
+
+    with httpx.stream(
+        "GET",
+        f"{address}/v1/jobs/{job.id}/events",
+        headers={"Authorization": f"Bearer {secret}"},
+        timeout=60,
+        trust_env=False,
+    ) as stream:
+        lines = stream.iter_lines()
+        first = next(lines)
+        running.send_signal(signal.SIGTERM)
+        rest = list(lines)  # it ends
+    _, err = running.communicate(timeout=60)
+
+    assert first == "event: progress"
+    assert rest
     assert running.returncode == 0, err
 
 

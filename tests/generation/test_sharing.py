@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import pytest
 
 from sovereign_rag.errors import Busy, GenerationError
-from sovereign_rag.generation.fair_queue import FairQueue
 from sovereign_rag.generation.llama_cpp import LlamaCppModel
 from sovereign_rag.generation.protocol import CompletionRequest, Delta, Message
 from sovereign_rag.settings import Settings
+from sovereign_rag.system.fair_queue import FairQueue
 from tests.generation.opening import SYSTEM, opened
 
 LEASE = Message("user", "The lease ends with three months' notice. " * 24 + "Sum it up.")

@@ -42,7 +42,10 @@ def test_counts_that_can_t_be_recorded_are_not_given(
 ) -> None:
     application, _ = product
     unrecorded = SearchService(
-        retriever=application.retriever, store=application.store, audit=FullDisk()
+        retriever=application.retriever,
+        store=application.store,
+        audit=FullDisk(),
+        admission=application.admission,
     )
 
     with pytest.raises(AuditError):

@@ -71,7 +71,12 @@ class Watched:
     @property
     def searching(self) -> SearchService:
         store = self._counted(self.application.store)
-        return SearchService(retriever=self.retriever, store=store, audit=self.application.audit)
+        return SearchService(
+            retriever=self.retriever,
+            store=store,
+            audit=self.application.audit,
+            admission=self.application.admission,
+        )
 
     @property
     def documents(self) -> DocumentService:

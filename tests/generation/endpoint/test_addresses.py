@@ -35,6 +35,11 @@ from tests.generation.endpoint.upstream import (
         (("llm.example",), "llm.example", "0.0.0.0", False),
         (("llm.example", "93.184.215.14"), "llm.example", "93.184.215.14", True),
         (("fd00::/8",), "llm", "fd00::1", True),
+        (("fd00::/8",), "llm", "fd00:ec2::254", False),  # hands out a cloud's credentials
+        (("llm.example",), "llm.example", "fd20:ce::254", False),
+        (("169.254.0.0/16",), "llm", "169.254.10.1", True),
+        (("169.254.0.0/16",), "llm", "169.254.169.254", False),
+        (("169.254.0.0/16",), "llm", "::ffff:169.254.169.254", False),
         (("10.0.0.0/24",), "llm", "::ffff:10.0.0.5", True),
         (("127.0.0.1",), "llm", "::ffff:10.0.0.5", False),
     ],
