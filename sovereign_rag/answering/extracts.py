@@ -142,7 +142,7 @@ def _places(passage: Passage) -> Iterator[_Place]:
     lists = blocks(text) if passage.chunk.kind == "text" else []
     for start, end in sentences(text, language):
         block = next((b for b in lists if b.start <= start < b.end), None)
-        if _can_state(text[start:end], language, in_list=block is not None):
+        if _can_state(text[start:end], in_list=block is not None):
             yield _Place(passage, start, end, block)
 
 
@@ -166,11 +166,11 @@ def _within(embedder: Embedder, place: _Place) -> str:
     return text
 
 
-def _can_state(sentence: str, language: str | None, *, in_list: bool) -> bool:
+def _can_state(sentence: str, *, in_list: bool) -> bool:
     fewest = 1 if in_list else _FEWEST_LETTERS
     if len(_LETTERS.findall(sentence)) < fewest or sentence.rstrip().endswith("?"):
         return False
-    return not speaks_to_a_model(sentence, language)
+    return not speaks_to_a_model(sentence)
 
 
 def _bm25(query: Query, weights: SparseVector) -> float:

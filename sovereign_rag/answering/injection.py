@@ -2,10 +2,16 @@
 
 They are neither quoted, nor shown to the model, nor taken as support: whoever may put a document
 into the index may otherwise put words into answers. A word list sees the common forms, in the five
-languages; it is one defence of several, see docs/security.md.
+languages, whatever language the document is taken for, and however its letters are dressed up. It
+is a filter of common forms, not a wall: that is the check of what a model wrote, see
+docs/security.md, where it also stands what the list misses.
+
+Sources: Unicode Normalization Forms (UAX 15); look-alikes from Unicode Security Mechanisms
+(UTS 39), those of Latin's lower case in Greek and Cyrillic.
 """
 
 import re
+import unicodedata
 from typing import Final
 
 _REPLY: Final = {
@@ -48,12 +54,70 @@ _OVERRIDES: Final = re.compile(
 )
 
 
-def speaks_to_a_model(sentence: str, language: str | None) -> bool:
+_LOOK_ALIKES: Final = str.maketrans(
+    "\u0430\u0441\u0501\u0435\u04bb\u0456\u0458\u043e\u0440\u051b\u0455\u051d\u0445\u0443"
+    "\u043a\u043c\u043d\u0442\u0432\u0433\u0438\u043f"
+    "\u03b1\u03b5\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u03b3\u0131",
+    "acdehijopqswxy" + "kmhtbrun" + "aeikvoptuxyi",
+)
+_SPACE: Final = re.compile(r"\s+")
+_SEPARATORS: Final = " ._*|/-"
+_SPACED: Final = re.compile(rf"(?<!\w)\w(?:[{_SEPARATORS}]\w(?!\w)){{3,}}")
+"""A word, or several, with one separator behind each letter."""
+
+
+def speaks_to_a_model(sentence: str) -> bool:
     """Whether the sentence gives orders for a reply, or tells a model to forget its own."""
-    if _OVERRIDES.search(sentence):
+    text = _folded(sentence)
+    runs = [_without_separators(run) for run in _SPACED.findall(text)]
+    if any(_OVERRIDES_RUN_ON.search(run) for run in runs):
         return True
-    reply, orders = _REPLY.get(language or "en"), _ORDERS.get(language or "en")
-    if reply is None or orders is None:
-        return False
-    found = re.search(reply, sentence, re.IGNORECASE)
-    return bool(found and re.search(orders, sentence, re.IGNORECASE))
+    closed_up = _SPACED.sub(lambda run: _without_separators(run.group()), text)
+    return any(_is_order(" ".join(form.split())) for form in {text, closed_up})
+
+
+def _is_order(text: str) -> bool:
+    if _OVERRIDES_FOLDED.search(text):
+        return True
+    return any(reply.search(text) and order.search(text) for reply, order in _FOLDED)
+
+
+def _folded(text: str) -> str:
+    """Lower case without accents, invisible characters and look-alikes.
+
+    All space is a space; two, where there were more, may part words whose letters stand apart.
+    """
+    if text.isascii():
+        return _gaps_kept(text.casefold())
+    text = "".join(
+        " " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c
+        for c in _bare(text).casefold()
+        if unicodedata.category(c) != "Cf"
+    )
+    return _gaps_kept(text.translate(_LOOK_ALIKES))
+
+
+def _gaps_kept(text: str) -> str:
+    return _SPACE.sub(lambda gap: "  " if len(gap.group()) > 1 else " ", text)
+
+
+def _bare(text: str) -> str:
+    """Compatible forms by their plain ones, and without marks on letters."""
+    parts = unicodedata.normalize("NFKD", text)
+    return "".join(c for c in parts if not unicodedata.combining(c))
+
+
+def _without_separators(run: str) -> str:
+    return "".join(c for c in run if c not in _SEPARATORS)
+
+
+_OVERRIDES_FOLDED: Final = re.compile(_bare(_OVERRIDES.pattern), re.IGNORECASE)
+_OVERRIDES_RUN_ON: Final = re.compile(
+    _OVERRIDES_FOLDED.pattern.replace(r"\b", "").replace(" ", ""), re.IGNORECASE
+)
+"""The same for words that nothing parts any more."""
+
+_FOLDED: Final = tuple(
+    (re.compile(_bare(_REPLY[language])), re.compile(_bare(order)))
+    for language, order in _ORDERS.items()
+)

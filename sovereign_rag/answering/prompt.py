@@ -5,13 +5,13 @@ version that an answer names.
 """
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
 from sovereign_rag.answering.extracts import Extract
+from sovereign_rag.answering.fence import harmless, label
 from sovereign_rag.answering.injection import speaks_to_a_model
 from sovereign_rag.domain import LANGUAGES, Passage
 from sovereign_rag.errors import BadInput
@@ -21,7 +21,7 @@ from sovereign_rag.text.sentences import sentences
 NOT_FOUND = "NOT FOUND"
 """What the prompts ask a model to say where the passages hold no answer."""
 
-_FENCE = re.compile(r"<(?=\s*/?\s*passage)", re.IGNORECASE)
+_FENCE = "passage"
 _NEIGHBOURHOOD = 240  # characters kept on either side of an extract
 
 
@@ -93,12 +93,14 @@ def build_prompt(
     for count in range(len(extracts), 0, -1):
         windows = _windows(extracts[:count])
         fenced = "\n".join(
-            f"<passage {number}: {_harmless(passage.title)}>\n{_harmless(text)}\n</passage>"
+            f"<{_FENCE} {number}: {label(passage.title)}>\n{harmless(text, _FENCE)}\n</{_FENCE}>"
             for number, (passage, text) in enumerate(windows, start=1)
         )
         messages = (
             Message("system", texts.system),
-            Message("user", texts.user.format(passages=fenced, question=_harmless(question))),
+            Message(
+                "user", texts.user.format(passages=fenced, question=harmless(question, _FENCE))
+            ),
         )
         if language_model.count_tokens(messages) + max_tokens <= language_model.info.context_tokens:
             return Prompt(messages, texts.version, tuple(passage for passage, _ in windows))
@@ -106,14 +108,6 @@ def build_prompt(
         "The question does not fit the language model's context beside one passage: shorten it, "
         "or raise generation.context_tokens."
     )
-
-
-def _harmless(text: str) -> str:
-    """A text that can't close the fence it stands in.
-
-    The bracket is replaced, not cut out: what is left of a cut could be a fence again.
-    """
-    return _FENCE.sub("\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", text)
 
 
 def _windows(extracts: Sequence[Extract]) -> list[tuple[Passage, str]]:
@@ -142,7 +136,7 @@ def _shown(passage: Passage, start: int, end: int) -> str:
     """`text[start:end]` of the passage, without the sentences that speak to a model."""
     text, shown = passage.chunk.text, ""
     for first, last in sentences(text, passage.chunk.language):
-        if speaks_to_a_model(text[first:last], passage.chunk.language):
+        if speaks_to_a_model(text[first:last]):
             shown += text[start : max(start, min(first, end))]
             start = max(start, last)
     return (shown + text[start : max(start, end)]).strip()

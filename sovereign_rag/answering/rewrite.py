@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sovereign_rag.access import Principal
+from sovereign_rag.answering.fence import harmless
 from sovereign_rag.answering.injection import speaks_to_a_model
 from sovereign_rag.answering.prompt import FOLLOW_UP, wording
 from sovereign_rag.answering.sanitize import plain
@@ -33,7 +34,7 @@ _LONGEST: Final = 500  # characters; more is no question
 _FROM_THE_CONVERSATION: Final = 0.5
 """Least share of the content words that have to stem from the conversation."""
 
-_FENCE = re.compile(r"<(?=\s*/?\s*conversation)", re.IGNORECASE)
+_FENCE = "conversation"
 _NUMBER = re.compile(r"\d+")
 
 
@@ -70,7 +71,9 @@ class Rewriter:
             return None
         texts = wording(language, FOLLOW_UP)
         told = "\n".join(_told(turn, language) for turn in asked)
-        user = texts.user.format(conversation=_harmless(told), question=_harmless(question))
+        user = texts.user.format(
+            conversation=harmless(told, _FENCE), question=harmless(question, _FENCE)
+        )
         try:
             pieces = language_model.stream(
                 CompletionRequest(
@@ -91,7 +94,7 @@ class Rewriter:
 
     def _is_of(self, conversation: str, written: str, language: str) -> bool:
         """Whether what was written is a question of this conversation, with its numbers."""
-        if not 0 < len(written) <= _LONGEST or speaks_to_a_model(written, language):
+        if not 0 < len(written) <= _LONGEST or speaks_to_a_model(written):
             return False
         if not set(_NUMBER.findall(written)) <= set(_NUMBER.findall(conversation)):
             return False
@@ -105,14 +108,9 @@ def _told(turn: Turn, language: str) -> str:
     answer = "".join(
         turn.answer[start:end] + " "
         for start, end in sentences(turn.answer[:_ANSWER], language)
-        if not speaks_to_a_model(turn.answer[start:end], language)
+        if not speaks_to_a_model(turn.answer[start:end])
     ).strip()
     return f"- {turn.question.strip()}" + (f"\n  {answer}" if answer else "")
-
-
-def _harmless(text: str) -> str:
-    """A text that can't close the fence it stands in."""
-    return _FENCE.sub("\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", text)
 
 
 def _question(written: str) -> str:

@@ -139,7 +139,7 @@ def _candidates(passages: Sequence[Passage]) -> list[_Candidate]:
         spans = [
             (start, end)
             for start, end in sentences(text, language)
-            if not speaks_to_a_model(text[start:end], language)
+            if not speaks_to_a_model(text[start:end])
         ]
         found += [_Candidate(passage, (span,)) for span in spans]
         for left, right in pairwise(spans):

@@ -29,6 +29,7 @@ from llama_index.core.vector_stores.types import MetadataFilters
 from numpy.typing import NDArray
 
 from sovereign_rag.access import Principal
+from sovereign_rag.answering.fence import label
 from sovereign_rag.domain import Passage, SearchMode
 from sovereign_rag.embedding.protocol import Embedder
 from sovereign_rag.generation.protocol import CompletionRequest, LanguageModel, Message
@@ -183,9 +184,9 @@ def _node(passage: Passage) -> NodeWithScore:
     chunk = passage.chunk
     metadata = {
         "document_id": chunk.document_id,
-        "title": passage.title,
+        "title": label(passage.title),
         "uri": passage.uri,
-        "headings": " > ".join(chunk.heading_path),
+        "headings": " > ".join(map(label, chunk.heading_path)),
         "pages": [span.page for span in chunk.spans] if passage.paged else [],
         "spans": [[span.page, span.start, span.end] for span in chunk.spans],
         "language": chunk.language,
