@@ -90,6 +90,8 @@ _TEXT_BY_SUFFIX = {
     ".txt": TXT,
 }
 _HTML_START = re.compile(rb"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_HTML_PAGE = re.compile(rb"(?:<\?xml[^>]*>\s*)?<(!doctype\s+html|html)\b", re.IGNORECASE)
+_XML_SUFFIXES = frozenset((".xml", ".opml", ".svg", ".rss", ".atom", ".xsd", ".gpx", ".kml"))
 _MAIL_HEADER = re.compile(rb"^(from|to|subject|date|received|message-id|return-path|mime-version):")
 _BOMS = (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
 
@@ -232,6 +234,8 @@ def wide_encoding(head: bytes) -> str | None:
 
 def _text_type(head: bytes, guess: str, suffix: str) -> str:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if suffix in _XML_SUFFIXES and start.startswith(b"<") and not _HTML_PAGE.match(start):
+        return XML
     if suffix not in {".md", ".markdown", ".txt", ".rst", ".org", ".csv", ".tsv"}:
         if guess == "text/html" or _HTML_START.search(start[:2048]):
             return HTML

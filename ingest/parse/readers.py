@@ -15,7 +15,8 @@ from ingest.parse.markup.html import (
     read_org,
     read_rst,
 )
-from ingest.parse.markup.plain import read_text, read_xml
+from ingest.parse.markup.plain import read_text
+from ingest.parse.markup.xml_document import read_xml
 from ingest.parse.ocr.images import read_image
 from ingest.parse.office.convert import via_office
 from ingest.parse.office.docx import read_docx

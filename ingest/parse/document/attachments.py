@@ -39,6 +39,7 @@ class Inner:
     name: str
     read: Callable[[Path, Job], DocumentDraft]  # given a folder of its own
     size: int = 0  # bytes
+    data: bytes = b""  # where they are at hand
 
 
 def stored(name: str, data: bytes, *, media_type: str | None = None) -> Inner:
@@ -55,7 +56,7 @@ def stored(name: str, data: bytes, *, media_type: str | None = None) -> Inner:
             raise _Picture
         return draft
 
-    return Inner(one_line(name)[:150] or "without a name", read, len(data))
+    return Inner(one_line(name)[:150] or "without a name", read, len(data), data)
 
 
 def with_inner(

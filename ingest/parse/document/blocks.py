@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from ingest.parse.document.base64_text import without_base64
 from ingest.parse.document.text import canonical, invisible_characters
 from sovereign_rag.domain import Box, ElementKind, Word
 
@@ -40,10 +41,15 @@ class DocumentDraft:
     title: str | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    language: str | None = None  # where it is known better than the text tells
 
 
 def block(kind: ElementKind, text: str, level: int = 0) -> Block | None:
-    """A block of canonical text, or None where nothing visible is left of it."""
+    """A block of canonical text, or None where nothing visible is left of it.
+
+    Files that were written into a text in base64 are no part of it.
+    """
+    text = without_base64(text)
     clean = canonical(text, keep_indent=kind is ElementKind.CODE)
     if not clean.strip():
         return None

@@ -68,7 +68,7 @@ def finish(draft: DocumentDraft, *, media_type: str, name: str) -> ParsedDocumen
         paged=draft.paged,
         title=_title(draft, properties, pages, elements, name),
         properties=properties,
-        language=language_of(pages),
+        language=draft.language or language_of(pages),
         warnings=_warnings(warnings),
     )
 

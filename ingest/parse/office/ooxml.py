@@ -32,9 +32,12 @@ _OLE = {
 }
 
 
-def parse_xml(data: bytes) -> etree._Element:
-    """XML from an untrusted file: no entities resolved, no network, no huge trees."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+def parse_xml(data: bytes, *, huge: bool = False) -> etree._Element:
+    """XML from an untrusted file: no entities resolved, no network.
+
+    `huge` allows texts of more than 10 MB in one element; the process has its own limits.
+    """
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=huge)
     return etree.fromstring(data, parser)
 
 

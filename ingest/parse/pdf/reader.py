@@ -19,6 +19,7 @@ from ingest.parse.ocr.recognise import Recogniser
 from ingest.parse.pdf.characters import PageCharacters
 from ingest.parse.pdf.file import opened_pdf, prepared_password
 from ingest.parse.pdf.headings import ranked
+from ingest.parse.pdf.invoice_check import invoice_warnings
 from ingest.parse.pdf.layout import PageLayout, Region, page_layouts
 from ingest.parse.pdf.notes import attached_files, note_blocks
 from ingest.parse.pdf.order import in_order
@@ -86,8 +87,10 @@ def read_pdf(path: Path, job: Job) -> DocumentDraft:
             properties=_properties(document),
             warnings=(*notes, *recogniser.warnings),
         )
-        draft = with_inner(draft, attached_files(document), job, path.parent, label=EMBEDDED)
-        return replace(draft, warnings=(*draft.warnings, *_nothing_seen(draft)))
+        inner = list(attached_files(document))
+        differences = tuple(invoice_warnings(inner, pages))
+        draft = with_inner(draft, inner, job, path.parent, label=EMBEDDED)
+        return replace(draft, warnings=(*draft.warnings, *differences, *_nothing_seen(draft)))
 
 
 def _nothing_seen(draft: DocumentDraft) -> tuple[str, ...]:

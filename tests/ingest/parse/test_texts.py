@@ -100,7 +100,7 @@ def test_a_document_without_a_format_that_has_pages_has_one_page(
     found = pool.parse(path, name="a.xml")
 
     assert (found.paged, [page.number for page in found.pages]) == (False, [1])
-    assert of_kind(found, ElementKind.PARAGRAPH) == [ENGLISH, "Second mixed part"]
+    assert of_kind(found, ElementKind.PARAGRAPH) == [f"b: {ENGLISH}", "Second mixed part"]
 
 
 def test_invisible_characters_do_not_reach_the_stored_text(
