@@ -104,3 +104,16 @@ def test_the_refused_calls_in_the_docs_are_the_filter_s_own() -> None:
     table = page.partition("| what seccomp refuses | calls |\n|---|---|\n")[2].partition("\n\n")[0]
 
     assert table.splitlines()[:-1] == rows
+
+
+def test_the_architecture_says_where_every_folder_of_the_code_is() -> None:
+    page = text("architecture.md")
+    folders = [
+        folder
+        for package in ("sovereign_rag", "ingest", "ingest/parse")
+        for folder in (ROOT / package).iterdir()
+        if (folder / "__init__.py").exists()
+    ]
+
+    assert len(folders) > 30
+    assert [f.name for f in folders if not re.search(rf"^  .*\b{f.name}/", page, re.M)] == []
