@@ -143,7 +143,7 @@ class Application(Service):
             catalog=self.catalog,
             content=self.content,
             standing=self._standing(),
-            expander=Expander(self.content, self.settings.archives, max_bytes=most),
+            expander=Expander(self.content, self._parser, self.settings.archives, max_bytes=most),
         )
 
     def _standing(self) -> DocumentLifecycle:

@@ -1,5 +1,6 @@
 """An archive's task: what comes out of it becomes tasks of the same job, with the same readers."""
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,7 +46,13 @@ class Unpacker:
         self._standing, self._expander = standing, expander
 
     def unpack(
-        self, task: TaskRecord, path: Path, lease: Lease, *, check: Callable[[], None]
+        self,
+        task: TaskRecord,
+        path: Path,
+        lease: Lease,
+        *,
+        check: Callable[[], None],
+        cancel: threading.Event,
     ) -> Unpacked | None:
         """Hand over what is in an archive; None: the file is none.
 
@@ -53,13 +60,14 @@ class Unpacker:
 
         Args:
             check: Called for each file; it raises where the work is to end.
+            cancel: Set when it is to end at once.
 
         Raises:
             DocumentError: The archive can't be taken apart, or it is too much.
             LeaseLost: The task is another worker's.
         """
         tenant, container = task.tenant, document_id(task.tenant, task.uri)
-        expansion = self._expander.expand(path, task.name, check=check)
+        expansion = self._expander.expand(path, task.name, check=check, cancel=cancel)
         former = self._catalog.archives.members(tenant, container)
         if expansion is None:
             self._remove(tenant, former)

@@ -161,7 +161,7 @@ class Worker:
             path = self._content.original(task.content_hash)
         except NotFound as error:
             raise DocumentError("missing", str(error)) from error
-        done = self._unpacker.unpack(task, path, lease.fence, check=check)
+        done = self._unpacker.unpack(task, path, lease.fence, check=check, cancel=lease.ended)
         if done is None:
             return False
         state = TaskState.PARTIAL if done.failed else TaskState.INDEXED

@@ -13,6 +13,7 @@ RESULT_NAME = "result.json"
 IMAGE_NAME = "page.png"
 INPUT_NAME = "input"
 STDERR_NAME = "stderr"
+UNPACKED_NAME = "unpacked"
 _CHILD = {"in_child": True}
 
 
@@ -41,7 +42,7 @@ class Job:
     """
 
     id: int
-    task: Literal["parse", "render", "probe"]
+    task: Literal["parse", "render", "unpack", "probe"]
     scratch: str  # the only folder the child may write to; holds INPUT_NAME, the document
     name: str = ""
     media_type: str | None = None
@@ -51,6 +52,9 @@ class Job:
     timeout_s: float = 300.0
     memory_mib: int = 2_048
     scratch_mib: int = 2_048  # all files together
+    scratch_entries: int = 50_000  # files and folders
+    file_mib: int = 512  # one file
+    limits: dict[str, int] | None = None  # of an archive
     max_pages: int = 5_000
     ocr: bool = True
     ocr_languages: str = "eng"

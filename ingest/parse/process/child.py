@@ -15,9 +15,9 @@ from typing import NoReturn
 import magic
 import orjson
 
-from ingest.parse import render
+from ingest.parse import archive, render
 from ingest.parse.document.compose import finish
-from ingest.parse.document.job import INPUT_NAME, RESULT_NAME, STDERR_NAME, Job
+from ingest.parse.document.job import INPUT_NAME, RESULT_NAME, STDERR_NAME, UNPACKED_NAME, Job
 from ingest.parse.markup.html import markdown_blocks
 from ingest.parse.process.sandbox import Protections, lock_down
 from ingest.parse.reading import read_file
@@ -43,6 +43,7 @@ def run(job: Job, readable: Sequence[str], work: Work) -> NoReturn:
             memory_mib=job.memory_mib,
             cpu_s=int(job.timeout_s) + 5,
             readable=readable,
+            file_mib=job.file_mib,
         )
         sys.setrecursionlimit(_RECURSION_LIMIT)
         result = work(job, scratch, protections)
@@ -68,7 +69,7 @@ def _enter_scratch(scratch: Path) -> None:
 
 
 def answer(job: Job, scratch: Path, protections: Protections) -> bytes:
-    """Read the document, or draw a page of it, or tell which layers stand."""
+    """Read the document, draw a page of it, take it apart, or tell which layers stand."""
     if job.task == "probe":
         return orjson.dumps(
             {
@@ -82,6 +83,9 @@ def answer(job: Job, scratch: Path, protections: Protections) -> bytes:
         if job.task == "render":
             render.render_page(scratch / INPUT_NAME, job)
             return orjson.dumps({"rendered": True})
+        if job.task == "unpack":
+            contents = _unpack(job, scratch)
+            return orjson.dumps({"contents": contents, "without": list(protections.missing)})
         parsed = _parse(scratch / INPUT_NAME, job)
         return orjson.dumps({"parsed": parsed, "without": list(protections.missing)})
     except DocumentError as error:
@@ -111,6 +115,13 @@ def _can_open_a_socket() -> bool:
 def _parse(path: Path, job: Job) -> dict[str, object]:
     kind, draft = read_file(path, job)
     return encode_parsed(finish(draft, media_type=kind, name=job.name))
+
+
+def _unpack(job: Job, scratch: Path) -> archive.Contents | None:
+    into = scratch / UNPACKED_NAME
+    into.mkdir()
+    limits = archive.ArchiveLimits(**(job.limits or {}))
+    return archive.unpack(scratch / INPUT_NAME, job.name, into, limits)
 
 
 def warm_up() -> None:

@@ -155,7 +155,9 @@ class Service:
         handle = os.pidfd_open(pid)
         # Several programs that each keep to the limit may not double it together.
         memory_mib = 2 * (job.memory_mib + self._own_mib)
-        allowance = supervise.Allowance(Path(job.scratch), job.scratch_mib, memory_mib)
+        allowance = supervise.Allowance(
+            Path(job.scratch), job.scratch_mib, job.scratch_entries, memory_mib
+        )
         self._children[handle] = _Child(job, pid, handle, deadline, allowance)
 
     def _finish(self, one: _Child, excess: Excess | None) -> None:

@@ -7,15 +7,17 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
+from ingest.parse.archive import ArchiveLimits, Contents
 from ingest.parse.document.job import (
     IMAGE_NAME,
     INPUT_NAME,
+    UNPACKED_NAME,
     Job,
 )
 from ingest.parse.ocr.tesseract import installed_tesseract
@@ -27,7 +29,7 @@ from ingest.parse.process.fork_server_client import (
 from ingest.parse.process.outcome import read_made, result_of
 from ingest.parse.process.sandbox import Protections, readable_root_of
 from ingest.parse.process.scratch import ScratchRoot, remove_tree
-from ingest.parse.process.validate import validated
+from ingest.parse.process.validate import validated, validated_contents
 from sovereign_rag.domain import ParsedDocument
 from sovereign_rag.errors import DocumentError, ParserUnavailable
 from sovereign_rag.settings import ParseSettings
@@ -47,6 +49,7 @@ _ENGINES = (
     "pi-heif",
 )
 _MAX_IMAGE_BYTES = 64 << 20
+_ROOM_MIB, _ROOM_ENTRIES = 64, 1_000  # beside what may come out of an archive
 _TRIES = 2  # a zygote that dies is replaced, and the document gets one more chance
 
 
@@ -142,6 +145,43 @@ class ParserPool:
             )
         return image
 
+    @contextmanager
+    def unpack(
+        self,
+        path: Path,
+        *,
+        name: str,
+        limits: ArchiveLimits,
+        cancel: threading.Event | None = None,
+    ) -> Iterator[tuple[Path, Contents | None]]:
+        """Take an archive apart.
+
+        Yields:
+            A folder with the files that came out, named by their numbers, for as long as the
+            context lasts, and what they are; None: it is no archive.
+
+        Raises:
+            DocumentError: As `parse`, "bomb" where a limit was passed.
+            ParserUnavailable: As `parse`.
+        """
+        job = replace(
+            self._job("unpack", name=name),
+            limits=asdict(limits),
+            scratch_mib=limits.max_unpacked_mib + self._settings.max_file_mib + _ROOM_MIB,
+            scratch_entries=limits.max_members + _ROOM_ENTRIES,
+            file_mib=(limits.max_bytes >> 20) + 1,
+        )
+        with self._done(job, path, cancel) as (scratch, result):
+            try:
+                contents = validated_contents(result["contents"], limits)
+            except (ValueError, KeyError, TypeError) as error:
+                raise DocumentError(
+                    "crashed",
+                    f"Unpacking {name!r} gave a result that makes no sense, which a hostile file "
+                    "may cause. Unpack it with its program, or leave it out.",
+                ) from error
+            yield scratch / UNPACKED_NAME, contents
+
     @cached_property
     def key(self) -> str:
         """The version of this parser, for the name of a stored text: letters, digits, hyphens.
@@ -183,7 +223,7 @@ class ParserPool:
 
     def _job(
         self,
-        task: Literal["parse", "render", "probe"],
+        task: Literal["parse", "render", "unpack", "probe"],
         *,
         name: str = "",
         media_type: str | None = None,

@@ -32,7 +32,6 @@ _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _REFER, _TRUNCATE, _IOCTL_DEVICE = 1 << 13, 1 << 14, 1 << 15
 _READ_AND_RUN = _EXECUTE | _READ_FILE | _READ_DIR
 
-_MAX_FILE_BYTES = 512 << 20
 _MAX_OPEN_FILES = 512
 
 
@@ -79,7 +78,7 @@ def die_with_parent(signal_number: int) -> None:
 
 
 def lock_down(
-    scratch: Path, *, memory_mib: int, cpu_s: int, readable: Sequence[str]
+    scratch: Path, *, memory_mib: int, cpu_s: int, readable: Sequence[str], file_mib: int = 512
 ) -> Protections:
     """Confine this process, for good; what the kernel lacks is left out and reported.
 
@@ -88,8 +87,9 @@ def lock_down(
         memory_mib: Address space on top of what the process has now.
         cpu_s: CPU seconds, then SIGXCPU.
         readable: Paths that stay readable beside the system's programs and libraries.
+        file_mib: Size of one file that it writes.
     """
-    limits = _limit_resources(memory_mib, cpu_s)
+    limits = _limit_resources(memory_mib, cpu_s, file_mib << 20)
     if sys.platform != "linux":
         return Protections(limits=limits)
     die_with_parent(signal.SIGKILL)
@@ -111,13 +111,13 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _limit_resources(memory_mib: int, cpu_s: int) -> bool:
+def _limit_resources(memory_mib: int, cpu_s: int, file_bytes: int) -> bool:
     address_space = _virtual_bytes() + (memory_mib << 20)
     try:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 2))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (_MAX_FILE_BYTES, _MAX_FILE_BYTES))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
         resource.setrlimit(resource.RLIMIT_NOFILE, (_MAX_OPEN_FILES, _MAX_OPEN_FILES))
     except (ValueError, OSError):
         return False

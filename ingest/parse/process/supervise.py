@@ -26,7 +26,6 @@ LOOK_EVERY_S: Final = 0.1
 
 _PR_SET_CHILD_SUBREAPER = 36
 _MAX_PROCESSES: Final = 64
-_MAX_ENTRIES: Final = 50_000
 _MAX_DEPTH: Final = 64
 _BLOCK = 512  # the unit of st_blocks, whatever the file system
 
@@ -37,6 +36,7 @@ class Allowance:
 
     scratch: Path
     scratch_mib: int
+    scratch_entries: int
     memory_mib: int
 
 
@@ -55,7 +55,7 @@ def excess(pid: int, allowance: Allowance) -> Excess | None:
     # The first sum counts pages once for each process that shares them, and costs next to nothing.
     if sum(map(_resident_bytes, processes)) > most < sum(map(_own_share_bytes, processes)):
         return "memory"
-    if _is_full(allowance.scratch, allowance.scratch_mib << 20):
+    if _is_full(allowance):
         return "disk"
     return None
 
@@ -120,9 +120,10 @@ def _own_share_bytes(pid: int) -> int:
     return 0
 
 
-def _is_full(folder: Path, max_bytes: int) -> bool:
+def _is_full(allowance: Allowance) -> bool:
+    max_bytes = allowance.scratch_mib << 20
     entries = total = 0
-    unseen = [(str(folder), 0)]
+    unseen = [(str(allowance.scratch), 0)]
     while unseen:
         parent, depth = unseen.pop()
         with contextlib.suppress(OSError), os.scandir(parent) as found:  # it went meanwhile
@@ -132,6 +133,6 @@ def _is_full(folder: Path, max_bytes: int) -> bool:
                     unseen.append((entry.path, depth + 1))
                 else:
                     total += entry.stat(follow_symlinks=False).st_blocks * _BLOCK
-        if entries > _MAX_ENTRIES or depth > _MAX_DEPTH or total > max_bytes:
+        if entries > allowance.scratch_entries or depth > _MAX_DEPTH or total > max_bytes:
             return True
     return False

@@ -1,5 +1,8 @@
 """What a child answered is checked before anybody relies on it: it may have been taken over."""
 
+from datetime import datetime
+
+from ingest.parse.archive import ArchiveLimits, Contents, UnpackedFile, safe_path
 from sovereign_rag.domain import Box, Element, PageText, ParsedDocument, Word
 
 
@@ -19,6 +22,32 @@ def validated(parsed: ParsedDocument) -> ParsedDocument:
         _check_page(page)
     _check_elements(parsed.elements, parsed.pages)
     return parsed
+
+
+def validated_contents(told: object, limits: ArchiveLimits) -> Contents | None:
+    """What a child says came out of an archive, when it keeps to the limits and the names do.
+
+    Raises:
+        ValueError, TypeError, KeyError: They do not.
+    """
+    if told is None:
+        return None
+    if not isinstance(told, dict):
+        raise TypeError("no contents")
+    contents = Contents([UnpackedFile(**row) for row in told["members"]], int(told["left_out"]))
+    members = contents.members
+    _need(len(members) <= limits.max_members, "members")
+    _need(len({member.path for member in members}) == len(members), "members' paths")
+    for member in members:
+        parts = member.path.split("/")
+        _need(all(part == safe_path(part) for part in parts), "members' paths")
+        _need(isinstance(member.name, str) and "/" not in member.name, "members' names")
+        is_taken = type(member.file) is int and member.file >= 0 and member.failure is None
+        is_failed = member.file is None and isinstance(member.failure, str)
+        _need(is_taken or is_failed, "members")
+        if member.modified is not None:
+            datetime.fromisoformat(member.modified)
+    return contents
 
 
 def _check_page(page: PageText) -> None:

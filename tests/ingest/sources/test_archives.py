@@ -3,19 +3,23 @@
 import io
 import os
 import struct
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from ingest.jobs.archives import Expander, Expansion, safe_path
+from ingest.jobs.archives import Expander, Expansion
+from ingest.parse.archive import ArchiveLimits, Contents, UnpackedFile, safe_path
+from ingest.parse.process.pool import ParserPool
 from ingest.sync.sync import SyncReport, SyncRequest
 from sovereign_rag.access import Principal, local_owner
 from sovereign_rag.catalog.records import TaskState
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.errors import DocumentError
-from sovereign_rag.settings import ArchiveSettings, Settings
+from sovereign_rag.settings import ArchiveSettings, ParseSettings, Settings
 from sovereign_rag.storage.content import ContentStore
 from sovereign_rag.wiring import Application, open_service
 
@@ -38,15 +42,24 @@ def zipped(**files: bytes) -> bytes:
     return made.getvalue()
 
 
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ParserPool]:
+    with ParserPool(ParseSettings(workers=1)) as pool:
+        yield pool
+
+
 @pytest.fixture
-def expand(tmp_path: Path) -> Callable[..., Expansion | None]:
+def expand(tmp_path: Path, pool: ParserPool) -> Callable[..., Expansion | None]:
     """Expands bytes under a name, and says what is left on the disk."""
 
     def run(data: bytes, name: str = "a.zip", **limits: int) -> Expansion | None:
         path = tmp_path / "given"
         path.write_bytes(data)
         expander = Expander(
-            ContentStore(tmp_path), ArchiveSettings.model_validate(limits), max_bytes=8 << 20
+            ContentStore(tmp_path),
+            pool,
+            ArchiveSettings.model_validate(limits),
+            max_bytes=8 << 20,
         )
         return expander.expand(path, name)
 
@@ -296,6 +309,40 @@ def test_an_archive_is_followed_as_it_changes_moves_and_goes(
 
     assert names(application) == set()
     assert application.content.hashes() == []
+
+
+class TakenOver:
+    """An opener whose process was taken over: where a file should be stands a link out of it."""
+
+    def __init__(self, folder: Path, target: Path) -> None:
+        self._folder = folder
+        (folder / "0").symlink_to(target)
+
+    @contextmanager
+    def unpack(
+        self,
+        path: Path,
+        *,
+        name: str,
+        limits: ArchiveLimits,
+        cancel: threading.Event | None = None,
+    ) -> Iterator[tuple[Path, Contents | None]]:
+        yield self._folder, Contents([UnpackedFile("a.txt", "a.txt", 0)])
+
+
+def test_a_link_that_stands_where_a_file_should_is_not_followed(tmp_path: Path) -> None:
+    secret, archive, folder = tmp_path / "secret", tmp_path / "a.zip", tmp_path / "unpacked"
+    secret.write_text("the salaries")
+    archive.write_bytes(zipped(**{"a.txt": b"a"}))
+    folder.mkdir()
+    expander = Expander(
+        ContentStore(tmp_path), TakenOver(folder, secret), ArchiveSettings(), max_bytes=8 << 20
+    )
+
+    with pytest.raises(DocumentError, match="no file"):
+        expander.expand(archive, "a.zip")
+
+    assert received(tmp_path) == []
 
 
 def test_a_bomb_is_one_failed_document(application: Application, tmp_path: Path) -> None:

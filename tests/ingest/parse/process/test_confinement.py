@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ingest.parse.archive import ArchiveLimits
 from ingest.parse.process.pool import ParserPool
 from ingest.parse.process.sandbox import Protections
-from ingest.parse.process.validate import validated
+from ingest.parse.process.validate import validated, validated_contents
 from sovereign_rag.domain import Box, Element, ElementKind, PageText, ParsedDocument, Word
 from sovereign_rag.errors import ParserUnavailable
 from sovereign_rag.settings import ParseSettings
@@ -181,3 +182,39 @@ def test_a_sound_result_is_accepted() -> None:
 def test_a_result_that_breaks_a_promise_is_refused(bad: ParsedDocument) -> None:
     with pytest.raises(ValueError, match="parsed document"):
         validated(bad)
+
+
+LIMITS = ArchiveLimits(
+    max_members=2, max_unpacked_mib=1, max_ratio=200, max_depth=3, max_bytes=1 << 20
+)
+MEMBER = {"path": "in/a.txt", "name": "a.txt", "file": 0, "failure": None, "modified": None}
+
+
+def test_what_is_said_to_have_come_out_of_an_archive_is_accepted_where_it_can_be() -> None:
+    found = validated_contents({"members": [MEMBER], "left_out": 1}, LIMITS)
+
+    assert found is not None
+    assert (found.members[0].path, found.left_out) == ("in/a.txt", 1)
+    assert validated_contents(None, LIMITS) is None
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        3 * [MEMBER],
+        2 * [MEMBER],
+        [MEMBER | {"path": "../a.txt"}],
+        [MEMBER | {"path": "/etc/passwd"}],
+        [MEMBER | {"path": "in/.access.yaml"}],
+        [MEMBER | {"name": "in/a.txt"}],
+        [MEMBER | {"file": "../../catalog.sqlite3"}],
+        [MEMBER | {"file": -1}],
+        [MEMBER | {"file": None}],
+        [MEMBER | {"modified": "yesterday"}],
+        [MEMBER | {"more": 1}],
+        ["a.txt"],
+    ],
+)
+def test_an_archive_s_contents_that_break_a_promise_are_refused(members: list[object]) -> None:
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        validated_contents({"members": members, "left_out": 0}, LIMITS)
