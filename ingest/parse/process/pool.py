@@ -45,6 +45,8 @@ _ENGINES = (
     "pypdfium2",
     "python-calamine",
     "lxml",
+    "tinycss2",
+    "cssselect2",
     "pypandoc_binary",
     "pi-heif",
 )
