@@ -42,7 +42,7 @@ class PreparedEmbedder:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
 
-    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+    def embed_passages(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
         return self.embed_queries(texts)
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:

@@ -101,7 +101,7 @@ class DenseEmbedder:
         tokenizer = self._folder.tokenizer
         return [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
 
-    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+    def embed_passages(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
         tokens = self._tokens(self._passage_prefix, texts)
         for position, ids in enumerate(tokens):
             if len(ids) > self._folder.window:
@@ -111,7 +111,7 @@ class DenseEmbedder:
                     f"{self._model_id} holds {self._room}. Cut it into smaller chunks "
                     "(chunk.max_tokens)."
                 )
-        return self._lanes.embed(tokens, urgent=False)
+        return self._lanes.embed(tokens, urgent=urgent)
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         tokens = self._tokens(self._query_prefix, texts)

@@ -36,8 +36,11 @@ class Embedder(Protocol):
         """How many of the model's tokens each text has, special tokens not counted."""
         ...
 
-    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+    def embed_passages(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
         """Embed `texts`, in order, as passages.
+
+        Args:
+            urgent: Somebody waits for an answer: ahead of whatever is being ingested.
 
         Returns:
             float32 array of shape (len(texts), dimension); each row has unit length, so a dot

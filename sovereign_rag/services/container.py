@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sovereign_rag.answer import AnswerService
 from sovereign_rag.answering.prompt import system_prompts
 from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.embedding.answer_embedder import AnswerEmbedder
 from sovereign_rag.errors import ModelMissing, SovereignError
 from sovereign_rag.exam.examiner import Examiner
 from sovereign_rag.generation.opening import open_language_model
@@ -108,10 +109,15 @@ class Service:
     def retriever(self, index: OpenIndex) -> Retriever:
         return self._retriever_of(index)
 
-    def _retriever_of(self, index: OpenIndex) -> Retriever:
+    @part_of_index
+    def answer_embedder(self, index: OpenIndex) -> AnswerEmbedder:
+        """The model of the index in use, ahead of any ingestion and with what it has made."""
         index.embedder.warm_up()  # it loads while the store is opened: a question is coming
+        return AnswerEmbedder(index.embedder)
+
+    def _retriever_of(self, index: OpenIndex) -> Retriever:
         return Retriever(
-            embedder=index.embedder,
+            embedder=self.answer_embedder,
             lexical=self.lexical,
             store=index.store,
             live=self.catalog.at(index.record.id).documents,
@@ -151,7 +157,7 @@ class Service:
     def answers(self, index: OpenIndex) -> AnswerService:
         return AnswerService(
             retriever=self._retriever_of(index),
-            embedder=index.embedder,
+            embedder=self.answer_embedder,
             lexical=self.lexical,
             language_model=self.language_model,
             content=self.content,

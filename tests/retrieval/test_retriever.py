@@ -46,7 +46,7 @@ class HashEmbedder:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
 
-    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+    def embed_passages(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
         vectors = np.full((len(texts), DIMENSION), 0.01, np.float32)
         for row, text in enumerate(texts):
             for word in text.casefold().replace("?", "").replace(".", "").split():

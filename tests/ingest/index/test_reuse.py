@@ -26,7 +26,7 @@ UNTITLED = "On Mondays there is lentil soup for everybody, and on Fridays there 
 class RecordingEmbedder(DenseEmbedder):
     """Remembers which passages it was asked for."""
 
-    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+    def embed_passages(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
         self.asked = [*getattr(self, "asked", []), *texts]
         return super().embed_passages(texts)
 
