@@ -7,8 +7,10 @@ answer, in a mix of halves.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from sovereign_rag.answering.expected_answer import lacks
 from sovereign_rag.answering.extracts import Extract
@@ -79,15 +81,18 @@ def confidence(found: Mapping[str, float]) -> float:
 
 
 def _lacking(query: Query, best: Extract) -> bool:
-    chunk = best.passage.chunk
-    around = " ".join((*chunk.heading_path, best.passage.title, _with_neighbours(best)))
+    passage = best.passage
+    chunk = passage.chunk
+    under = (*chunk.heading_path, best.lead)
+    around = (*under, passage.title, _file_name(passage.uri), _with_neighbours(best))
     return lacks(
         query.text,
         query.language,
         best.text,
-        around,
+        "\n".join(around),
         chunk.language or query.language,
         given=" ".join(query.subject),
+        under="\n".join(under),
     )
 
 
@@ -98,6 +103,11 @@ def _with_neighbours(extract: Extract) -> str:
     before = [start for start, end in spans if end <= extract.start]
     after = [end for start, end in spans if start >= extract.end]
     return text[before[-1] if before else extract.start : after[0] if after else extract.end]
+
+
+def _file_name(uri: str) -> str:
+    """The name of the file, its parts set apart: a year in it is one of the document's values."""
+    return re.sub(r"[-_.]+", " ", unquote(urlsplit(uri).path.rpartition("/")[2]))
 
 
 def _agreement(passage: Passage) -> float:

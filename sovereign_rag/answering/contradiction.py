@@ -1,181 +1,173 @@
 """What may not differ between a statement and the sentence that it rests on.
 
-Wording may. Numbers, negation and direction (more or less, allowed or forbidden) may not, and the
-sentence has to say it, not ask it.
+Wording may. Values (numbers with units, dates, identifiers) and negation may not, nor may one say
+the opposite of the other: more against less, must against may, monthly against yearly, only where
+there is no only, or who does what to whom turned round. The sentence has to say it, not ask it.
 
-Word lists, in the five languages; a language without one is held to its numbers alone.
+A look at words, in the languages that have a lexicon; another one is held to its values alone.
 """
 
 import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
 from functools import cache
 from typing import Final
 
-_NUMBER = re.compile(r"\d+(?:[.,'\u00a0\u202f ]\d{3}(?!\d))*(?:[.,]\d+)?(?:\s?%)?")
+from sovereign_rag.text.lexicon import entries, whole_words
 
-_NEGATIONS: Final = {
-    "en": r"\b(?:not|no(?!\.? ?\d)|never|none|neither|nor|without|cannot)\b|n't\b",
-    "fr": r"\b(?:ne|pas|jamais|aucune?|sans|ni|nul(?:le)?)\b|\bn['’]",
-    "de": r"\b(?:nicht|kein\w*|nie|niemals|ohne|weder)\b",
-    "es": r"\b(?:no|nunca|jamás|ning[uú]n\w*|sin|ni|tampoco)\b",
-    "it": r"\b(?:non|no|mai|nessun\w*|senza|né)\b",
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_BY: Final = {
+    "en": "by",
+    "de": "von vom durch",
+    "fr": "par",
+    "es": "por",
+    "it": "da dal dalla dai dagli dalle",
 }
-
-_DIRECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
-    "amount": {
-        "en": (
-            r"increas\w*|rais\w*|ris(?:e|es|ing|en)|rose|higher|more|greater|gr[eo]w\w*|elevat\w*"
-            r"|enhanc\w*|up-?regulat\w*|exceed\w*|accelerat\w*|improv\w*|worsen\w*",
-            r"decreas\w*|reduc\w*|lower\w*|less|fewer|declin\w*|drop\w*|diminish\w*|attenuat\w*"
-            r"|down-?regulat\w*|slow\w*|fall\w*|fell|decelerat\w*",
-        ),
-        "fr": (
-            r"augment\w*|accro[iî]\w*|accru\w*|hausse\w*|relev\w*|élev\w*"
-            r"|plus (?:de|que|élevé\w*|grand\w*)|plus d['’]\w+|supérieur\w*"
-            r"|dépass\w*|amélior\w*|aggrav\w*|accélér\w*",
-            r"diminu\w*|rédui\w*|réduction\w*|baiss\w*|abaiss\w*"
-            r"|moins (?:de|que|élevé\w*|grand\w*)|moins d['’]\w+|inférieur\w*|recul\w*"
-            r"|chut\w*|ralenti\w*",
-        ),
-        "de": (
-            r"erhöh\w*|steig\w*|stieg\w*|gestiegen\w*|gesteigert\w*|zunahme|zugenommen|mehr|höher\w*"
-            r"|größer\w*|wachs\w*|wuchs|wächst|überschreit\w*|übersteig\w*|verbesser\w*"
-            r"|verschlechter\w*|beschleunig\w*|anheb\w*|angehoben",
-            r"verringer\w*|senk\w*|gesenkt\w*|sink\w*|sank\w*|gesunken\w*|reduzier\w*|abnahme"
-            r"|abgenommen|weniger|niedriger\w*|geringer\w*|kleiner\w*|rückgang\w*|unterschreit\w*"
-            r"|verlangsam\w*|herabgesetzt\w*|minder\w*",
-        ),
-        "es": (
-            r"aument\w*|increment\w*|elev\w*|sub(?:e|en|ió|ida|idas)|más (?:de|que|alt\w*)"
-            r"|mayor(?:es)?|superior\w*"
-            r"|crec\w*|mejor\w*|empeor\w*|aceler\w*|exced\w*|super[aó]\w*",
-            r"disminu\w*|redu[cj]\w*|baj[aóe]\w*|menos (?:de|que)"
-            r"|menor(?:es)?|inferior\w*|desciend\w*"
-            r"|descen\w*|cay\w*|ralentiz\w*",
-        ),
-        "it": (
-            r"aument\w*|increment\w*|cresc\w*|cresciut\w*|elev\w*|più (?:di|che|alt\w*)"
-            r"|maggior\w*|superior\w*"
-            r"|miglior\w*|peggior\w*|acceler\w*|ecced\w*|super[aò]\w*",
-            r"diminu\w*|ridu[cr]\w*|ridott\w*|cal[aoi]\w*|meno (?:di|che)"
-            r"|minor\w*|inferior\w*|abbass\w*"
-            r"|scend\w*|sces\w*|rallent\w*",
-        ),
-    },
-    "effect": {
-        "en": (
-            r"activat\w*|promot\w*|induc\w*|stimulat\w*|encourag\w*|enabl\w*|trigger\w*"
-            r"|facilitat\w*|caus\w*",
-            r"deactivat\w*|inactivat\w*|inhibit\w*|suppress\w*|block\w*|prevent\w*|hinder\w*"
-            r"|imped\w*",
-        ),
-        "fr": (
-            r"activ\w*|favoris\w*|provoqu\w*|entraîn\w*|stimul\w*|encourag\w*|facilit\w*|caus\w*",
-            r"désactiv\w*|inhib\w*|bloqu\w*|empêch\w*|entrav\w*|prévien\w*|préveni\w*",
-        ),
-        "de": (
-            r"aktivier\w*|förder\w*|verursach\w*|bewirk\w*|stimulier\w*|ermöglich\w*|erleichter\w*",
-            r"deaktivier\w*|hemm\w*|verhinder\w*|blockier\w*|behinder\w*|unterdrück\w*|vorbeug\w*",
-        ),
-        "es": (
-            r"activ\w*|promuev\w*|promov\w*|provoc\w*|caus\w*|estimul\w*|foment\w*|facilit\w*",
-            r"desactiv\w*|inhib\w*|bloque\w*|impid\w*|imped\w*|evit\w*|preven\w*|previen\w*",
-        ),
-        "it": (
-            r"attiv\w*|promuov\w*|promoss\w*|provoc\w*|caus\w*|stimol\w*|favor\w*|facilit\w*",
-            r"disattiv\w*|inib\w*|blocc\w*|impedi\w*|evit\w*|preven\w*|previen\w*",
-        ),
-    },
-    "permission": {
-        "en": (
-            r"allow\w*|permit\w*|authoris\w*|authoriz\w*|approv\w*|accept\w*|grant\w*",
-            r"forbid\w*|forbidden|prohibit\w*|banned|reject\w*|refus\w*|den(?:y|ies|ied)",
-        ),
-        "fr": (
-            r"autoris\w*|perm(?:et|is|ett)\w*|approuv\w*|accept\w*|accord\w*",
-            r"interdi\w*|prohib\w*|rejet\w*|refus\w*",
-        ),
-        "de": (
-            r"erlaub\w*|gestatt\w*|zulässig\w*|genehmig\w*|angenommen|bewillig\w*",
-            r"verbot\w*|verbiet\w*|untersag\w*|unzulässig\w*|abgelehnt\w*|ablehn\w*|verweiger\w*",
-        ),
-        "es": (
-            r"permit\w*|autoriz\w*|aprob\w*|aprueb\w*|acept\w*|conced\w*",
-            r"prohib\w*|prohíb\w*|rechaz\w*|deneg\w*|denieg\w*",
-        ),
-        "it": (
-            r"permess\w*|permett\w*|autorizz\w*|consent\w*|approv\w*|accett\w*|conced\w*|concess\w*",
-            r"viet\w*|proib\w*|respin\w*|rifiut\w*|negat\w*",
-        ),
-    },
-    "limit": {
-        "en": (r"at least|minimum|minimal", r"at most|maximum|maximal|up to|no more than"),
-        "fr": (r"au moins|minimum|minimal\w*", r"au plus|maximum|maximal\w*"),
-        "de": (r"mindestens|minimal\w*|minimum", r"höchstens|maximal\w*|maximum|bis zu"),
-        "es": (r"al menos|como mínimo|mínim\w*", r"como máximo|máxim\w*"),
-        "it": (r"almeno|minim\w*", r"al massimo|massim\w*"),
-    },
-    "order": {
-        "en": (r"before|prior|earlier", r"after|later"),
-        "fr": (r"avant|antérieur\w*|préalable\w*", r"après|postérieur\w*|ultérieur\w*"),
-        "de": (r"bevor|früher\w*|vorher\w*", r"nachdem|später\w*|nachher"),
-        "es": (r"antes|anterior\w*|previ[oa]\w*", r"después|posterior\w*|tras"),
-        "it": (
-            r"prima (?:di|che|del\w*)|anterior\w*|precedent\w*",
-            r"dopo|posterior\w*|successiv\w*",
-        ),
-    },
-    "sign": {
-        "en": (r"positive\w*|profits?|gains?", r"negative\w*|inverse\w*|loss(?:es)?"),
-        "fr": (r"positi\w*|bénéfices?|gains?", r"négati\w*|invers\w*|pertes?"),
-        "de": (r"positiv\w*|gewinn\w*", r"negativ\w*|umgekehrt\w*|verlust\w*"),
-        "es": (r"positiv\w*|beneficios?|ganancias?", r"negativ\w*|invers[oa]\w*|pérdidas?"),
-        "it": (r"positiv\w*|util[ei]|guadagn\w*", r"negativ\w*|invers[oa]\w*|perdit[ae]"),
-    },
-}
-
-_ASKS: Final = {
-    "en": r"\b(?:whether|hypothes\w*|aim(?:s|ed)? (?:to|of)|objective|purpose|unclear|unknown"
-    r"|to (?:test|examine|investigate|determine|assess|evaluate))\b",
-    "fr": r"\b(?:hypothès\w*|objectif|afin de (?:tester|déterminer|évaluer|examiner)"
-    r"|vis(?:e|ait|ent) à|la question de savoir|incertain\w*)\b",
-    "de": r"\b(?:ob|hypothes\w*|ziel (?:war|ist)|unklar|unbekannt|zu (?:prüfen|untersuchen"
-    r"|ermitteln|bewerten))\b",
-    "es": r"\b(?:hipótesis|objetivo|a fin de (?:probar|determinar|evaluar|examinar)|se desconoce"
-    r"|no está claro)\b",
-    "it": r"\b(?:ipotesi|obiettivo|al fine di (?:verificare|determinare|valutare|esaminare)"
-    r"|non è chiaro|si ignora)\b",
-}
-
-
-def numbers(text: str) -> set[str]:
-    """The numbers of a text without their marks; a percentage is another number."""
-    return {re.sub(r"[^\d%]", "", number) for number in _NUMBER.findall(text)}
+"""What the doer stands behind in a passive."""
+_NAMED: Final = re.compile(r"[^\W\d_][\w’'-]*")
+_LONGEST_NAME: Final = 3  # words
+_ARTICLES: Final = frozenset(
+    [
+        *("der", "die", "das", "des", "dem", "den", "ein", "eine", "einer", "eines", "einem"),
+        *("einen", "kein", "keine", "zur", "zum", "im", "am"),
+    ]
+)
+"""German words before a noun, which is no name for its capital."""
+_LEAST_TURNED: Final = 4  # letters of a word that does something to another
 
 
 def negated(text: str, language: str) -> bool:
-    pattern = _NEGATIONS.get(language)
-    return bool(pattern and re.search(pattern, text, re.IGNORECASE))
+    """Whether a text says "not", other than in "no more than"."""
+    pattern = _pattern(language, "negation")
+    softened = whole_words(language, "contradiction", "softened")
+    if pattern is None:
+        return False
+    return bool(pattern.search(softened.sub(" ", text) if softened else text))
 
 
-def directions(text: str, language: str) -> frozenset[tuple[str, bool]]:
-    """Which directions a text names: ("amount", True) for more, ("amount", False) for less, ..."""
-    return frozenset(
-        (axis, positive)
-        for axis, positive, words in _direction_words(language)
-        if words.search(text)
-    )
+def denies(statement: str, language: str, sentence: str, spoken: str) -> bool:
+    """Whether one of two says "not" and the other doesn't; "prohibited" and "may not" are one."""
+    here, there = negated(statement, language), negated(sentence, spoken)
+    if here is there:
+        return False
+    forbidding = ("permission", False)
+    said, other = opposites(statement, language), opposites(sentence, spoken)
+    return forbidding not in (other if here else said)
 
 
 def asks(text: str, language: str) -> bool:
     """Whether a sentence raises something ("to examine whether ...") rather than says it."""
-    pattern = _ASKS.get(language)
-    return bool(pattern and re.search(pattern, text, re.IGNORECASE))
+    pattern = _pattern(language, "asks")
+    return bool(pattern and pattern.search(text))
+
+
+def contradicts(statement: str, language: str, sentence: str, spoken: str) -> bool:
+    """Whether `sentence`, in the language `spoken`, says the opposite of `statement`.
+
+    One that merely leaves out what the statement says is no opposite.
+    """
+    said, there = opposites(statement, language), opposites(sentence, spoken)
+    if any((axis, not yes) in there and (axis, yes) not in there for axis, yes in said):
+        return True
+    often = frequencies(statement, language)
+    if often and frequencies(sentence, spoken) and not often <= frequencies(sentence, spoken):
+        return True
+    if _only(statement, language) and not _only(sentence, spoken):
+        return True
+    return language == spoken and turned_round(statement, sentence, language)
+
+
+def opposites(text: str, language: str) -> frozenset[tuple[str, bool]]:
+    """Which sides a text names: ("amount", True) for more, ("amount", False) for less, ..."""
+    return frozenset(
+        (axis, side) for axis, side, words in _opposites(language) if words.search(text)
+    )
+
+
+def frequencies(text: str, language: str) -> frozenset[str]:
+    """How often a text says that something happens: "month" for monthly."""
+    return frozenset(
+        name
+        for name in entries(language, "frequency")
+        if (words := whole_words(language, "frequency", name)) and words.search(text)
+    )
+
+
+def turned_round(statement: str, sentence: str, language: str) -> bool:
+    """Whether two words have changed places around a third: Smith sued Jones, Jones sued Smith.
+
+    A passive ("was sued by") changes them without a change of meaning, and where words carry their
+    case before them ("dem Vermieter kündigt der Mieter") it is that which tells.
+    """
+    said, there = _words(statement), _words(sentence)
+    shared = {w for w in said if len(w) >= _LEAST_TURNED and said.count(w) == there.count(w) == 1}
+    order = [word for word in said if word in shared]
+    for first, pivot, last in zip(order, order[1:], order[2:], strict=False):
+        at = [there.index(word) for word in (first, pivot, last)]
+        if at[0] > at[1] > at[2] and not _explained(said, there, (first, pivot, last), language):
+            return True
+    return False
+
+
+def renamed(statement: str, sentence: str, language: str) -> bool:
+    """Whether a name has taken another's place in the same words: Dublin for Frankfurt."""
+    said, there = _NAMED.findall(statement), _NAMED.findall(sentence)
+    match = SequenceMatcher(
+        None, [w.casefold() for w in said], [w.casefold() for w in there], autojunk=False
+    )
+    for kind, start, end, there_start, there_end in match.get_opcodes():
+        if kind != "replace" or max(end - start, there_end - there_start) > _LONGEST_NAME:
+            continue
+        names, others = said[start:end], there[there_start:there_end]
+        if language == "de" and there[max(0, there_start - 1)].casefold() in _ARTICLES:
+            continue  # a noun, capital as all are
+        if all(_is_name(word) for word in (*names, *others)):
+            return True
+    return False
+
+
+def _is_name(word: str) -> bool:
+    return word[:1].isupper() and not word.isupper()
+
+
+def _explained(
+    said: Sequence[str], there: Sequence[str], words: tuple[str, str, str], language: str
+) -> bool:
+    by = set(_BY.get(language, "").split())
+    passive = [
+        bool(by & set(text[min(at) : max(at)]))
+        for text in (said, there)
+        for at in [[text.index(word) for word in words]]
+    ]
+    if passive[0] is not passive[1]:
+        return True
+    before = [
+        (text[text.index(word) - 1] if text.index(word) else "")
+        for word in (words[0], words[2])
+        for text in (said, there)
+    ]
+    return before[0] == before[1] and before[2] == before[3] and before[0] != before[2]
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def _only(text: str, language: str) -> bool:
+    words = whole_words(language, "contradiction", "only")
+    return bool(words and words.search(text))
 
 
 @cache
-def _direction_words(language: str) -> tuple[tuple[str, bool, re.Pattern[str]], ...]:
+def _pattern(language: str, name: str) -> re.Pattern[str] | None:
+    words = entries(language, "contradiction").get(name)
+    return re.compile(words, re.IGNORECASE) if words else None
+
+
+@cache
+def _opposites(language: str) -> tuple[tuple[str, bool, re.Pattern[str]], ...]:
     return tuple(
-        (axis, positive, re.compile(rf"\b(?:{words})\b", re.IGNORECASE))
-        for axis, by_language in _DIRECTIONS.items()
-        for positive, words in zip((True, False), by_language.get(language, ()), strict=False)
+        (axis, side == "yes", re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE))
+        for axis, sides in entries(language, "opposites").items()
+        for side, words in sides.items()
     )

@@ -65,7 +65,14 @@ class FromPassages:
         if judged.shown:
             statements = self._quote(judged, pages)
             yield from map(Quoted, statements)
-            evidence = Evidence(understood.whole, language, judged.extracts, statements, pages)
+            evidence = Evidence(
+                understood.whole,
+                language,
+                judged.extracts,
+                statements,
+                pages,
+                self.retriever.rarity(scope),
+            )
             if judged.certainty == "near":
                 draft = evidence.as_answer(message("near", language))
             else:

@@ -1,55 +1,43 @@
 """A model's draft is cut into statements, and each is held against the passages.
 
-A statement is supported when the passages say it: half of its terms and all of its numbers,
-negations and directions (more, less, forbidden) are found in one sentence of them, or in two
-neighbours. What is said in part is told apart from what is not said at all. This is a check of
-words, not of logic; docs/quality.md has what it misses.
+A statement is supported when the passages say it: close to half of its terms, by how rare they
+are, stand in one sentence of them or in two neighbours, its values stand there too, and the nearest
+sentence does not say the opposite. What is said in part is told apart from what is not said at all.
+The question is known as well: what adds nothing to it is no answer, and an answer of a word or two
+has to stand where the question's words stand.
+
+This is a check of words, not of logic; docs/quality.md has what it misses.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from sovereign_rag.answering.citations import StoredPages, cite
-from sovereign_rag.answering.contradiction import asks, directions, negated, numbers
+from sovereign_rag.answering.contradiction import asks, contradicts, denies, renamed, turned_round
 from sovereign_rag.answering.injection import speaks_to_a_model
+from sovereign_rag.answering.source_sentences import Candidate, Claim, SourceSentences
 from sovereign_rag.domain import Passage, Statement, Verdict
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.text.sentences import sentences
 
-_CLAUSE = re.compile(
+Rarity = Callable[[Sequence[int]], Mapping[int, float]]
+"""Gives the weight of each term: how rare it is among the documents, as the search weighs it."""
+
+_CLAUSE: Final = re.compile(
     r"[,;:()]|\s[-–—]\s|\b(?:and|but|or|et|mais|ou|und|aber|oder|sowie|y|pero|o|e|ma)\b"
 )
-_CLAUSE_TERMS = 3  # fewer are a name or a date, not a clause
-SUPPORTED_COVERAGE = 0.5
-"""Least share of a statement's terms that a sentence must hold to support it."""
-PARTLY_COVERAGE = 0.3
+_CLAUSE_TERMS: Final = 4  # fewer are a name, a date or a turn of phrase
+SUPPORTED_COVERAGE: Final = 0.45
+"""Least share of a statement's terms, by their weight, that a sentence must hold to support it."""
+PARTLY_COVERAGE: Final = 0.3
 """Least share for it to say a part of the statement."""
-CLAUSE_COVERAGE = 0.25
-"""Least share of each of its clauses: an addition from nowhere does not hide behind the rest."""
-SUPPORTED_COSINE_ACROSS_LANGUAGES = 0.9
+_ONE_SENTENCE: Final = 0.08
+"""What one sentence may hold less than two neighbours and still be the nearer."""
+_TURNED_COVERAGE: Final = 0.6
+"""Least share of a sentence's terms that a statement holds which turns it round."""
+SUPPORTED_COSINE_ACROSS_LANGUAGES: Final = 0.9
 """Least cosine where statement and sentence share no words, being in two languages."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """One sentence of a passage, or two neighbours."""
-
-    passage: Passage
-    sentences: tuple[tuple[int, int], ...]
-
-    @property
-    def start(self) -> int:
-        return self.sentences[0][0]
-
-    @property
-    def end(self) -> int:
-        return self.sentences[-1][1]
-
-    @property
-    def text(self) -> str:
-        return self.passage.chunk.text[self.start : self.end]
 
 
 class ClaimVerifier:
@@ -59,61 +47,83 @@ class ClaimVerifier:
         self._embedder, self._lexical = embedder, lexical
 
     def check(
-        self, draft: str, language: str, passages: Sequence[Passage], pages: StoredPages
+        self,
+        draft: str,
+        language: str,
+        passages: Sequence[Passage],
+        pages: StoredPages,
+        *,
+        question: str = "",
+        rarity: Rarity | None = None,
     ) -> tuple[Statement, ...]:
         """Cut `draft` into statements and tie each to the sentences that support it.
 
         A statement without letters (a bullet, a number alone) is joined to the one before.
+
+        Args:
+            question: What the draft answers, in its language; "": not known.
+            rarity: Of terms, among the documents that the asker's search weighs; None: all
+                weigh the same.
         """
-        candidates = [
-            (candidate, self._terms(candidate.text, language))
-            for candidate in _candidates(passages)
-        ]
+        sources = SourceSentences(
+            passages, self._lexical, language, question, skip=speaks_to_a_model
+        )
         texts = [draft[start:end] for start, end in sentences(draft, language)]
-        return tuple(self._check_one(text, language, candidates, pages) for text in texts)
+        claims = self._claims(texts, language, rarity)
+        return tuple(
+            self._check_one(claim, sources, pages, answers=place == 0 and sources.is_bare(claim))
+            for place, claim in enumerate(claims)
+        )
+
+    def _claims(self, texts: Sequence[str], language: str, rarity: Rarity | None) -> list[Claim]:
+        def terms(text: str) -> frozenset[int]:
+            return frozenset(self._lexical.encode_query(text, language).indices)
+
+        every = sorted(frozenset[int]().union(*map(terms, texts)))
+        weights = rarity(every) if rarity and every else dict.fromkeys(every, 1.0)
+        return [
+            Claim(text, language, terms(text), _clauses(text, terms), weights) for text in texts
+        ]
 
     def _check_one(
-        self,
-        text: str,
-        language: str,
-        candidates: Sequence[tuple[_Candidate, frozenset[int]]],
-        pages: StoredPages,
+        self, claim: Claim, sources: SourceSentences, pages: StoredPages, *, answers: bool
     ) -> Statement:
-        contradicted = False  # by the nearest: what a farther one says of it in part is chance
-        for verdict, candidate in self._nearest(text, language, candidates):
-            if not _agrees(text, language, candidate):
-                contradicted = True
+        unsupported = Statement(claim.text, Verdict.UNSUPPORTED, ())
+        if sources.asked.is_only_repeated(claim):
+            return unsupported
+        for place, (verdict, candidate) in enumerate(self._nearest(claim, sources)):
+            if answers:  # it names something and says nothing of it that could be denied
+                if not sources.answer(claim, candidate):
+                    continue
+            elif _says_otherwise(claim, candidate):
+                if place == 0:
+                    return unsupported  # what a farther one says is about something else
+                continue
+            if not sources.hold_values(claim, candidate):
                 continue
             citation = cite(candidate.passage, candidate.start, candidate.end, pages)
-            if citation.verified and not (contradicted and verdict is Verdict.PARTLY):
-                return Statement(text, verdict, (citation,))
-        return Statement(text, Verdict.UNSUPPORTED, ())
+            if citation.verified:
+                return Statement(claim.text, verdict, (citation,))
+        return unsupported
 
-    def _nearest(
-        self, text: str, language: str, candidates: Sequence[tuple[_Candidate, frozenset[int]]]
-    ) -> list[tuple[Verdict, _Candidate]]:
+    def _nearest(self, claim: Claim, sources: SourceSentences) -> list[tuple[Verdict, Candidate]]:
         """The candidates close enough in wording, or in meaning across languages; best first.
 
         With each goes the verdict that it would carry.
         """
-        scored: list[tuple[float, Verdict, _Candidate]] = []
-        across: list[_Candidate] = []
-        wanted = self._terms(text, language)
-        clauses = [self._terms(clause, language) for clause in _CLAUSE.split(text)]
-        for candidate, held in candidates:
-            share = _share(wanted, held)
+        scored: list[tuple[float, Verdict, Candidate]] = []
+        across: list[Candidate] = []
+        for candidate in sources.candidates:
+            share = claim.share_in(candidate.terms)
             if share >= PARTLY_COVERAGE:
-                whole = share >= SUPPORTED_COVERAGE and all(
-                    _share(clause, held) >= CLAUSE_COVERAGE
-                    for clause in clauses
-                    if len(clause) >= _CLAUSE_TERMS
-                )
-                verdict = Verdict.SUPPORTED if whole else Verdict.PARTLY
-                scored.append((whole + share, verdict, candidate))
-            elif candidate.passage.chunk.language != language:
+                supported = share >= SUPPORTED_COVERAGE and not claim.adds_to(candidate.terms)
+                verdict = Verdict.SUPPORTED if supported else Verdict.PARTLY
+                nearness = share + _ONE_SENTENCE * (len(candidate.sentences) == 1)
+                scored.append((supported + nearness, verdict, candidate))
+            elif candidate.passage.chunk.language != claim.language:
                 across.append(candidate)
         if across:
-            vector = self._embedder.embed_queries([text])[0]
+            vector = self._embedder.embed_queries([claim.text])[0]
             cosines = self._embedder.embed_queries([c.text for c in across]) @ vector
             scored += [
                 (float(cosine), Verdict.SUPPORTED, candidate)
@@ -123,41 +133,26 @@ class ClaimVerifier:
         scored.sort(key=lambda each: -each[0])
         return [(verdict, candidate) for _, verdict, candidate in scored]
 
-    def _terms(self, text: str, language: str) -> frozenset[int]:
-        return frozenset(self._lexical.encode_query(text, language).indices)
+
+def _clauses(text: str, terms: Callable[[str], frozenset[int]]) -> tuple[frozenset[int], ...]:
+    found = map(terms, _CLAUSE.split(text))
+    return tuple(clause for clause in found if len(clause) >= _CLAUSE_TERMS)
 
 
-def _share(wanted: frozenset[int], held: frozenset[int]) -> float:
-    return len(wanted & held) / len(wanted) if wanted else 0.0
-
-
-def _candidates(passages: Sequence[Passage]) -> list[_Candidate]:
-    """Each sentence of the passages, and each two neighbours that stand on one page."""
-    found: list[_Candidate] = []
-    for passage in passages:
-        text, language = passage.chunk.text, passage.chunk.language
-        spans = [
-            (start, end)
-            for start, end in sentences(text, language)
-            if not speaks_to_a_model(text[start:end])
-        ]
-        found += [_Candidate(passage, (span,)) for span in spans]
-        for left, right in pairwise(spans):
-            if not text[left[1] : right[0]].strip(" "):
-                found.append(_Candidate(passage, (left, right)))
-    return found
-
-
-def _agrees(statement: str, language: str, candidate: _Candidate) -> bool:
-    """Whether all that may not differ is the same; wording may."""
-    if not numbers(statement) <= numbers(candidate.text):
-        return False
-    source_language = candidate.passage.chunk.language or language
-    text = candidate.passage.chunk.text
-    said = [text[start:end] for start, end in candidate.sentences]
-    # Of two sentences each: a "not" in the one next to it says nothing about the statement.
-    if any(negated(s, source_language) is not negated(statement, language) for s in said):
-        return False
-    if not directions(statement, language) <= directions(candidate.text, source_language):
-        return False
-    return asks(statement, language) or not any(asks(s, source_language) for s in said)
+def _says_otherwise(claim: Claim, candidate: Candidate) -> bool:
+    """Whether a candidate denies a claim, says its opposite, or asks what it states."""
+    language, spoken = claim.language, candidate.passage.chunk.language or claim.language
+    if denies(claim.text, language, candidate.nearest(claim), spoken):
+        return True
+    if contradicts(claim.text, language, candidate.text, spoken):
+        return True
+    if (
+        language == spoken
+        and len(claim.terms & candidate.terms) >= _TURNED_COVERAGE * len(candidate.terms)
+        and (
+            turned_round(claim.text, candidate.text, language)
+            or renamed(claim.text, candidate.text, language)
+        )
+    ):
+        return True
+    return not asks(claim.text, language) and any(asks(p, spoken) for p in candidate.parts)

@@ -19,12 +19,13 @@ from sovereign_rag.answering.prompt import Prompt, build_prompt
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.answering.sanitize import PlainStream
 from sovereign_rag.answering.trust import Trust, TrustPolicy
-from sovereign_rag.answering.verification import ClaimVerifier
+from sovereign_rag.answering.verification import ClaimVerifier, Rarity
 from sovereign_rag.domain import AnswerKind, Statement
 from sovereign_rag.errors import GenerationError
 from sovereign_rag.generation.protocol import CompletionRequest, Delta, LanguageModel
 from sovereign_rag.settings import AnswerSettings, GenerationSettings
 from sovereign_rag.system.stopwatch import Stopwatch
+from sovereign_rag.text import language as languages
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Evidence:
     extracts: Sequence[Extract]  # best first, at least one
     statements: tuple[Statement, ...]  # the best extracts, quoted
     pages: StoredPages
+    rarity: Rarity | None = None  # of words, among the documents; None: all weigh the same
 
     def as_answer(self, notice: str) -> Draft:
         return Draft(kind=AnswerKind.EXTRACTS, notice=notice, statements=self.statements)
@@ -131,8 +133,14 @@ class AnswerWriter:
         model: LanguageModel,
         trust: Trust,
     ) -> Draft:
+        asked_in = languages.of_question(evidence.question)
         checked = self.verifier.check(
-            text.strip(), evidence.language, prompt.passages, evidence.pages
+            text.strip(),
+            evidence.language,
+            prompt.passages,
+            evidence.pages,
+            question=evidence.question if asked_in == evidence.language else "",
+            rarity=evidence.rarity,
         )
         return generated(text, checked, prompt, model, last, evidence.language, trust=trust)
 

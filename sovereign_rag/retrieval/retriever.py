@@ -8,7 +8,7 @@ less, so the lexical leg falls silent where it can only hurt; rank fusion would 
 half the say.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -123,6 +123,10 @@ class Retriever:
             terms = _with_terms(terms, self._lexical.encode_query(earlier, language))
         query = Query(question, language, terms, {}, 0.0, about)
         return self._weighed(query, self._store.idf(terms.indices, scope)) if weighed else query
+
+    def rarity(self, scope: ReadScope) -> Callable[[Sequence[int]], Mapping[int, float]]:
+        """Gives the weight of terms by how rare they are in the scope's tenant."""
+        return lambda terms: self._store.idf(terms, scope)
 
     def _weighed(self, query: Query, idf: Mapping[int, float]) -> Query:
         terms = zip(query.terms.indices, query.terms.values, strict=True)

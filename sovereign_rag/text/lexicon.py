@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from sovereign_rag.domain import LANGUAGES
 
@@ -44,3 +45,15 @@ def words(language: str, name: str, key: str) -> frozenset[str]:
     return frozenset(
         word.casefold() for word in (found.split() if isinstance(found, str) else found)
     )
+
+
+@cache
+def entries(language: str | None, name: str) -> Mapping[str, Any]:
+    """The table `name` of a language, whatever it holds; empty where the language has no file."""
+    return table(language, name) if language in LANGUAGES else {}
+
+
+@cache
+def whole_words(language: str | None, name: str, key: str) -> re.Pattern[str] | None:
+    """As `pattern`; None where the language has no file, or its table no such words."""
+    return pattern(language, name, key) if entries(language, name).get(key) else None
