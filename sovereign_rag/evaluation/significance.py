@@ -4,26 +4,25 @@ Both ask nothing of how the values are distributed, which for measures of retrie
 normal nor symmetric. The seed is fixed: the same two runs always give the same figures.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 Values = NDArray[np.float64]
 
 ROUNDS: Final = 10_000
 CONFIDENCE: Final = 0.95
 _SEED: Final = 20_240_101
-_FEW: Final = 13  # differences whose signs are tried in every combination: 8,192 of them
 _AT_ONCE: Final = 2_000_000  # numbers of a block of rounds, so that memory stays small
-_ROUNDING: Final = 1e-12
 
 
 def randomisation_p(differences: Values) -> float:
     """The probability of a mean as far from 0 if the two runs were interchangeable, in (0, 1].
 
     The sign of each difference is turned at random, as if the labels of the two runs had been
-    exchanged for that question. With few differences every combination is counted and the value
+    exchanged for that question. Up to 13 differences every combination is counted and the value
     is exact; else `ROUNDS` are drawn, and the one that was observed counts among them.
 
     Args:
@@ -34,18 +33,19 @@ def randomisation_p(differences: Values) -> float:
     Smyth, "Permutation P-values Should Never Be Zero", 2010.
     """
     changed = differences[differences != 0]
-    if not len(changed):
+    if len(changed) < 2:  # either sign of one difference is as far from 0
         return 1.0
-    observed = abs(changed.sum()) - _ROUNDING
-    if len(changed) <= _FEW:
-        patterns = np.arange(1 << len(changed))[:, None] >> np.arange(len(changed)) & 1
-        return float(np.mean(np.abs((2.0 * patterns - 1) @ changed) >= observed))
-    random = np.random.default_rng(_SEED)
-    as_far = 0
-    for rounds in _blocks(len(changed)):
-        signs = 2.0 * random.integers(0, 2, (rounds, len(changed)), dtype=np.int8) - 1
-        as_far += int(np.count_nonzero(np.abs(signs @ changed) >= observed))
-    return (1 + as_far) / (1 + ROUNDS)
+    found = stats.permutation_test(
+        (changed,),
+        _distance_from_zero,
+        permutation_type="samples",
+        alternative="greater",
+        n_resamples=ROUNDS,
+        batch=_block(len(changed)),
+        vectorized=True,
+        rng=np.random.default_rng(_SEED),
+    )
+    return float(found.pvalue)
 
 
 def bootstrap_interval(differences: Values) -> tuple[float, float]:
@@ -60,19 +60,25 @@ def bootstrap_interval(differences: Values) -> tuple[float, float]:
     """
     if not len(differences):
         raise ValueError("an interval needs at least one difference")
-    random = np.random.default_rng(_SEED)
-    means = np.concatenate(
-        [
-            differences[random.integers(0, len(differences), (rounds, len(differences)))].mean(1)
-            for rounds in _blocks(len(differences))
-        ]
+    if len(differences) == 1:  # scipy wants two: every draw is the same
+        return float(differences[0]), float(differences[0])
+    found = stats.bootstrap(
+        (differences,),
+        np.mean,
+        n_resamples=ROUNDS,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        batch=_block(len(differences)),
+        vectorized=True,
+        rng=np.random.default_rng(_SEED),
     )
-    outside = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(means, (outside, 1 - outside))
-    return float(low), float(high)
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
-def _blocks(length: int) -> list[int]:
-    """`ROUNDS`, in blocks that fit in memory."""
-    block = max(1, min(ROUNDS, _AT_ONCE // length))
-    return [min(block, ROUNDS - start) for start in range(0, ROUNDS, block)]
+def _distance_from_zero(values: Values, axis: int) -> Any:
+    return np.abs(np.mean(values, axis=axis))
+
+
+def _block(length: int) -> int:
+    """Rounds that fit in memory at a time."""
+    return max(1, min(ROUNDS, _AT_ONCE // length))

@@ -26,14 +26,16 @@ _SCALARS: Final = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?
     12: "d",
 }
 _STRING, _ARRAY = 8, 9
-# Numbers in a block and bytes of it, by ggml's type id; for the check of the file's length.
-_BLOCKS: Final = {
+# Numbers in a block and bytes of it, by ggml's type id; for the check of the file's length. Q8_1
+# (9) is left out: it stands in no file, and ggml and its Python package count it differently.
+BLOCK_SIZES: Final = {
     **{0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34)},
-    **{9: (32, 36), 10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176)},
+    **{10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176)},
     **{14: (256, 210), 15: (256, 292), 16: (256, 66), 17: (256, 74), 18: (256, 98)},
     **{19: (256, 50), 20: (32, 18), 21: (256, 110), 22: (256, 82), 23: (256, 136)},
     **{24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8), 28: (1, 8), 29: (256, 56)},
-    **{30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17)},
+    **{30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17), 40: (64, 36)},
+    **{41: (128, 18)},
 }
 
 
@@ -146,7 +148,7 @@ class _Reader:
             self._string()
             shape = [self._number("Q") for _ in range(self._number("I"))]
             kind, offset = self._number("I"), self._number("Q")
-            block, size = _BLOCKS.get(kind, (1, 0))
+            block, size = BLOCK_SIZES.get(kind, (1, 0))
             parameters += prod(shape)
             end = max(end, offset + prod(shape) // block * size)
         start = -(-self._at // alignment) * alignment
