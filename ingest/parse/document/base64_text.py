@@ -11,8 +11,10 @@ _DATA_ADDRESS = re.compile(
 _SIGN = "A-Za-z0-9+/"
 _BLOCK = re.compile(
     rf"(?<![{_SIGN}=])"
-    rf"(?:(?:[{_SIGN}_-]{{56,}}[ \t]*\r?\n[ \t]*)+[{_SIGN}_-]{{4,}}|[{_SIGN}_-]{{{_FEWEST},}})"
-    rf"={{0,2}}(?![{_SIGN}=])"
+    rf"(?:[{_SIGN}_-]{{56,}}(?:\s+[{_SIGN}_-]{{56,}})+"
+    rf"(?:\s+[{_SIGN}_-]{{3,}}={{1,2}}|[ \t]*\r?\n[ \t]*[{_SIGN}_-]{{4,}}(?=[ \t]*(?:\r?\n|\Z)))?"
+    rf"|[{_SIGN}_-]{{{_FEWEST},}})"
+    rf"={{0,2}}(?![{_SIGN}=])",
 )
 _ALL = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
 _BLANK = re.compile(r"\s+")
