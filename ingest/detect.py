@@ -9,6 +9,7 @@ from typing import Final
 
 import magic
 
+from ingest.refusals import refusal
 from sovereign_rag.errors import DocumentError
 
 PDF: Final = "application/pdf"
@@ -35,21 +36,33 @@ XML: Final = "application/xml"
 EML: Final = "message/rfc822"
 MSG: Final = "application/vnd.ms-outlook"
 MBOX: Final = "application/mbox"
+TNEF: Final = "application/vnd.ms-tnef"
+CALENDAR: Final = "text/calendar"
+CARD: Final = "text/vcard"
+SUBTITLES: Final = "text/vtt"
+NOTEBOOK: Final = "application/x-ipynb+json"
+VISIO: Final = "application/vnd.ms-visio.drawing"
+IWORK: Final = "application/vnd.apple.iwork"
 ZIP: Final = "application/zip"
 ENCRYPTED_OFFICE: Final = "application/x-encrypted-office"
 HEIC: Final = frozenset({"image/heic", "image/heif"})
-IMAGES: Final = HEIC | {"image/png", "image/jpeg", "image/tiff", "image/webp", "image/bmp"}
+IMAGES: Final = HEIC | {
+    *("image/png", "image/jpeg", "image/tiff", "image/webp", "image/bmp", "image/gif"),
+}
 
 MEDIA_TYPES: Final = frozenset(
     {PDF, DOCX, PPTX, XLSX, XLSB, DOC, PPT, XLS, ODT, ODS, ODP, EPUB, RTF, HTML, MARKDOWN, RST}
-    | {ORG, TXT, CSV, TSV, XML, EML, MSG, MBOX}
+    | {ORG, TXT, CSV, TSV, XML, EML, MSG, MBOX, TNEF, CALENDAR, CARD, SUBTITLES, NOTEBOOK}
+    | {VISIO, IWORK}
     | IMAGES
 )
 """Everything that can be read."""
 
 _HEAD_BYTES = 64 * 1024
+_NO_TEXT = ("application/postscript", "application/pgp", "image/", "audio/", "video/", "font/")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_ARCHIVES = ("zip", "x-tar", "gzip", "x-7z", "x-rar", "x-bzip", "x-xz", "zstd", "x-compress")
+_TNEF = b"\x78\x9f\x3e\x22"
+_OUTLOOK_STORE = b"!BDN"
 
 # In OLE files the name of a stream tells the program, whatever the file is called.
 _OLE_STREAMS = (
@@ -61,6 +74,7 @@ _OLE_STREAMS = (
     ("__substg1.0_", MSG),
     ("__properties_version1.0", MSG),
 )
+_OLE_PROGRAMS = (("VisioDocument", ".vsd"), ("Quill/QuillSub/CONTENTS", ".pub"), ("Props9", ".mpp"))
 _OOXML_MAIN = (
     ("wordprocessingml", DOCX),
     ("presentationml", PPTX),
@@ -68,6 +82,7 @@ _OOXML_MAIN = (
     ("ms-powerpoint", PPTX),
     ("sheet.binary", XLSB),
     ("spreadsheetml", XLSX),
+    ("ms-visio", VISIO),
     ("ms-excel", XLSX),
 )
 _TEXT_BY_SUFFIX = {
@@ -85,11 +100,24 @@ _TEXT_BY_SUFFIX = {
     ".eml": EML,
     ".mbox": MBOX,
     ".mbx": MBOX,
-    ".ics": TXT,
-    ".vcf": TXT,
+    ".ics": CALENDAR,
+    ".ical": CALENDAR,
+    ".vcs": CALENDAR,
+    ".vcf": CARD,
+    ".vcard": CARD,
+    ".srt": SUBTITLES,
+    ".vtt": SUBTITLES,
+    ".ipynb": NOTEBOOK,
     ".txt": TXT,
 }
 _HTML_START = re.compile(rb"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_TEXT_STARTS = (
+    (re.compile(rb"BEGIN:V(?:CALENDAR|EVENT)", re.IGNORECASE), CALENDAR),
+    (re.compile(rb"BEGIN:VCARD", re.IGNORECASE), CARD),
+    (re.compile(rb"WEBVTT(?:[ \t\r\n]|\Z)"), SUBTITLES),
+    (re.compile(rb"\d+[ \t]*\r?\n\d+:\d\d:\d\d[,.]\d+[ \t]+-->"), SUBTITLES),
+    (re.compile(rb'\{\s*"(?:cells|nbformat|metadata)"\s*:.*"nbformat"', re.DOTALL), NOTEBOOK),
+)
 _HTML_PAGE = re.compile(rb"(?:<\?xml[^>]*>\s*)?<(!doctype\s+html|html)\b", re.IGNORECASE)
 _XML_SUFFIXES = frozenset((".xml", ".opml", ".svg", ".rss", ".atom", ".xsd", ".gpx", ".kml"))
 _MAIL_HEADER = re.compile(rb"^(from|to|subject|date|received|message-id|return-path|mime-version):")
@@ -115,11 +143,15 @@ def media_type(path: Path, *, name: str) -> str:
     if b"%PDF-" in head[:1024]:
         return PDF
     if head.startswith(_OLE):
-        return _ole_type(path)
+        return _ole_type(path, name)
     if head.startswith(b"PK\x03\x04"):
         return _zip_type(path, name)
     if head.startswith(b"{\\rtf"):
         return RTF
+    if head.startswith(_TNEF):
+        return TNEF
+    if head.startswith(_OUTLOOK_STORE):
+        raise refusal("application/vnd.ms-outlook-pst", name)
     guess: str = magic.from_buffer(head, mime=True)
     if guess in IMAGES:
         return guess
@@ -127,10 +159,10 @@ def media_type(path: Path, *, name: str) -> str:
         return "image/bmp"
     if _is_text(head, guess):
         return _text_type(head, guess, PurePath(name).suffix.lower())
-    raise _unsupported(guess, name)
+    raise refusal(guess, name)
 
 
-def _ole_type(path: Path) -> str:
+def _ole_type(path: Path, name: str) -> str:
     # olefile comes with unstructured's office formats and reads the directory, no content.
     import olefile  # type: ignore[import-untyped]  # the package has no types
 
@@ -146,10 +178,10 @@ def _ole_type(path: Path) -> str:
     for start, kind in _OLE_STREAMS:
         if any(stream.lower().startswith(start.lower()) for stream in streams):
             return kind
-    raise DocumentError(
-        "unsupported",
-        "The file is an Office container of an unknown program. Save it as PDF or DOCX first.",
-    )
+    program = next((suffix for stream, suffix in _OLE_PROGRAMS if stream in streams), "")
+    if program and not name.lower().endswith(program):
+        name += program
+    raise refusal("an Office container", name)
 
 
 def _zip_type(path: Path, name: str) -> str:
@@ -164,6 +196,8 @@ def _zip_type(path: Path, name: str) -> str:
             if "[Content_Types].xml" in members:
                 types = archive.open("[Content_Types].xml").read(1 << 20).decode("utf-8", "replace")
                 return _ooxml_type(types, members, name)
+            if any(_is_iwork(member) for member in members):
+                return IWORK
     except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError) as error:
         raise DocumentError(
             "broken",
@@ -184,10 +218,21 @@ def _ooxml_type(content_types: str, members: set[str], name: str) -> str:
         ("ppt/presentation.xml", PPTX),
         ("xl/workbook.bin", XLSB),
         ("xl/workbook.xml", XLSX),
+        ("visio/document.xml", VISIO),
     ):
         if part in members:
             return kind
-    raise _unsupported("an unknown Office format", name)
+    raise refusal("an unknown Office format", name)
+
+
+def _is_iwork(member: str) -> bool:
+    """Whether a file in a ZIP is one that Pages, Numbers or Keynote makes."""
+    return member in {
+        "Index/Document.iwa",
+        "Index.zip",
+        "index.apxl",
+        "buildVersionHistory.plist",
+    } or (member in {"Metadata/BuildVersionHistory.plist", "index.xml.gz"})
 
 
 def _is_text(head: bytes, guess: str) -> bool:
@@ -197,13 +242,27 @@ def _is_text(head: bytes, guess: str) -> bool:
         return True
     if guess in {"application/x-ndjson", "application/mbox", "application/javascript"}:
         return True
-    if guess != "application/octet-stream":
+    if guess.startswith(_NO_TEXT):
         return False
+    if guess != "application/octet-stream":  # a text that libmagic has a name of its own for
+        return b"\0" not in head and _is_utf8(head) and _few_controls(head)
     if b"\0" in head:
         return wide_encoding(head) is not None
     # 8-bit text that libmagic does not know: almost nothing in it is a control character.
+    return _few_controls(head)
+
+
+def _few_controls(head: bytes) -> bool:
     controls = sum(byte < 32 and byte not in b"\t\n\r\f\v\x1b" for byte in head)
     return controls / len(head) < 0.01
+
+
+def _is_utf8(head: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def wide_encoding(head: bytes) -> str | None:
@@ -234,6 +293,9 @@ def wide_encoding(head: bytes) -> str | None:
 
 def _text_type(head: bytes, guess: str, suffix: str) -> str:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    for begin, kind in _TEXT_STARTS:
+        if begin.match(start):
+            return kind
     if suffix in _XML_SUFFIXES and start.startswith(b"<") and not _HTML_PAGE.match(start):
         return XML
     if suffix not in {".md", ".markdown", ".txt", ".rst", ".org", ".csv", ".tsv"}:
@@ -264,20 +326,3 @@ def _looks_like_mail(start: bytes) -> bool:
         return False
     message = email.parser.BytesHeaderParser().parsebytes(start)
     return bool(message["from"] or message["received"] or message["message-id"])
-
-
-def _unsupported(found: str, name: str) -> DocumentError:
-    kind = found.removeprefix("application/")
-    if "executable" in kind or "dosexec" in kind or "sharedlib" in kind or "x-mach" in kind:
-        return DocumentError(
-            "unsupported", f"{name!r} is a program, not a document. Leave it out of the folder."
-        )
-    if kind.startswith(_ARCHIVES):
-        return DocumentError(
-            "unsupported", f"{name!r} is an archive. Unpack it and ingest the files in it."
-        )
-    return DocumentError(
-        "unsupported",
-        f"{name!r} is of a format that is not read ({found}). Save it as PDF, DOCX, XLSX, PPTX, "
-        "HTML or text, and ingest that.",
-    )

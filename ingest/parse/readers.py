@@ -6,8 +6,10 @@ from typing import Final
 
 from ingest import detect
 from ingest.parse.document.job import Reader
+from ingest.parse.mail.calendar import read_calendar, read_cards
 from ingest.parse.mail.message import read_eml, read_mbox
 from ingest.parse.mail.outlook import read_msg
+from ingest.parse.mail.tnef import read_tnef
 from ingest.parse.markup.epub import read_epub
 from ingest.parse.markup.html import (
     read_html,
@@ -15,7 +17,10 @@ from ingest.parse.markup.html import (
     read_org,
     read_rst,
 )
+from ingest.parse.markup.iwork import read_iwork
+from ingest.parse.markup.notebook import read_notebook
 from ingest.parse.markup.plain import read_text
+from ingest.parse.markup.subtitles import read_subtitles
 from ingest.parse.markup.xml_document import read_xml
 from ingest.parse.ocr.images import read_image
 from ingest.parse.office.convert import via_office
@@ -24,6 +29,7 @@ from ingest.parse.office.odf import read_odp, read_odt
 from ingest.parse.office.pptx import read_pptx
 from ingest.parse.office.rtf import read_rtf
 from ingest.parse.office.tables import read_csv, read_workbook
+from ingest.parse.office.visio import read_visio
 from ingest.parse.pdf.reader import read_pdf
 from sovereign_rag.errors import DocumentError
 
@@ -53,6 +59,13 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         detect.EML: read_eml,
         detect.MBOX: read_mbox,
         detect.MSG: read_msg,
+        detect.TNEF: read_tnef,
+        detect.CALENDAR: read_calendar,
+        detect.CARD: read_cards,
+        detect.SUBTITLES: read_subtitles,
+        detect.NOTEBOOK: read_notebook,
+        detect.VISIO: read_visio,
+        detect.IWORK: read_iwork,
         **dict.fromkeys(detect.IMAGES, read_image),
     }
 )

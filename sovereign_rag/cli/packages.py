@@ -19,7 +19,7 @@ NEEDED: Final = (
     Package("unstructured", "reading HTML, Markdown, Org and reStructuredText", "ingest/parse"),
     Package("lxml", "reading office files, EPUB and HTML", "ingest/parse"),
     Package("python_calamine", "reading spreadsheets", "ingest/parse"),
-    Package("oxmsg", "reading mails of Outlook", "ingest/parse"),
+    Package("icalendar", "reading calendars and address cards", "ingest/parse"),
     Package("liteparse", "reading PDF", "ingest/parse"),
     Package("pypdfium2", "reading and drawing PDF", "ingest/parse"),
     Package("PIL", "reading pictures", "ingest/parse"),

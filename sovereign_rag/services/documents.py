@@ -20,7 +20,7 @@ IMAGE_DPI = 110
 PROTECTED = "protected"
 """The property of a document that a password opened; nothing of it is kept but the text."""
 HAS_IMAGES = {"application/pdf", "image/png", "image/jpeg", "image/tiff", "image/webp", "image/bmp"}
-HAS_IMAGES |= {"image/heic", "image/heif"}
+HAS_IMAGES |= {"image/heic", "image/heif", "image/gif"}
 
 
 class PageRenderer(Protocol):

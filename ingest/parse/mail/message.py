@@ -3,7 +3,7 @@
 import email
 import email.policy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage, Message
 from pathlib import Path
@@ -71,7 +71,11 @@ def read_mbox(path: Path, job: Job) -> DocumentDraft:
 
 
 def mail_draft(
-    headers: Mapping[str, str], blocks: list[Block], attached: list[str]
+    headers: Mapping[str, str],
+    blocks: list[Block],
+    attached: list[str],
+    *,
+    fields: Sequence[str] = (),
 ) -> DocumentDraft:
     """A mail without its attachments: subject, people and date, names of what is attached, body.
 
@@ -79,8 +83,10 @@ def mail_draft(
         headers: By lower-case name; "subject", "from", "to", "cc" and "date" are shown.
         blocks: The body.
         attached: Names of attachments.
+        fields: Further lines: of an appointment its times, of a contact its numbers.
     """
     shown = [f"{name.capitalize()}: {headers[name]}" for name in _SHOWN if headers.get(name)]
+    shown += fields
     if attached:
         shown.append("Attachments: " + ", ".join(attached[:_MOST_NAMED]))
     top = [
@@ -210,8 +216,6 @@ def _attached(part: EmailMessage) -> Inner:
             data = decode(data, declared).encode()
         if part.get_content_subtype() == "html" and not name.lower().endswith((".htm", ".html")):
             return stored(name, data, media_type=detect.HTML)
-        if part.get_content_subtype() in {"calendar", "x-vcard", "vcard", "directory"}:
-            return stored(name, data, media_type=detect.TXT)
     return stored(name, data)
 
 

@@ -18,12 +18,14 @@ _MAX_FRAMES = 500
 
 
 def read_image(path: Path, job: Job) -> DocumentDraft:
-    """The `Reader` of PNG, JPEG, TIFF, WebP, BMP and HEIC."""
+    """The `Reader` of PNG, JPEG, TIFF, WebP, BMP, GIF and HEIC."""
     recogniser = Recogniser(job)
     pages = []
     with opened_image(path) as image:
         frames = getattr(image, "n_frames", 1)
-        for number in range(1, min(frames, _MAX_FRAMES, job.max_pages) + 1):
+        # The pictures of an animation show the same; those of a TIFF are pages.
+        most = 1 if image.format == "GIF" else _MAX_FRAMES
+        for number in range(1, min(frames, most, job.max_pages) + 1):
             shown = frame(image, number)
             found = recogniser.page(shown, number)
             per_inch = recogniser.dpi

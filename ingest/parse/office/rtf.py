@@ -290,7 +290,15 @@ def read_rtf(path: Path, job: Job) -> DocumentDraft:
         DocumentError: "broken".
     """
     del job
-    data = path.read_bytes()
+    return rtf_draft(path.read_bytes())
+
+
+def rtf_draft(data: bytes) -> DocumentDraft:
+    """What an RTF text says.
+
+    Raises:
+        DocumentError: "broken".
+    """
     if not data.lstrip().startswith(b"{\\rtf"):
         raise DocumentError(
             "broken", "The file does not begin as RTF does. Bring an intact copy of it."

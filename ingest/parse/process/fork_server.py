@@ -36,7 +36,7 @@ _PRELOADED = (
     "liteparse",
     "lxml.html",
     "magic",
-    "oxmsg",
+    "icalendar",
     "pypdfium2",
     "python_calamine",
     "unstructured.partition.html",
