@@ -2,23 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from sovereign_rag.access import Principal
-from sovereign_rag.api.schemas import DocumentOut, DocumentsOut, PageOut, refusals, reply
+from sovereign_rag.api.schemas import refusals, reply
 from sovereign_rag.domain import Box
 from sovereign_rag.errors import BadInput
 from sovereign_rag.http.identity import CurrentPrincipal, CurrentService
+from sovereign_rag.http.params import DocumentId, PageNumber, SpanEnd, SpanStart
 from sovereign_rag.services.container import Service
-from sovereign_rag.services.serialization import document_to_dict, page_to_dict
+from sovereign_rag.services.serialization.documents import DocumentOut, DocumentsOut, PageOut
 
 router = APIRouter(tags=["Documents"])
-
-DocumentId = Annotated[str, Path(max_length=64, description="The document's id.")]
-PageNumber = Annotated[int, Path(ge=1, le=1_000_000, description="From 1.")]
-SpanStart = Annotated[int | None, Query(ge=0, description="First character of the quote.")]
-SpanEnd = Annotated[int | None, Query(ge=1, description="One past its last character.")]
 
 
 @router.get("/v1/documents", response_model=DocumentsOut, responses=refusals())
@@ -34,7 +30,7 @@ def list_documents(
     # One more than asked for tells whether there is a next page.
     documents = service.documents.list(principal, limit=limit + 1, after=after)
     more = documents[limit - 1].id if len(documents) > limit else None
-    return reply({"documents": [document_to_dict(d) for d in documents[:limit]], "next": more})
+    return reply(DocumentsOut.of(documents[:limit], following=more))
 
 
 @router.get("/v1/documents/{document_id}", response_model=DocumentOut, responses=refusals(404))
@@ -42,7 +38,7 @@ def get_document(
     document_id: DocumentId, principal: CurrentPrincipal, service: CurrentService
 ) -> Response:
     """Show one document."""
-    return reply(document_to_dict(service.documents.get(document_id, principal)))
+    return reply(DocumentOut.of(service.documents.get(document_id, principal)))
 
 
 @router.delete(
@@ -73,7 +69,7 @@ def get_page(
     """Show the stored text of a page: what every quote is checked against."""
     document = service.documents.get(document_id, principal)
     page = service.documents.page(document_id, number, principal)
-    return reply(page_to_dict(page, has_image=service.documents.has_image(document)))
+    return reply(PageOut.of(page, has_image=service.documents.has_image(document)))
 
 
 @router.get(

@@ -3,32 +3,24 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-import anyio
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from sovereign_rag.access import Principal
-from sovereign_rag.api.schemas import (
+from sovereign_rag.api.schemas import refusals, reply
+from sovereign_rag.catalog.records import TaskState
+from sovereign_rag.http.identity import CurrentPrincipal, CurrentService
+from sovereign_rag.http.job_events import event_stream, followed
+from sovereign_rag.http.params import AfterId, JobId
+from sovereign_rag.http.streaming import StreamEvent
+from sovereign_rag.services.serialization.jobs import (
     JobDocumentsOut,
     JobOut,
     JobProgressOut,
     JobsOut,
-    refusals,
-    reply,
 )
-from sovereign_rag.catalog.records import JobProgress, TaskState
-from sovereign_rag.errors import SovereignError
-from sovereign_rag.http.identity import CurrentPrincipal, CurrentService, still_welcome
-from sovereign_rag.http.looks import LOOK_EVERY_S, SharedLooks
-from sovereign_rag.http.params import AfterId
-from sovereign_rag.http.streaming import HEARTBEAT_S, StreamEvent
-from sovereign_rag.services.container import Service
-from sovereign_rag.services.serialization import job_to_dict, progress_to_dict, task_to_dict
 
 router = APIRouter(tags=["Jobs"])
-
-JobId = Annotated[str, Path(max_length=64, description="The job's id.")]
 
 
 @router.get("/v1/jobs", response_model=JobsOut, responses=refusals())
@@ -39,7 +31,7 @@ def list_jobs(
 ) -> Response:
     """List jobs, newest first: an admin's key sees the tenant's, any other its user's own."""
     jobs = service.jobs.list(principal, limit=limit)
-    return reply({"jobs": [job_to_dict(job) for job in jobs]})
+    return reply(JobsOut.of(jobs))
 
 
 @router.get("/v1/jobs/{job_id}", response_model=JobProgressOut, responses=refusals(404))
@@ -49,7 +41,7 @@ def get_job(job_id: JobId, principal: CurrentPrincipal, service: CurrentService)
     An admin's key reads no more than its own labels allow: of a job that somebody else sent in,
     the counts are whole, the names are those of readable documents.
     """
-    return reply(progress_to_dict(service.jobs.progress(job_id, principal)))
+    return reply(JobProgressOut.of(service.jobs.progress(job_id, principal)))
 
 
 @router.get("/v1/jobs/{job_id}/documents", response_model=JobDocumentsOut, responses=refusals(404))
@@ -67,19 +59,19 @@ def get_job_documents(
     documents, following = service.jobs.documents(
         job_id, principal, after=after, limit=limit, states=state
     )
-    return reply({"documents": [task_to_dict(task) for task in documents], "next": following})
+    return reply(JobDocumentsOut.of(documents, following=following))
 
 
 @router.post("/v1/jobs/{job_id}/cancel", response_model=JobOut, responses=refusals(404))
 def cancel_job(job_id: JobId, principal: CurrentPrincipal, service: CurrentService) -> Response:
     """Stop a job within seconds, its documents in work too; what is in stays in."""
-    return reply(job_to_dict(service.jobs.cancel(job_id, principal)))
+    return reply(JobOut.of(service.jobs.cancel(job_id, principal)))
 
 
 @router.post("/v1/jobs/{job_id}/retry", response_model=JobOut, responses=refusals(404))
 def retry_job(job_id: JobId, principal: CurrentPrincipal, service: CurrentService) -> Response:
     """Let what failed or was cancelled wait again; a paused job is tried at once."""
-    return reply(job_to_dict(service.jobs.retry(job_id, principal)))
+    return reply(JobOut.of(service.jobs.retry(job_id, principal)))
 
 
 @router.get(
@@ -102,57 +94,6 @@ async def follow_job(
 
     async def events() -> AsyncIterator[bytes]:
         async for progress in following:
-            yield StreamEvent("progress", progress_to_dict(progress)).encode()
+            yield StreamEvent("progress", JobProgressOut.of(progress).plain()).encode()
 
     return event_stream(events())
-
-
-async def followed(
-    request: Request, service: Service, job_id: str, principal: Principal
-) -> AsyncIterator[JobProgress]:
-    """A job's states as they change, at most one a second, its end the last.
-
-    However many follow it, the catalog is looked at once a second for each of its readers' rights.
-    It ends early where the caller's key does, or the service.
-
-    Raises:
-        NotFound: Before the first one.
-    """
-    looks: SharedLooks[JobProgress] = request.app.state.job_looks
-    ends = still_welcome(request, service)
-
-    async def look() -> JobProgress:
-        def progress() -> JobProgress:
-            return service.jobs.progress(job_id, principal)
-
-        return await looks.at((job_id, principal), progress)
-
-    async def states(progress: JobProgress) -> AsyncIterator[JobProgress]:
-        yield progress
-        told = anyio.current_time()
-        while progress.job.finished is None:
-            await anyio.sleep(LOOK_EVERY_S)
-            if (reason := await anyio.to_thread.run_sync(ends)) is not None:
-                raise reason
-            before, progress = progress, await look()
-            # Now and then without a change: proxies close connections on which nothing comes.
-            if progress != before or anyio.current_time() - told > HEARTBEAT_S:
-                yield progress
-                told = anyio.current_time()
-
-    return states(await look())
-
-
-def event_stream(events: AsyncIterator[bytes]) -> Response:
-    """The events as a response; it ends where one can't be made any more, and may be resumed."""
-
-    async def sent() -> AsyncIterator[bytes]:
-        try:
-            async for event in events:
-                yield event
-        except SovereignError:  # the job is gone, or the catalog does not answer for now
-            return
-
-    return StreamingResponse(
-        sent(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
-    )

@@ -3,18 +3,11 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from sovereign_rag.api.answers import check_length
-from sovereign_rag.api.schemas import (
-    FacetsBody,
-    FacetsOut,
-    SearchBody,
-    SearchOut,
-    refusals,
-    reply,
-)
+from sovereign_rag.api.schemas import FacetsBody, SearchBody, refusals, reply
 from sovereign_rag.http.identity import CurrentPrincipal, CurrentService
+from sovereign_rag.http.params import check_length
 from sovereign_rag.retrieval.conversation import newest
-from sovereign_rag.services.serialization import passage_to_dict
+from sovereign_rag.services.serialization.answers import FacetsOut, SearchOut
 
 router = APIRouter(tags=["Answers"])
 
@@ -32,12 +25,11 @@ def search(body: SearchBody, principal: CurrentPrincipal, service: CurrentServic
         history=body.turns,
     )
     _, dropped = newest(body.turns)
-    found = [passage_to_dict(passage) for passage in passages]
-    return reply({"passages": found, "turns_dropped": dropped})
+    return reply(SearchOut.of(passages, turns_dropped=dropped))
 
 
 @router.post("/v1/search/facets", response_model=FacetsOut, responses=refusals(408, 413, 429))
 def facets(body: FacetsBody, principal: CurrentPrincipal, service: CurrentService) -> Response:
     """Count the passages the caller may read, by language and by media type."""
     counted = service.searching.facets(principal, search_filter=body.search_filter)
-    return reply({field: dict(values) for field, values in counted.items()})
+    return reply(FacetsOut.of(counted))

@@ -11,14 +11,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from sovereign_rag.access import HIGHEST_LEVEL, Principal, parse_readers
-from sovereign_rag.api.schemas import JobOut, refusals, reply
+from sovereign_rag.api.schemas import refusals, reply
 from sovereign_rag.catalog.records import NewTask
 from sovereign_rag.errors import BadInput, TooLarge
 from sovereign_rag.http.identity import AdminPrincipal, CurrentService
 from sovereign_rag.http.limits import UploadPlaces
 from sovereign_rag.http.multipart import MultipartReader
 from sovereign_rag.services.container import Service
-from sovereign_rag.services.serialization import job_to_dict
+from sovereign_rag.services.serialization.jobs import JobOut
 from sovereign_rag.services.uploads import safe_name, upload_uri
 from sovereign_rag.storage.content import Received
 from sovereign_rag.storage.password_box import Seal
@@ -132,7 +132,7 @@ def _take_in(
     finally:
         for _, received in form.files.values():
             content.drop(received)  # of a key that was used before, or of a refusal
-    return reply(job_to_dict(job), status=202, Location=f"/v1/jobs/{job.id}")
+    return reply(JobOut.of(job), status=202, Location=f"/v1/jobs/{job.id}")
 
 
 @dataclass(slots=True)

@@ -76,9 +76,9 @@ def print_answer(run: CommandRun, answer: "Answer", *, one_line: bool = False) -
     `one_line` puts the JSON on a single line, for a program that reads one answer after another.
     """
     if run.json:
-        from sovereign_rag.services.serialization import answer_to_dict
+        from sovereign_rag.services.serialization.answers import AnswerOut
 
-        print_json(answer_to_dict(answer), indent=None if one_line else 2)
+        print_json(AnswerOut.of(answer).plain(), indent=None if one_line else 2)
     else:
         _print_answer(run, answer)
 

@@ -122,9 +122,9 @@ def search(
             query, who, limit=limit, mode=mode, search_filter=within
         )
     if run.json:
-        from sovereign_rag.services.serialization import passage_to_dict
+        from sovereign_rag.services.serialization.answers import PassageOut
 
-        print_json({"query": query, "passages": [passage_to_dict(p) for p in passages]})
+        print_json({"query": query, "passages": [PassageOut.of(p).plain() for p in passages]})
     elif not passages:
         run.note("Nothing found.")
     else:

@@ -31,13 +31,13 @@ def list_(
     asker: Asker,
 ) -> None:
     """List the documents that may be read."""
-    from sovereign_rag.services.serialization import document_to_dict
+    from sovereign_rag.services.serialization.documents import DocumentOut
 
     who = asker.principal()
     with run.open() as service:
         records = list(_all(service.documents, who))
     if run.json:
-        found = [document_to_dict(record) for record in records]
+        found = [DocumentOut.of(record).plain() for record in records]
         print_json({"documents": found, "count": len(found)})
         return
     columns = ("id", "status", ">pages", ">chunks", "language", "title", "uri")
@@ -66,14 +66,14 @@ def show(
     A citation's start and end count in the text of its page; where the format has no pages,
     that is page 1.
     """
-    from sovereign_rag.services.serialization import document_to_dict
+    from sovereign_rag.services.serialization.documents import DocumentOut
 
     who = asker.principal()
     with run.open() as service:
         record = service.documents.get(document_id, who)
         pages = service.documents.pages(document_id, who) if text else ()
     if run.json:
-        shown: dict[str, object] = {"document": document_to_dict(record)}
+        shown: dict[str, object] = {"document": DocumentOut.of(record).plain()}
         if text:
             shown["pages"] = [
                 {"number": page.number, "name": page.name, "text": page.text} for page in pages

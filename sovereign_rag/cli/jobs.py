@@ -44,12 +44,12 @@ def list_(
     tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """List the latest jobs, newest first."""
-    from sovereign_rag.services.serialization import job_to_dict
+    from sovereign_rag.services.serialization.jobs import JobOut
 
     with run.open() as service:
         found = service.jobs.list(local_owner(tenant), limit=limit)
     if run.json:
-        print_json({"jobs": [job_to_dict(job) for job in found]})
+        print_json({"jobs": [JobOut.of(job).plain() for job in found]})
         return
     if not found:
         run.note("No jobs yet; `sovereign-rag ingest PATH` makes one.")
@@ -87,7 +87,7 @@ def show(
     tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Show a job, how far it is, and what became of each of its documents."""
-    from sovereign_rag.services.serialization import progress_to_dict, task_to_dict
+    from sovereign_rag.services.serialization.jobs import JobProgressOut, TaskOut
 
     with run.open() as service:
         if follow:
@@ -95,8 +95,8 @@ def show(
         progress = service.jobs.progress(job_id, local_owner(tenant))
         tasks = _tasks(service, job_id, tenant, failed=failed)
     if run.json:
-        body = progress_to_dict(progress)
-        print_json({**body, "tasks": [task_to_dict(task) for task in tasks]})
+        body = JobProgressOut.of(progress).plain()
+        print_json({**body, "tasks": [TaskOut.of(task).plain() for task in tasks]})
         return
     run.out.print(facts(_facts(progress)))
     if progress.job.pause_reason is not None:
@@ -108,12 +108,12 @@ def show(
 @command(app, "cancel", examples=("sovereign-rag jobs cancel 4b7e…",))
 def cancel(run: CommandRun, job_id: JobArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
     """Cancel a job: documents in work stop within seconds, what is in stays in."""
-    from sovereign_rag.services.serialization import job_to_dict
+    from sovereign_rag.services.serialization.jobs import JobOut
 
     with run.open() as service:
         job = service.jobs.cancel(job_id, local_owner(tenant))
     if run.json:
-        print_json(job_to_dict(job))
+        print_json(JobOut.of(job).plain())
     elif not job.cancelled:
         run.note("The job had ended already; there was nothing to cancel.")
     else:
@@ -123,12 +123,12 @@ def cancel(run: CommandRun, job_id: JobArgument, tenant: Tenant = DEFAULT_TENANT
 @command(app, "retry", examples=("sovereign-rag jobs retry 4b7e…",))
 def retry(run: CommandRun, job_id: JobArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
     """Put a job's failed and cancelled documents back in the queue, for the next worker."""
-    from sovereign_rag.services.serialization import job_to_dict
+    from sovereign_rag.services.serialization.jobs import JobOut
 
     with run.open() as service:
         job = service.jobs.retry(job_id, local_owner(tenant))
     if run.json:
-        print_json(job_to_dict(job))
+        print_json(JobOut.of(job).plain())
     else:
         waiting = job.total - job.done
         run.note(

@@ -5,8 +5,8 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from sovereign_rag.api.schemas import CitedBody, TurnBody
 from sovereign_rag.errors import BadInput
+from sovereign_rag.http.params import CitedBody, TurnBody
 from sovereign_rag.retrieval.conversation import MOST_CHARACTERS, Turn
 
 MOST_HISTORY: Final = 4 * MOST_CHARACTERS

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from sovereign_rag.api.jobs import JobId, event_stream, followed
 from sovereign_rag.catalog.records import TaskState
 from sovereign_rag.http.identity import CurrentPrincipal, CurrentService
-from sovereign_rag.http.params import AfterId
+from sovereign_rag.http.job_events import event_stream, followed
+from sovereign_rag.http.params import AfterId, JobId
 from sovereign_rag.http.streaming import StreamEvent
 from sovereign_rag.web.rendering import fragment, page
 

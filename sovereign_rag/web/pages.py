@@ -13,8 +13,6 @@ from sovereign_rag.access import Principal
 from sovereign_rag.answering.citations import boxes as quote_boxes
 from sovereign_rag.answering.events import AnswerEvent, Done, DraftToken, Found, Quoted
 from sovereign_rag.answering.request import AnswerRequest
-from sovereign_rag.api.answers import AnswerSlots, accepts_events, check_length, last
-from sovereign_rag.api.documents import DocumentId, PageNumber, SpanEnd, SpanStart
 from sovereign_rag.catalog.keys import key_id_of
 from sovereign_rag.errors import BadInput, SovereignError, Unauthenticated
 from sovereign_rag.http.identity import (
@@ -25,6 +23,15 @@ from sovereign_rag.http.identity import (
     session_cookie,
     still_welcome,
     the_service,
+)
+from sovereign_rag.http.params import (
+    AnswerSlots,
+    DocumentId,
+    PageNumber,
+    SpanEnd,
+    SpanStart,
+    accepts_events,
+    check_length,
 )
 from sovereign_rag.http.streaming import EventStream, StreamEvent, at_once
 from sovereign_rag.retrieval.conversation import Turn
@@ -75,11 +82,10 @@ async def ask(
     check_length(question, service)
     turns = read_turns(history)
     cancel = threading.Event()
+    asked = AnswerRequest(question, principal, history=turns, cancel=cancel)
 
     def events() -> Iterator[AnswerEvent]:
-        return service.answers.stream(
-            AnswerRequest(question, principal, history=turns, cancel=cancel)
-        )
+        return service.answers.stream(asked)
 
     if accepts_events(request):
         pieces = _pieces(request, events, turns)
@@ -93,7 +99,7 @@ async def ask(
             principal=principal,
             limit=service.settings.server.max_question_chars,
             question=question,
-            view=answer_view(last(events()), turns),
+            view=answer_view(service.answers.answer(asked), turns),
         )
 
     return await at_once(whole, request, cancel=cancel, slots=slots)
