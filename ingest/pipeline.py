@@ -19,7 +19,6 @@ from ingest.index.record import record_of, source_of, title_of, titled
 from ingest.index.timing_guard import OneAtATime, Stage
 from ingest.index.version import version_of
 from ingest.leases.lease import DocumentLease
-from sovereign_rag.access import stored_readers
 from sovereign_rag.catalog.documents import Documents
 from sovereign_rag.catalog.holding import LeaseLost
 from sovereign_rag.catalog.index_spec import IndexSpec
@@ -32,6 +31,7 @@ from sovereign_rag.domain import Chunk, ParsedDocument, SourceFile
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.errors import DocumentError, NoText
 from sovereign_rag.services.documents import PROTECTED
+from sovereign_rag.services.erasure import Erasure
 from sovereign_rag.services.uploads import UPLOAD
 from sovereign_rag.settings import ChunkSettings
 from sovereign_rag.storage.content import ContentStore, Effort
@@ -92,6 +92,7 @@ class Pipeline:
         store: ChunkStore,
         everywhere: PipelineIndexes,
         documents: Documents,
+        erasure: Erasure,
         content: ContentStore,
         settings: ChunkSettings,
         reuse_across_tenants: bool = True,
@@ -99,7 +100,7 @@ class Pipeline:
         """Embedder, store, documents and settings are those of the index to take documents into."""
         self._parser, self._embedder, self._lexical = parser, embedder, lexical
         self._store, self._everywhere = store, everywhere
-        self._documents, self._content = documents, content
+        self._documents, self._content, self._erasure = documents, content, erasure
         self._settings, self._reuse_across_tenants = settings, reuse_across_tenants
         self._contents = OneAtATime()
 
@@ -111,7 +112,7 @@ class Pipeline:
         lease: DocumentLease,
         password: str | None = None,
     ) -> Ingested:
-        """Make the index lease `source`, whose bytes are in the content store, and nothing older.
+        """Make the index hold `source`, whose bytes are in the content store, and nothing older.
 
         Raises:
             LeaseLost: `lease` ended; what searches return is as it was.
@@ -128,7 +129,10 @@ class Pipeline:
             stored = self._store.versions(tenant, known.id)
             # Fewer where the store was lost, or is another one than the last time.
             if stored.get(version) == known.chunks:
-                return self._unchanged(known, source, stored, lease)
+                unchanged = self._unchanged(known, source, stored, lease)
+                if unchanged is not None:
+                    return unchanged
+                known, asks_again = None, False
         lease.reached(TaskState.PARSING)
         stage = Stage()
         with self._contents.on(source.content_hash, lease.ended):
@@ -201,7 +205,7 @@ class Pipeline:
 
     def forget(self, content_hash: str) -> None:
         """Remove a content that nothing needs any more."""
-        self._documents.unless_in_use(content_hash, lambda: self._content.delete(content_hash))
+        self._erasure.erase_content(content_hash)
 
     def index(
         self, items: Sequence[Parsed], tenant: str, lease: DocumentLease
@@ -339,18 +343,19 @@ class Pipeline:
         source: SourceFile,
         stored: Mapping[str, int],
         lease: DocumentLease,
-    ) -> Ingested:
-        """Nothing to parse or embed; a change of rights alone reaches the index at once."""
+    ) -> Ingested | None:
+        """Nothing to parse or embed; a change of rights alone reaches the index at once.
+
+        None: the document was deleted meanwhile.
+        """
         _check(lease)
         if stored.keys() - {known.version}:  # a crash came before the old version had gone
             self._store.prune(known.tenant, known.id, keep=known.version)
         if (known.readers, known.level) == (source.readers, source.level):
             return Ingested(known, changed=False)
-        tenant, labels, level = known.tenant, stored_readers(source.readers), source.level
-        self._everywhere.set_access(tenant, known.id, readers=labels, level=level)
-        # The catalog last: until it agrees, the same call finds the same work to do again.
-        self._documents.set_readers(tenant, known.id, source.readers, level, lease.fence)
-        self._everywhere.confirm_access(tenant, known.id, readers=labels, level=level)
+        wanted = (source.readers, source.level)
+        if not self._erasure.change_readers(known.tenant, known.id, *wanted, lease.fence):
+            return None
         return Ingested(replace(known, readers=source.readers, level=source.level), changed=True)
 
 

@@ -42,6 +42,11 @@ class Principal:
                 raise BadInput(f"{group!r} is no group name: use letters, digits and . _ @ + -")
 
     @property
+    def label(self) -> str:
+        """Who it is, in one word: on the record, as a submitter, as a reader of its own."""
+        return OWNER if self.is_owner else f"user:{self.user}"
+
+    @property
     def labels(self) -> frozenset[str]:
         """The reader labels that this principal answers to."""
         own = {EVERYONE, f"user:{self.user}", *(f"group:{group}" for group in self.groups)}

@@ -94,6 +94,7 @@ class Application(Service):
                     store=index.store,
                     everywhere=self.everywhere,
                     documents=self.catalog.at(index.record.id).documents,
+                    erasure=self.erasure,
                     content=self.content,
                     settings=index.spec.chunking,
                     reuse_across_tenants=self.settings.ingest.reuse_across_tenants,
@@ -129,6 +130,7 @@ class Application(Service):
             catalog=self.catalog,
             content=self.content,
             audit=self.audit,
+            erasure=self.erasure,
             seal=Seal(self.settings.data_dir),
             pipeline=lambda: self.pipeline,
             unpacker=self._unpacker(),
@@ -142,21 +144,16 @@ class Application(Service):
         return Unpacker(
             catalog=self.catalog,
             content=self.content,
-            standing=self._standing(),
+            erasure=self.erasure,
             expander=Expander(self.content, self._parser, self.settings.archives, max_bytes=most),
         )
 
-    def _standing(self) -> DocumentLifecycle:
+    def _lifecycle(self) -> DocumentLifecycle:
         def live() -> tuple[Documents, ChunkStore]:
             record = self.catalog.indexes.live()
             return self.catalog.at(record.id).documents, self.indexes.store(record)
 
-        return DocumentLifecycle(
-            documents=self.catalog.documents,
-            content=self.content,
-            live=live,
-            everywhere=self.everywhere,
-        )
+        return DocumentLifecycle(live=live, erasure=self.erasure)
 
     @part
     def sync(self) -> Sync:
@@ -164,7 +161,8 @@ class Application(Service):
             catalog=self.catalog,
             content=self.content,
             audit=self.audit,
-            standing=self._standing(),
+            lifecycle=self._lifecycle(),
+            erasure=self.erasure,
             pipeline=lambda: self.pipeline,
             ingestion=self.ingestion,
             settings=self.settings,

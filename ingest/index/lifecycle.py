@@ -1,4 +1,4 @@
-"""Documents that are in already: moved, given other readers, removed; nothing is read again.
+"""Documents that are in already and move; nothing is read again.
 
 What is done here needs neither parser nor embedding model, and every step may run twice.
 """
@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from sovereign_rag.access import stored_readers
 from sovereign_rag.catalog.documents import Documents
 from sovereign_rag.catalog.records import document_id
-from sovereign_rag.errors import NotFound
-from sovereign_rag.storage.content import ContentStore
-from sovereign_rag.store.protocol import AllIndexes, ChunkOrigin, ChunkStore
+from sovereign_rag.services.erasure import Erasure
+from sovereign_rag.store.protocol import ChunkOrigin, ChunkStore
 
 _BATCH = 64  # chunks read and written at a time
 
@@ -21,46 +20,10 @@ class DocumentLifecycle:
     """The documents of an index, as a sync changes them."""
 
     def __init__(
-        self,
-        *,
-        documents: Documents,
-        content: ContentStore,
-        live: Callable[[], tuple[Documents, ChunkStore]],
-        everywhere: AllIndexes,
+        self, *, live: Callable[[], tuple[Documents, ChunkStore]], erasure: Erasure
     ) -> None:
-        """
-        Args:
-            documents: What is known of documents.
-            content: Their bytes and texts.
-            live: Gives documents and store of the index that is live at this moment.
-            everywhere: The chunks of documents in every index that there is.
-        """
-        self._documents, self._content = documents, content
-        self._live, self._everywhere = live, everywhere
-
-    def set_access(self, tenant: str, id_: str, readers: frozenset[str], level: int) -> None:
-        """Change who may read a document; searches that start afterwards go by it."""
-        labels = stored_readers(readers)
-        self._everywhere.set_access(tenant, id_, readers=labels, level=level)
-        try:
-            # The catalog last: until it agrees, the same call finds the same work to do again.
-            self._documents.set_readers(tenant, id_, readers, level)
-        except NotFound:  # deleted meanwhile
-            return
-        self._everywhere.confirm_access(tenant, id_, readers=labels, level=level)
-
-    def remove(self, tenant: str, id_: str, content_hash: str) -> None:
-        """Remove a document: its chunks, its text, its original, its page images."""
-        self._documents.withdraw(tenant, id_)
-        self.forget(tenant, id_, content_hash)
-
-    def forget(self, tenant: str, id_: str, content_hash: str) -> None:
-        """As `remove`, and what jobs still want to do for the document goes on."""
-        # Chunks first: a crash on the way leaves a document that can be removed again.
-        self._everywhere.prune(tenant, id_, keep=None)
-        self._everywhere.flush()
-        self._documents.remove(tenant, id_)
-        self._documents.unless_in_use(content_hash, lambda: self._content.delete(content_hash))
+        """`live` gives documents and store of the index that is live at this moment."""
+        self._live, self._erasure = live, erasure
 
     def move(
         self,
@@ -119,5 +82,5 @@ class DocumentLifecycle:
                 updated=datetime.now(UTC),
             )
         )
-        self.remove(tenant, old.id, old.content_hash)
+        self._erasure.erase(tenant, old.id, old.content_hash)
         return True

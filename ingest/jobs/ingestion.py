@@ -11,7 +11,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from ingest.index.embed import Parsed
@@ -26,6 +25,7 @@ from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.records import JobRecord, NewTask, TaskRecord
 from sovereign_rag.domain import ParsedDocument, SourceFile
 from sovereign_rag.errors import EnvironmentFault
+from sovereign_rag.services.erasure import Erasure
 from sovereign_rag.settings import IngestSettings
 from sovereign_rag.storage.audit import AuditTrail, entry
 from sovereign_rag.storage.content import ContentStore
@@ -70,6 +70,7 @@ class Ingestion:
         catalog: Catalog,
         content: ContentStore,
         audit: AuditTrail,
+        erasure: Erasure,
         seal: Seal,
         pipeline: Callable[[], Pipeline],
         unpacker: Unpacker,
@@ -84,7 +85,7 @@ class Ingestion:
         """
         self._catalog, self._content, self._audit = catalog, content, audit
         self._seal, self._pipeline, self._settings = seal, pipeline, settings
-        self._unpacker = unpacker
+        self._unpacker, self._erasure = unpacker, erasure
         self._workers, self._max_bytes = workers or os.cpu_count() or 1, max_bytes
 
     def ingest(
@@ -163,7 +164,6 @@ class Ingestion:
 
         It is on the record before a worker sees it. Raises AuditError; then there is no job.
         """
-        submitter = "owner" if principal.is_owner else f"user:{principal.user}"
         job_id = str(uuid.uuid4())
 
         def record_then_bring() -> None:
@@ -172,7 +172,7 @@ class Ingestion:
             before_commit()
 
         return self._catalog.jobs.create(
-            principal.tenant, submitter, tasks, job_id=job_id, before_commit=record_then_bring
+            principal.tenant, principal.label, tasks, job_id=job_id, before_commit=record_then_bring
         )
 
     def work_off(
@@ -271,9 +271,7 @@ class Ingestion:
         """Remove stored bytes that nothing needs: what a refused upload or a crash left."""
         for content_hash in self._content.hashes():
             if self._content.age_s(content_hash) > _ORPHAN_AFTER_S:
-                self._catalog.documents.unless_in_use(
-                    content_hash, partial(self._content.delete, content_hash)
-                )
+                self._erasure.erase_content(content_hash)
         self._content.sweep(older_than_s=_ORPHAN_AFTER_S)
 
     @contextmanager

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ingest.index.lifecycle import DocumentLifecycle
 from ingest.jobs.archives import Expander, Member
 from sovereign_rag.catalog.archives import NewMember
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.records import Lease, NewTask, TaskRecord, document_id
+from sovereign_rag.services.erasure import Erasure
 from sovereign_rag.storage.content import ContentStore
 
 
@@ -39,11 +39,11 @@ class Unpacker:
         *,
         catalog: Catalog,
         content: ContentStore,
-        standing: DocumentLifecycle,
+        erasure: Erasure,
         expander: Expander,
     ) -> None:
         self._catalog, self._content = catalog, content
-        self._standing, self._expander = standing, expander
+        self._erasure, self._expander = erasure, expander
 
     def unpack(
         self,
@@ -92,13 +92,13 @@ class Unpacker:
         self._remove(tenant, {id_: h for id_, h in former.items() if id_ not in there})
         itself = self._catalog.documents.find(tenant, task.uri)
         if itself is not None:  # an earlier version of it was a document, or could not be read
-            self._standing.forget(tenant, itself.id, itself.content_hash)
+            self._erasure.erase_stored(tenant, itself.id, itself.content_hash)
         failed_count = sum(new.failure is not None for new in members)
         return Unpacked(len(members) - failed_count, failed_count, expansion.left_out)
 
     def _remove(self, tenant: str, documents: Mapping[str, str]) -> None:
         for id_, content_hash in documents.items():
-            self._standing.remove(tenant, id_, content_hash)
+            self._erasure.erase(tenant, id_, content_hash)
         if documents:
             self._catalog.archives.drop_members(tenant, list(documents))
 

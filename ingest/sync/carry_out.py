@@ -14,6 +14,7 @@ from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.records import JobRecord, NewTask, document_id
 from sovereign_rag.catalog.sources import SourceItem
 from sovereign_rag.errors import DocumentError, TooLarge
+from sovereign_rag.services.erasure import Erasure
 from sovereign_rag.storage.content import ContentStore, Received
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,8 @@ class PlanExecutor:
 
     catalog: Catalog
     content: ContentStore
-    standing: DocumentLifecycle
+    lifecycle: DocumentLifecycle
+    erasure: Erasure
     ingestion: Ingestion
     source: DocumentSource
     source_id: str
@@ -80,7 +82,7 @@ class PlanExecutor:
             wanted = (step.access.readers, step.access.level)
             for document in step.documents if step.change is not Change.MOVED else ():
                 if (document.readers, document.level) != wanted:
-                    self.standing.set_access(self.tenant, document.id, *wanted)
+                    self.erasure.change_readers(self.tenant, document.id, *wanted)
         waiting = plan.steps_of(Change.WAITING)
         self.catalog.sources.set_waiting_rights(
             self.tenant,
@@ -95,7 +97,7 @@ class PlanExecutor:
         origin, moved = step.moved_from, []
         for document in step.documents:
             uri = step.uri + document.uri.removeprefix(origin.uri)
-            whole = self.standing.move(
+            whole = self.lifecycle.move(
                 self.tenant,
                 document.uri,
                 uri,
@@ -212,7 +214,7 @@ class PlanExecutor:
 
     def _delete(self, step: Step) -> None:
         for document in step.documents:
-            self.standing.remove(self.tenant, document.id, document.content_hash)
+            self.erasure.erase(self.tenant, document.id, document.content_hash)
         self.catalog.archives.drop_members(
             self.tenant, [document.id for document in step.documents]
         )

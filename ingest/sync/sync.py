@@ -34,6 +34,7 @@ from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.records import JobRecord, TaskRecord
 from sovereign_rag.catalog.sources import KnownDocument, SourceRecord
 from sovereign_rag.errors import DocumentError, SyncRefused
+from sovereign_rag.services.erasure import Erasure
 from sovereign_rag.settings import Settings
 from sovereign_rag.settings.sources import parse_max_delete
 from sovereign_rag.storage.audit import AuditTrail, entry
@@ -78,7 +79,8 @@ class Sync:
         catalog: Catalog,
         content: ContentStore,
         audit: AuditTrail,
-        standing: DocumentLifecycle,
+        lifecycle: DocumentLifecycle,
+        erasure: Erasure,
         pipeline: Callable[[], Pipeline],
         ingestion: Ingestion,
         settings: Settings,
@@ -87,7 +89,7 @@ class Sync:
         """`clock` gives seconds; whether a sync's lease still stands is told by it."""
         self._catalog, self._content, self._audit = catalog, content, audit
         self._pipeline, self._ingestion, self._settings = pipeline, ingestion, settings
-        self._standing, self._clock = standing, clock
+        self._lifecycle, self._erasure, self._clock = lifecycle, erasure, clock
 
     def find(self, wanted: str, tenant: str = DEFAULT_TENANT) -> NamedSource:
         """The source that somebody means. Raises NotFound, BadInput."""
@@ -191,7 +193,8 @@ class Sync:
         return PlanExecutor(
             catalog=self._catalog,
             content=self._content,
-            standing=self._standing,
+            lifecycle=self._lifecycle,
+            erasure=self._erasure,
             ingestion=self._ingestion,
             source=opened,
             source_id=leased.record.id,

@@ -107,7 +107,7 @@ def _take_in(
     except TooLarge:
         _drain(body, limit=service.settings.server.max_upload_mib << 20)
         raise
-    labels = frozenset({f"user:{principal.user}"}) if form.readers is None else form.readers
+    labels = frozenset({principal.label}) if form.readers is None else form.readers
     content = service.content
 
     def before_commit() -> None:

@@ -21,6 +21,7 @@ from sovereign_rag.indexes.all_indexes import EveryIndexStore, OpenIndex, OpenIn
 from sovereign_rag.retrieval.rerank import CrossEncoderReranker
 from sovereign_rag.retrieval.retriever import Retriever
 from sovereign_rag.services.documents import DocumentService, PageRenderer
+from sovereign_rag.services.erasure import Erasure
 from sovereign_rag.services.jobs import JobService
 from sovereign_rag.services.parts import part, part_of_index
 from sovereign_rag.services.search import SearchService
@@ -140,11 +141,17 @@ class Service:
         return EveryIndexStore(self.indexes, self.catalog)
 
     @part
+    def erasure(self) -> Erasure:
+        return Erasure(
+            documents=self.catalog.documents, content=self.content, everywhere=self.everywhere
+        )
+
+    @part
     def documents(self) -> DocumentService:
         return DocumentService(
             catalog=self.catalog,
             content=self.content,
-            store=lambda: self.everywhere,
+            erasure=self.erasure,
             renderer=self._renderer,
             audit=self.audit,
         )

@@ -12,9 +12,9 @@ from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.records import DocumentRecord, JobRecord, NewTask
 from sovereign_rag.domain import Box, PageText, ParsedDocument
 from sovereign_rag.errors import Forbidden, NotFound
+from sovereign_rag.services.erasure import Erasure
 from sovereign_rag.storage.audit import AuditTrail, entry
 from sovereign_rag.storage.content import ContentStore
-from sovereign_rag.store.protocol import AllIndexes
 
 IMAGE_DPI = 110
 PROTECTED = "protected"
@@ -37,14 +37,11 @@ class DocumentService:
         *,
         catalog: Catalog,
         content: ContentStore,
-        store: Callable[[], AllIndexes],
+        erasure: Erasure,
         renderer: PageRenderer,
         audit: AuditTrail,
     ) -> None:
-        """`store` gives the chunks in every index, opening them at the first call: listings do not
-        need them.
-        """
-        self._catalog, self._content, self._store = catalog, content, store
+        self._catalog, self._content, self._erasure = catalog, content, erasure
         self._renderer, self._audit = renderer, audit
 
     def list(
@@ -122,16 +119,7 @@ class DocumentService:
         if not principal.is_admin:
             raise Forbidden("Only an admin may delete documents; ask for an admin key.")
         self._record("delete", principal, record, {"uri": record.uri})
-        # A version of it that is being taken in right now is not published any more.
-        self._catalog.documents.withdraw(record.tenant, record.id)
-        # Chunks first: a crash on the way leaves a document that is listed and can be deleted
-        # again, never one that is found by a search and by nothing else.
-        self._store().prune(record.tenant, record.id, keep=None)
-        self._store().flush()
-        self._catalog.documents.remove(record.tenant, record.id)
-        self._catalog.documents.unless_in_use(
-            record.content_hash, lambda: self._content.delete(record.content_hash)
-        )
+        self._erasure.erase(record.tenant, record.id, record.content_hash)
 
     def submit(
         self,
@@ -162,7 +150,7 @@ class DocumentService:
 
         job = self._catalog.jobs.create(
             principal.tenant,
-            f"user:{principal.user}",
+            principal.label,
             tasks,
             idempotency_key,
             job_id=job_id,

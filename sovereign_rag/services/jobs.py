@@ -23,13 +23,13 @@ class JobService:
 
     def list(self, principal: Principal, *, limit: int) -> list[JobRecord]:
         """Jobs, newest first."""
-        whose = None if principal.is_admin else _submitter(principal)
+        whose = None if principal.is_admin else principal.label
         return self._catalog.jobs.recent(principal.tenant, limit, submitted_by=whose)
 
     def job(self, job_id: str, principal: Principal) -> JobRecord:
         """One job. Raises NotFound."""
         job = self._catalog.jobs.get(job_id, principal.tenant)
-        if not principal.is_admin and job.submitted_by != _submitter(principal):
+        if not principal.is_admin and job.submitted_by != principal.label:
             raise NotFound(
                 f"There is no job {job_id!r}; `sovereign-rag jobs list` shows those there are."
             )
@@ -75,14 +75,10 @@ class JobService:
         return self._catalog.jobs.retry(job_id, principal.tenant)
 
 
-def _submitter(principal: Principal) -> str:
-    return "owner" if principal.is_owner else f"user:{principal.user}"
-
-
 def _seen(
     principal: Principal, job: JobRecord, tasks: Collection[TaskRecord]
 ) -> tuple[TaskRecord, ...]:
-    if job.submitted_by == _submitter(principal):
+    if job.submitted_by == principal.label:
         return tuple(tasks)
     scope = read_scope(principal)
     return tuple(

@@ -28,10 +28,10 @@ class Submissions(Protocol):
 def upload_uri(name: str, principal: Principal, submissions: Submissions) -> str:
     """The URI of the document that `principal` means by a file's name."""
     former = f"{UPLOAD}{safe_name(name)}"
-    if submissions.last_submitter(principal.tenant, former) == f"user:{principal.user}":
+    if submissions.last_submitter(principal.tenant, former) == principal.label:
         return former
     # A former URI holds no colon behind its first, so none can be mistaken for this.
-    return f"{UPLOAD}user:{principal.user}/{_distinct(name)}"
+    return f"{UPLOAD}{principal.label}/{_distinct(name)}"
 
 
 def safe_name(name: str) -> str:

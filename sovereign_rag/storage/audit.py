@@ -48,8 +48,7 @@ class AuditTrail(Protocol):
 
 def entry(action: str, principal: Principal, detail: Mapping[str, Any]) -> AuditEntry:
     """What `principal` does now. `detail` holds plain JSON types."""
-    who = "owner" if principal.is_owner else f"user:{principal.user}"
-    return AuditEntry(datetime.now(UTC), action, principal.tenant, who, detail)
+    return AuditEntry(datetime.now(UTC), action, principal.tenant, principal.label, detail)
 
 
 def disclosed(passages: Sequence[Passage]) -> list[dict[str, object]]:

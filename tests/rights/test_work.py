@@ -18,6 +18,7 @@ from sovereign_rag.errors import NotFound
 from sovereign_rag.retrieval.conversation import Turn
 from sovereign_rag.retrieval.retriever import Retriever
 from sovereign_rag.services.documents import DocumentService
+from sovereign_rag.services.erasure import Erasure
 from sovereign_rag.services.search import SearchService
 from sovereign_rag.settings import Settings
 from sovereign_rag.store.protocol import SearchFilter
@@ -83,7 +84,11 @@ class Watched:
         return DocumentService(
             catalog=self._counted(self.application.catalog),
             content=self._counted(self.application.content),
-            store=lambda: self._counted(self.application.everywhere),
+            erasure=Erasure(
+                documents=self._counted(self.application.catalog.documents),
+                content=self._counted(self.application.content),
+                everywhere=self._counted(self.application.everywhere),
+            ),
             renderer=self.application.parser,
             audit=self.application.audit,
         )

@@ -97,12 +97,11 @@ def test_a_sync_that_stood_still_changes_nothing(
         catalog=application.catalog,
         content=application.content,
         audit=application.audit,
-        standing=DocumentLifecycle(
-            documents=application.catalog.documents,
-            content=application.content,
+        lifecycle=DocumentLifecycle(
             live=lambda: (application.catalog.documents, application.store),
-            everywhere=application.everywhere,
+            erasure=application.erasure,
         ),
+        erasure=application.erasure,
         pipeline=pipeline,
         ingestion=application.ingestion,
         settings=application.settings,
