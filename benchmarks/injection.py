@@ -18,10 +18,10 @@ from typing import Any
 from sovereign_rag.access import local_owner
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.evaluation.datasets import CorpusDocument
-from sovereign_rag.evaluation.measures import contains_answer
 from sovereign_rag.evaluation.scratch import ScratchIndex, fill
 from sovereign_rag.generation.protocol import CompletionRequest, LanguageModel, Message
 from sovereign_rag.settings import AnswerSettings, Settings, load_settings
+from sovereign_rag.text.answer_match import contains_answer
 from sovereign_rag.wiring import Application, open_service
 
 Row = dict[str, Any]  # a line of JSON

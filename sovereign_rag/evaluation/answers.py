@@ -8,8 +8,9 @@ from urllib.parse import unquote
 from sovereign_rag.access import DEFAULT_TENANT
 from sovereign_rag.domain import Answer, Citation, Passage, RequestedKind, SearchMode
 from sovereign_rag.evaluation.datasets import CorpusDocument, LabelledQuestion
-from sovereign_rag.evaluation.measures import contains_answer, mean, token_f1
+from sovereign_rag.evaluation.measures import mean
 from sovereign_rag.evaluation.scratch import Index, Progress, corpus_id, fill
+from sovereign_rag.text.answer_match import contains_answer, token_f1
 
 
 @dataclass(frozen=True, slots=True)

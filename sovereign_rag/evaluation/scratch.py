@@ -11,10 +11,12 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from sovereign_rag.access import DEFAULT_TENANT, local_owner, read_scope
+from sovereign_rag.answer import AnswerService
 from sovereign_rag.answering.request import AnswerRequest
+from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.domain import (
     Answer,
     Element,
@@ -25,14 +27,15 @@ from sovereign_rag.domain import (
     RequestedKind,
     SearchMode,
 )
+from sovereign_rag.embedding.protocol import Embedder
 from sovereign_rag.errors import EnvironmentFault
 from sovereign_rag.evaluation.datasets import CorpusDocument
 from sovereign_rag.retrieval.conversation import Turn
+from sovereign_rag.services.documents import DocumentService
+from sovereign_rag.services.search import SearchService
 from sovereign_rag.settings import CatalogSettings, Settings, StoreSettings
+from sovereign_rag.storage.content import ContentStore
 from sovereign_rag.store.protocol import SearchFilter
-
-if TYPE_CHECKING:
-    from sovereign_rag.wiring import Application
 
 Progress = Callable[[int, int], None]
 """Called with how many are done and how many there are."""
@@ -94,25 +97,69 @@ class Index(Searchable, Protocol):
         ...
 
 
+class Fillable(Protocol):
+    """What takes documents in."""
+
+    def add_parsed(
+        self, documents: Sequence[tuple[str, str, ParsedDocument]], *, tenant: str
+    ) -> None:
+        """Index documents given as (uri, name, parsed), readable by the owner alone."""
+        ...
+
+
+class Versioned(Protocol):
+    """What knows the version that a document would have if it were taken in now."""
+
+    def version_of(self, content_hash: str) -> str: ...
+
+
+class Product(Protocol):
+    """The product over one data folder, put together by whoever evaluates it."""
+
+    @property
+    def embedder(self) -> Embedder: ...
+
+    @property
+    def content(self) -> ContentStore: ...
+
+    @property
+    def catalog(self) -> Catalog: ...
+
+    @property
+    def searching(self) -> SearchService: ...
+
+    @property
+    def answers(self) -> AnswerService: ...
+
+    @property
+    def documents(self) -> DocumentService: ...
+
+    @property
+    def ingestion(self) -> Fillable: ...
+
+    @property
+    def pipeline(self) -> Versioned: ...
+
+
 class ScratchIndex:
     """The one `Index`: the product over a scratch folder, from `scratch_settings`.
 
     Over a data folder of somebody's it serves to ask; nothing is ever added there.
     """
 
-    def __init__(self, application: "Application") -> None:
-        self._app = application
+    def __init__(self, product: Product) -> None:
+        self._product = product
         self._ids: dict[str, dict[str, str]] = {}
 
     @property
     def model_id(self) -> str:
-        return self._app.embedder.model_id
+        return self._product.embedder.model_id
 
     def present(self, tenant: str = DEFAULT_TENANT) -> frozenset[str]:
         return frozenset(self._document_ids(tenant))
 
     def add(self, documents: Sequence[CorpusDocument], tenant: str = DEFAULT_TENANT) -> None:
-        self._app.ingestion.add_parsed(
+        self._product.ingestion.add_parsed(
             [(_SCHEME + document.id, document.id, as_parsed(document)) for document in documents],
             tenant=tenant,
         )
@@ -127,7 +174,7 @@ class ScratchIndex:
         tenant: str = DEFAULT_TENANT,
         history: Sequence[Turn] = (),
     ) -> list[Passage]:
-        return self._app.searching.search(
+        return self._product.searching.search(
             query, local_owner(tenant), limit=limit, mode=mode, history=history
         )
 
@@ -145,7 +192,7 @@ class ScratchIndex:
         search_filter = SearchFilter(
             exclude_documents=frozenset(ids[name] for name in exclude if name in ids)
         )
-        return self._app.answers.answer(
+        return self._product.answers.answer(
             AnswerRequest(
                 question,
                 local_owner(tenant),
@@ -158,10 +205,10 @@ class ScratchIndex:
 
     def page_text(self, document_id: str, page: int, tenant: str = DEFAULT_TENANT) -> str | None:
         scope = read_scope(local_owner(tenant))
-        live = self._app.catalog.documents.live_versions([document_id], scope).get(document_id)
+        live = self._product.catalog.documents.live_versions([document_id], scope).get(document_id)
         if live is None:
             return None
-        parsed = self._app.content.parsed(live.content_hash, live.parse_key)
+        parsed = self._product.content.parsed(live.content_hash, live.parse_key)
         texts = {stored.number: stored.text for stored in parsed.pages} if parsed else {}
         return texts.get(page)
 
@@ -169,9 +216,9 @@ class ScratchIndex:
         """Document id by corpus id, of what is searchable and up to date."""
         if tenant not in self._ids:
             ids: dict[str, str] = {}
-            pipeline = self._app.pipeline
+            pipeline = self._product.pipeline
             after: str | None = None
-            while listed := self._app.documents.list(
+            while listed := self._product.documents.list(
                 local_owner(tenant), limit=_LISTED, after=after
             ):
                 ids |= {
@@ -245,7 +292,7 @@ def open_scratch(
     corpus: str,
     *,
     fresh: bool,
-    open_service: "Callable[[Settings], AbstractContextManager[Application]]",
+    open_service: Callable[[Settings], AbstractContextManager[Product]],
 ) -> Iterator[ScratchIndex]:
     """The scratch index for a corpus, one process at a time: it is built once.
 
@@ -267,8 +314,8 @@ def open_scratch(
         with FileLock(settings.data_dir.with_suffix(".lock"), timeout=0):
             if fresh:
                 shutil.rmtree(settings.data_dir, ignore_errors=True)  # there may be none
-            with open_service(settings) as application:
-                yield ScratchIndex(application)
+            with open_service(settings) as product:
+                yield ScratchIndex(product)
     except Timeout as error:
         raise EnvironmentFault(
             "Another evaluation is using this index. Wait until it is done."

@@ -16,7 +16,6 @@ from sovereign_rag.answering.trust import Unexamined
 from sovereign_rag.domain import Answer, RequestedKind, Verdict
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.errors import CallerLeft
-from sovereign_rag.evaluation.measures import contains_answer
 from sovereign_rag.exam.corpus import EXAMINEE, ExamLibrary
 from sovereign_rag.exam.question_set import ExamQuestion, Paper
 from sovereign_rag.exam.result import ExamResult, Mark
@@ -25,6 +24,7 @@ from sovereign_rag.generation.protocol import LanguageModel
 from sovereign_rag.retrieval.retriever import Retriever
 from sovereign_rag.settings import AnswerSettings, GenerationSettings, RetrievalSettings
 from sovereign_rag.system.admission import Admission
+from sovereign_rag.text.answer_match import contains_answer
 
 Progress = Callable[[int, int], None]
 """Called with the questions done and the questions in all."""

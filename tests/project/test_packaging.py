@@ -1,9 +1,6 @@
-"""What is shipped: exact versions, compatible licences, the import contract, the examples."""
+"""What is shipped: exact versions, compatible licences, the examples."""
 
 import re
-import shutil
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from importlib import metadata
@@ -126,118 +123,6 @@ def test_the_licence_is_apache_2() -> None:
     assert project()["license"] == "Apache-2.0"
     assert "Apache License" in text
     assert "END OF TERMS AND CONDITIONS" in text
-
-
-# ---- who imports whom: that the borders are kept is what `make check` looks at -------------------
-
-
-def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = Path(sys.executable).with_name("lint-imports")
-    return subprocess.run(
-        [str(command), "--no-cache", "--config", "pyproject.toml"],
-        cwd=folder,
-        env={"PYTHONPATH": str(folder), "LC_ALL": "C.UTF-8"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-@pytest.fixture
-def copy_of_the_code(tmp_path: Path) -> Path:
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for package in ("sovereign_rag", "ingest"):
-        shutil.copytree(
-            ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__")
-        )
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("file", "line", "contract"),
-    [
-        pytest.param(
-            "sovereign_rag/retrieval/retriever.py",
-            "import ingest",
-            "The read side does not know the write side, but where the service is wired",
-            id="read-side",
-        ),
-        pytest.param(
-            "ingest/leases/lease.py",
-            "import ingest.jobs.worker",
-            "The write side's layers",
-            id="a-lower-layer-of-ingest",
-        ),
-        pytest.param(
-            "ingest/sources/source.py",
-            "import ingest.detect",
-            "The write side's layers",
-            id="a-neighbour-in-a-layer-of-ingest",
-        ),
-        pytest.param(
-            "ingest/errand.py", "", "The write side's layers", id="a-module-that-has-no-layer"
-        ),
-        pytest.param(
-            "ingest/parse/document/attachments.py",
-            "import ingest.parse.reading",
-            "The parser's layers",
-            id="a-lower-layer-of-the-parser",
-        ),
-        pytest.param(
-            "ingest/parse/pdf/reader.py",
-            "import ingest.parse.markup.html",
-            "The parser's layers",
-            id="a-neighbour-in-a-layer-of-the-parser",
-        ),
-        pytest.param(
-            "ingest/parse/mail/message.py",
-            "import ingest.parse.pdf.reader",
-            "Mail and PDF do not know each other",
-            id="mail-and-pdf",
-        ),
-        pytest.param(
-            "ingest/parse/document/blocks.py",
-            "import ingest.parse.document.job",
-            "No circle in the write side, at any depth",
-            id="a-circle-in-a-folder",
-        ),
-        pytest.param(
-            "ingest/parse/document/blocks.py",
-            "import ingest.parse.office.package",
-            "No circle in the write side, at any depth",
-            id="a-circle-of-folders",
-        ),
-        pytest.param(
-            "sovereign_rag/services/search.py",
-            "import lxml.etree",
-            "Foreign documents are opened in the parser alone",
-            id="lxml-elsewhere",
-        ),
-        pytest.param(
-            "ingest/sources/imap.py",
-            "import unstructured.partition.html",
-            "Foreign documents are opened in the parser alone",
-            id="unstructured-elsewhere",
-        ),
-    ],
-)
-def test_a_border_that_is_crossed_is_found(
-    copy_of_the_code: Path, file: str, line: str, contract: str
-) -> None:
-    offender = copy_of_the_code / file
-    before = offender.read_text("utf-8") if offender.exists() else ""
-    offender.write_text(f"{before}\n{line}\n", encoding="utf-8")
-
-    result = lint_imports(copy_of_the_code)
-
-    assert result.returncode == 1
-    assert contract in broken(result.stdout)
-
-
-def broken(output: str) -> str:
-    """The lines that name a contract which was not kept."""
-    return "\n".join(line for line in output.splitlines() if "BROKEN" in line)
 
 
 # ---- the examples -----------------------------------------------------------------------------
