@@ -21,7 +21,7 @@ from sovereign_rag.catalog.documents import Documents
 from sovereign_rag.catalog.index_spec import IndexSpec
 from sovereign_rag.catalog.indexes import IndexRecord
 from sovereign_rag.embedding.protocol import Embedder
-from sovereign_rag.indexes.all_indexes import OpenIndex
+from sovereign_rag.indexes.open_indexes import OpenIndex
 from sovereign_rag.services.container import Service
 from sovereign_rag.services.parts import part
 from sovereign_rag.settings import Settings

@@ -29,7 +29,7 @@ from sovereign_rag.catalog.indexes import Coverage, IndexRecord, Outdated
 from sovereign_rag.catalog.records import DocumentRecord
 from sovereign_rag.domain import ParsedDocument
 from sovereign_rag.errors import DocumentError, EnvironmentFault, NotFound, StoreError
-from sovereign_rag.indexes.all_indexes import OpenIndex, OpenIndexes
+from sovereign_rag.indexes.open_indexes import OpenIndex, OpenIndexes
 from sovereign_rag.settings import Settings
 from sovereign_rag.storage.audit import AuditTrail, entry
 from sovereign_rag.storage.content import ContentStore

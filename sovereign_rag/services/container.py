@@ -17,7 +17,8 @@ from sovereign_rag.errors import ModelMissing, SovereignError
 from sovereign_rag.exam.examiner import Examiner
 from sovereign_rag.generation.opening import open_language_model
 from sovereign_rag.generation.protocol import LanguageModel, Watched
-from sovereign_rag.indexes.all_indexes import EveryIndexStore, OpenIndex, OpenIndexes
+from sovereign_rag.indexes.all_indexes import EveryIndexStore
+from sovereign_rag.indexes.open_indexes import OpenIndex, OpenIndexes
 from sovereign_rag.retrieval.rerank import CrossEncoderReranker
 from sovereign_rag.retrieval.retriever import Retriever
 from sovereign_rag.services.documents import DocumentService, PageRenderer

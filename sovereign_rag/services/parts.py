@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, Self, TypeVar, cast, overload
 
-from sovereign_rag.indexes.all_indexes import OpenIndex, OpenIndexes
+from sovereign_rag.indexes.open_indexes import OpenIndex, OpenIndexes
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from sovereign_rag.access import Principal, read_scope
 from sovereign_rag.catalog.indexes import IndexRecord
 from sovereign_rag.catalog.records import DocumentRecord
 from sovereign_rag.domain import ParsedDocument
-from sovereign_rag.indexes.all_indexes import OpenIndex
+from sovereign_rag.indexes.open_indexes import OpenIndex
 from sovereign_rag.wiring import Application
 from tests.ingest.reindex.conftest import (
     ANA,
