@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 import threading
 import time
 import uuid
@@ -30,6 +29,7 @@ from sovereign_rag.settings import IngestSettings
 from sovereign_rag.storage.audit import AuditTrail, entry
 from sovereign_rag.storage.content import ContentStore
 from sovereign_rag.storage.password_box import Seal
+from sovereign_rag.system.cpu import usable_cores
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class Ingestion:
         self._catalog, self._content, self._audit = catalog, content, audit
         self._seal, self._pipeline, self._settings = seal, pipeline, settings
         self._unpacker, self._erasure = unpacker, erasure
-        self._workers, self._max_bytes = workers or os.cpu_count() or 1, max_bytes
+        self._workers, self._max_bytes = workers or usable_cores(), max_bytes
 
     def ingest(
         self,

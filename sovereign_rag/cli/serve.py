@@ -41,7 +41,8 @@ def serve(
         bool,
         typer.Option(
             "--allow-anonymous",
-            help="Callers without a key read what everyone may; on loopback alone.",
+            help="Callers without a key read what everyone may; on loopback alone. You also say "
+            "by it that no proxy stands before this service.",
         ),
     ] = False,
 ) -> None:
@@ -95,12 +96,19 @@ def serving(
             f"Anonymous callers are for this machine alone, and {host} can be reached from "
             "others. Leave out --allow-anonymous and give people keys, or serve on 127.0.0.1."
         )
+    no_proxy = allow_anonymous or server.no_proxy
+    if anonymous and not no_proxy:
+        raise BadInput(
+            "server.allow_anonymous is set: behind a proxy on this machine everybody would be "
+            "anonymous. Set server.no_proxy too if there is none, or give people keys."
+        )
     # An address named for this run is meant to be called by its name.
     allowed = dict.fromkeys((*server.allowed_hosts, *_names(host)))
     update = {
         "host": host,
         "port": port,
         "allow_anonymous": anonymous,
+        "no_proxy": no_proxy,
         "allowed_hosts": tuple(allowed),
     }
     return settings.model_copy(update={"server": server.model_copy(update=update)})

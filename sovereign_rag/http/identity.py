@@ -106,9 +106,10 @@ AdminPrincipal = Annotated[Principal, Depends(admin_principal)]
 def may_be_anonymous(connection: HTTPConnection, server: ServerSettings) -> bool:
     """Whether a caller without a key may read what everyone may: on this machine alone.
 
-    A proxy on this machine makes everybody's address loopback, so its headers rule it out.
+    A proxy on this machine makes everybody's address loopback: the admin has to say that there is
+    none, and the headers of one rule it out all the same.
     """
-    if not server.allow_anonymous or connection.client is None:
+    if not (server.allow_anonymous and server.no_proxy) or connection.client is None:
         return False
     try:
         address = ipaddress.ip_address(connection.client.host)

@@ -12,7 +12,11 @@ class ServerSettings(Section):
     port: int = Field(8080, ge=0, le=65_535, description="Port to listen on.")
     allow_anonymous: bool = Field(
         False,
-        description="Callers without a key read what everyone may; for loopback addresses alone.",
+        description="Callers without a key read what everyone may; for loopback addresses alone, and with server.no_proxy.",
+    )
+    no_proxy: bool = Field(
+        False,
+        description="You say that no proxy stands before this service: behind one, everybody comes from a loopback address.",
     )
     allowed_hosts: tuple[str, ...] = Field(
         ("127.0.0.1", "localhost", "[::1]"), description="Host headers that are answered."

@@ -30,6 +30,12 @@ def physical_cores() -> int:
     return max(1, min(len(cores), _quota()))
 
 
+def usable_cores() -> int:
+    """Hardware threads that this process may run on, within its container's quota; >= 1."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(allowed or 1, _quota()))
+
+
 def _quota() -> int:
     """Whole cores that the container's quota is worth, rounded up."""
     with suppress(OSError, ValueError):  # no container, or no quota in it

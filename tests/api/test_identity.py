@@ -173,7 +173,9 @@ def test_only_this_machine_may_be_anonymous_and_only_on_request(
         }
     )
 
-    assert may_be_anonymous(connection, ServerSettings(allow_anonymous=allowed)) is may
+    server = ServerSettings(allow_anonymous=allowed, no_proxy=True)
+    assert may_be_anonymous(connection, server) is may
+    assert not may_be_anonymous(connection, ServerSettings(allow_anonymous=allowed))
 
 
 def sign_in(client: httpx.Client, product: Product, who: str, to: str = "/") -> httpx.Response:

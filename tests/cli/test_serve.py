@@ -43,6 +43,15 @@ def test_anonymous_callers_are_allowed_on_loopback_alone(host: str, loopback: bo
         assert serving(settings, host=host, port=None, allow_anonymous=False).server.host == host
 
 
+def test_anonymous_callers_by_a_setting_need_the_word_that_no_proxy_stands_before() -> None:
+    settings = load_settings(overrides={"server": {"allow_anonymous": True}})
+    said = load_settings(overrides={"server": {"allow_anonymous": True, "no_proxy": True}})
+
+    with pytest.raises(BadInput, match=r"server\.no_proxy"):
+        serving(settings, host=None, port=None, allow_anonymous=False)
+    assert serving(said, host=None, port=None, allow_anonymous=False).server.allow_anonymous
+
+
 def test_an_address_named_on_the_command_line_may_be_called_by_its_name() -> None:
     settings = load_settings()
 

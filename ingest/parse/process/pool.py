@@ -34,6 +34,7 @@ from sovereign_rag.domain import ParsedDocument
 from sovereign_rag.errors import DocumentError, ParserUnavailable
 from sovereign_rag.settings import ParseSettings
 from sovereign_rag.storage.content import decode_parsed
+from sovereign_rag.system.cpu import usable_cores
 
 PARSER_VERSION = 2
 """Raised whenever our own reading of a format changes what text comes out."""
@@ -79,7 +80,7 @@ class ParserPool:
         self._settings = settings
         self._data_dir = data_dir
         self._scratch = ScratchRoot(scratch_dir)
-        self._places = threading.BoundedSemaphore(settings.workers or os.cpu_count() or 1)
+        self._places = threading.BoundedSemaphore(settings.workers or usable_cores())
         self._lock = threading.Lock()
         self._zygote: ForkServerClient | None = None
         self._told = False
