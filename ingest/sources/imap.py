@@ -4,13 +4,13 @@ Messages never change under their number (UID) as long as the folder keeps its U
 look asks for the numbers alone. Folders are opened for reading only: nothing is marked as seen.
 """
 
-import base64
-import imaplib
-import re
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Any, Final
+
+from imapclient import IMAPClient, imap_utf7
+from imapclient.exceptions import IMAPClientError
 
 from ingest.sources import sidecar
 from ingest.sources.source import Entry, LeftOut, Listing
@@ -19,8 +19,8 @@ from sovereign_rag.settings import ImapSource
 from sovereign_rag.settings.sources import secret
 
 _BLOCK: Final = 1 << 20
-_LIST = re.compile(rb'\((?P<flags>[^)]*)\) (?P<delimiter>"(?:[^"\\]|\\.)*"|NIL) (?P<name>.*)', re.S)
-_SIZE = re.compile(rb"RFC822\.SIZE (\d+)")
+_SIZE: Final = b"RFC822.SIZE"
+_BODY: Final = b"BODY[]"
 _PORTS: Final = {"tls": 993, "starttls": 143, "none": 143}
 
 
@@ -34,7 +34,7 @@ class Mailbox:
         """`max_bytes` is the size above which a message is refused."""
         self.name = name
         self._section, self._max_bytes = section, max_bytes
-        self._connection: imaplib.IMAP4 | None = None
+        self._connection: IMAPClient | None = None
         self._folders: dict[str, bytes] = {}  # as the server writes them, by name
 
     @property
@@ -48,10 +48,13 @@ class Mailbox:
             if not any(sidecar.matches(pattern, name) for pattern in self._patterns()):
                 left_out.append(LeftOut(name, "not chosen"))
                 continue
+            if not written.isascii():  # against the protocol, and nothing that could be asked for
+                left_out.append(LeftOut(name, "unreadable"))
+                continue
             validity = self._select(written)
             with self._asking():
-                _, found = self._server.uid("SEARCH", "UNDELETED")
-            for uid in sorted(int(n) for n in (found[0] or b"").split()):
+                found = self._server.search("UNDELETED")
+            for uid in sorted(found):
                 key = f"{name}/{validity}-{uid}.eml"
                 entries.append(
                     Entry(
@@ -69,30 +72,20 @@ class Mailbox:
         validity, _, uid = file.removesuffix(".eml").partition("-")
         if self._select(self._folders[folder]) != validity:
             raise DocumentError("missing", f"{folder} was made anew meanwhile; sync again.")
-        with self._asking():
-            _, sizes = self._server.uid("FETCH", uid, "(RFC822.SIZE)")
-        size = _SIZE.search(b"".join(part for part in sizes if isinstance(part, bytes)))
-        if size is None:
-            raise DocumentError("missing", f"{entry.key} is not in the mailbox any more.")
-        if int(size.group(1)) > self._max_bytes:
+        size = self._fetch(entry, int(uid), "RFC822.SIZE", _SIZE)
+        if size > self._max_bytes:
             raise DocumentError(
-                "too_large",
-                f"{entry.key} has {int(size.group(1)) >> 20} MiB; raise parse.max_file_mib.",
+                "too_large", f"{entry.key} has {size >> 20} MiB; raise parse.max_file_mib."
             )
-        with self._asking():
-            _, answer = self._server.uid("FETCH", uid, "(BODY.PEEK[])")
-        for part in answer:
-            if isinstance(part, tuple):
-                for begin in range(0, len(part[1]), _BLOCK):
-                    yield part[1][begin : begin + _BLOCK]
-                return
-        raise DocumentError("missing", f"{entry.key} is not in the mailbox any more.")
+        body: bytes = self._fetch(entry, int(uid), "BODY.PEEK[]", _BODY)
+        for begin in range(0, len(body), _BLOCK):
+            yield body[begin : begin + _BLOCK]
 
     def facts(self, entry: Entry) -> tuple[str, ...]:
         return ()
 
     @property
-    def _server(self) -> imaplib.IMAP4:
+    def _server(self) -> IMAPClient:
         if self._connection is None:
             self._connection = self._connect()
         return self._connection
@@ -103,47 +96,53 @@ class Mailbox:
 
     def _list_folders(self) -> Sequence[tuple[str, bytes]]:
         with self._asking():
-            _, lines = self._server.list()
+            folders = self._server.list_folders()
         found: list[tuple[str, bytes]] = []
-        for line in lines:
-            raw = line[0] + line[1] if isinstance(line, tuple) else line
-            match = _LIST.match(raw or b"")
-            if match is None or b"\\noselect" in match["flags"].lower():
+        for flags, delimiter, written in folders:
+            if b"\\noselect" in {flag.lower() for flag in flags}:
                 continue
-            written = line[1] if isinstance(line, tuple) else match["name"]
-            name = decode_name(_unquoted(written))
-            delimiter = _unquoted(match["delimiter"]).decode("ascii", "replace")
-            if match["delimiter"] != b"NIL" and delimiter != "/":
-                name = name.replace("/", "_").replace(delimiter, "/")
-            quoted = b'"' + _unquoted(written).replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
-            found.append((name, quoted))
+            raw = written.encode() if isinstance(written, str) else written  # "2026" comes as text
+            name = decode_name(raw)
+            if delimiter is not None and delimiter != b"/":
+                name = name.replace("/", "_").replace(delimiter.decode("ascii", "replace"), "/")
+            found.append((name, raw))
         return sorted(found)
+
+    def _fetch(self, entry: Entry, uid: int, item: str, key: bytes) -> Any:
+        with self._asking():
+            answer = self._server.fetch([uid], [item])
+        if key not in answer.get(uid, {}):
+            raise DocumentError("missing", f"{entry.key} is not in the mailbox any more.")
+        return answer[uid][key]
 
     def _select(self, written: bytes) -> str:
         """Open a folder for reading; returns its UIDVALIDITY."""
-        with self._asking():
-            status, said = self._server.select(written.decode("latin-1"), readonly=True)
-            if status != "OK":
-                raise EnvironmentFault(
-                    f"The folder {written.decode('ascii', 'replace')} of {self.name!r} can't be "
-                    f"opened: {said!r}. Leave it out by `folders`, or give the user the right to."
-                )
-            _, validity = self._server.response("UIDVALIDITY")
-        return (validity[0] or b"0").decode("ascii") if validity else "0"
+        try:
+            with self._asking():
+                opened = self._server.select_folder(written, readonly=True)
+        except EnvironmentFault as fault:
+            raise EnvironmentFault(
+                f"The folder {written.decode()} of {self.name!r} can't be opened. Leave it out by "
+                f"`folders`, or give the user the right to. {fault}"
+            ) from fault
+        return str(opened.get(b"UIDVALIDITY", 0))
 
-    def _connect(self) -> imaplib.IMAP4:
+    def _connect(self) -> IMAPClient:
         section = self._section
         password = secret(
             section.password, section.password_file, what=f"sources.{self.name}.password_file"
         )
         port = section.port or _PORTS[section.security]
+        is_tls = section.security == "tls"
         with self._asking():
-            if section.security == "tls":
-                server: imaplib.IMAP4 = imaplib.IMAP4_SSL(
-                    section.host, port, ssl_context=self._tls(), timeout=section.timeout_s
-                )
-            else:
-                server = imaplib.IMAP4(section.host, port, timeout=section.timeout_s)
+            server = IMAPClient(
+                section.host,
+                port,
+                ssl=is_tls,
+                ssl_context=self._tls() if is_tls else None,
+                timeout=section.timeout_s,
+            )
+            server.folder_encode = False  # names stay as they came, so that they can be asked for
             try:
                 if section.security == "starttls":
                     server.starttls(self._tls())
@@ -168,7 +167,7 @@ class Mailbox:
     def _asking(self) -> Iterator[None]:
         try:
             yield
-        except (imaplib.IMAP4.error, OSError) as error:
+        except (IMAPClientError, OSError) as error:
             self._drop()
             raise EnvironmentFault(
                 f"The mailbox of {self.name!r} on {self._section.host} failed: {error}. Check "
@@ -180,7 +179,7 @@ class Mailbox:
 
     def __exit__(self, *exception: object) -> None:
         if self._connection is not None:
-            with suppress(imaplib.IMAP4.error, OSError):  # it leaves anyway
+            with suppress(IMAPClientError, OSError):  # it leaves anyway
                 self._connection.logout()
         self._drop()
 
@@ -192,24 +191,9 @@ class Mailbox:
 
 
 def decode_name(written: bytes) -> str:
-    """A folder's name from IMAP's variant of UTF-7 (RFC 3501, 5.1.3)."""
-
-    def decoded(match: re.Match[str]) -> str:
-        inside = match.group(1)
-        if not inside:
-            return "&"
-        padded = inside.replace(",", "/") + "=" * (-len(inside) % 4)
-        return base64.b64decode(padded).decode("utf-16-be", "replace")
-
-    text = written.decode("utf-8", "replace")
+    """A folder's name from IMAP's variant of UTF-7 (RFC 3501, 5.1.3), or as it is if it is none."""
     try:
-        return re.sub(r"&([A-Za-z0-9+,]*)-", decoded, text)
-    except ValueError:  # no base64
-        return text
-
-
-def _unquoted(written: bytes) -> bytes:
-    written = written.strip()
-    if written.startswith(b'"') and written.endswith(b'"') and len(written) > 1:
-        return re.sub(rb"\\(.)", rb"\1", written[1:-1])
-    return written
+        name: str = imap_utf7.decode(written)
+    except UnicodeError:
+        return written.decode("utf-8", "replace")
+    return name if written.isascii() else written.decode("utf-8", "replace")

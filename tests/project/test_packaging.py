@@ -81,11 +81,17 @@ def licence(name: str) -> str:
 
 
 def _licence_by_its_text(name: str) -> str:
-    """For a package whose metadata is silent: the licence file it ships, if that is MIT's text."""
-    files = [file for file in metadata.files(name) or [] if file.name in {"LICENSE", "LICENCE"}]
+    """For a package whose metadata is silent: the licence file it ships, by the words it grants."""
+    names = {"LICENSE", "LICENCE", "COPYING"}
+    files = [file for file in metadata.files(name) or [] if file.name in names]
     text = " ".join(" ".join(file.read_text().split()) for file in files)
-    granted = "Permission is hereby granted, free of charge, to any person obtaining a copy"
-    return "MIT (by its text)" if len(files) == 1 and granted in text else ""
+    granted = {
+        "MIT": "Permission is hereby granted, free of charge, to any person obtaining a copy",
+        "BSD": "Redistribution and use in source and binary forms, with or without modification, "
+        "are permitted provided that the following conditions are met",
+    }
+    found = [licence for licence, words in granted.items() if words in text]
+    return f"{found[0]} (by its text)" if len(files) == len(found) == 1 else ""
 
 
 @pytest.mark.parametrize("requirement", direct_dependencies(), ids=lambda r: r.name)

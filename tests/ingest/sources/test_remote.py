@@ -244,6 +244,8 @@ def test_a_mailbox_is_followed_folder_by_folder(
     client.append("INBOX", "", None, message("Lunch", "On Mondays there is lentil soup."))
     client.append("INBOX", "", None, message("Trip", "The ferry leaves from the old quay."))
     client.append("Personnel", "", None, message("Pay", "Grade seven earns like the gannet."))
+    client.create('"Entw&APw-rfe 2"')
+    client.append('"Entw&APw-rfe 2"', "", None, message("Draft", "The otter keeps the ledger."))
     password = tmp_path / "password"
     password.write_text("demo\n")
     application = with_source(
@@ -265,18 +267,22 @@ def test_a_mailbox_is_followed_folder_by_folder(
     second = synced(application)
     client.logout()
 
-    assert first.counts["new"] == 3
+    assert first.counts["new"] == 4
+    assert finds(application, "otter", ANA)
     assert finds(application, "gannet", HUGO)
     assert not finds(application, "gannet", ANA)
     assert sorted(c.value for c in changes(second).values()) == [
         "deleted",
         "unchanged",
         "unchanged",
+        "unchanged",
     ]
     assert not finds(application, "lentil")
     assert finds(application, "ferry", ANA)
     uris = {document.uri for document in application.documents.list(OWNER)}
-    assert all(re.fullmatch(r"imap:/(INBOX|Personnel)/\d+-\d+\.eml", uri) for uri in uris)
+    assert all(
+        re.fullmatch(r"imap:/(INBOX|Personnel|Entwürfe 2)/\d+-\d+\.eml", uri) for uri in uris
+    )
 
 
 def test_a_mailbox_with_a_wrong_password_says_so(
