@@ -7,8 +7,8 @@ import pytest
 
 COSTLY: Final = {
     "embedder": "model",
+    "single_precision": "model",
     "language_model": "model",
-    "product": "model",
     "filled": "model",
     "installed": "model",
     "browser": "browser",

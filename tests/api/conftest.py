@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from sovereign_rag.access import local_owner
 from sovereign_rag.app import create_app
+from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.settings import (
     AnswerSettings,
     GenerationSettings,
@@ -79,6 +80,7 @@ def product(
     tmp_path_factory: pytest.TempPathFactory,
     repository: Path,
     product_settings: Callable[..., Settings],
+    embedder: DenseEmbedder,
 ) -> Iterator[Product]:
     settings = product_settings(
         answer=AnswerSettings(kind="extracts"),
@@ -89,7 +91,7 @@ def product(
     folder = tmp_path_factory.mktemp("documents")
     salaries = folder / "salaries.md"
     salaries.write_text(SALARIES, encoding="utf-8")
-    with open_service(settings) as application:
+    with open_service(settings, embedder=embedder) as application:
         examples = repository / "examples" / "documents"
         owner = local_owner()
         ingest = application.ingestion.ingest

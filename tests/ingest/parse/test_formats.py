@@ -1,7 +1,6 @@
 """What comes out of PDF files and images: text, structure, places, and honest refusals."""
 
 import io
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,12 +25,6 @@ from tests.parsed import (
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:(docx|pptx|openpyxl).*")
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[ParserPool]:
-    with ParserPool(ParseSettings(workers=2, timeout_s=120)) as pool:
-        yield pool
 
 
 # -- PDF -----------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -14,14 +13,7 @@ from ingest.parse.mail.compressed_rtf import decompressed
 from ingest.parse.process.pool import ParserPool
 from sovereign_rag.domain import ElementKind
 from sovereign_rag.errors import DocumentError
-from sovereign_rag.settings import ParseSettings
 from tests.parsed import ENGLISH, FRENCH, GERMAN, headings, of_kind, write_docx, write_pdf
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[ParserPool]:
-    with ParserPool(ParseSettings(workers=2, timeout_s=120)) as pool:
-        yield pool
 
 
 def mail(subject: str, text: str = ENGLISH) -> EmailMessage:

@@ -1,7 +1,6 @@
 """What comes out of office files: text, structure, and what a reader of them does not see."""
 
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import docx
@@ -13,16 +12,9 @@ import pytest
 from ingest.parse.process.pool import ParserPool
 from sovereign_rag.domain import ElementKind
 from sovereign_rag.errors import DocumentError
-from sovereign_rag.settings import ParseSettings
 from tests.parsed import ENGLISH, GERMAN, headings, of_kind, write_docx
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:(docx|pptx|openpyxl).*")
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[ParserPool]:
-    with ParserPool(ParseSettings(workers=2, timeout_s=120)) as pool:
-        yield pool
 
 
 def test_a_word_document_keeps_headings_lists_tables_and_properties(

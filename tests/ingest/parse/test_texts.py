@@ -1,7 +1,6 @@
 """What comes out of text in its many dresses: plain, delimited, marked up, in any encoding."""
 
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,9 @@ from ingest.parse.document.text import canonical, decode
 from ingest.parse.process.pool import ParserPool
 from sovereign_rag.domain import ElementKind
 from sovereign_rag.errors import DocumentError
-from sovereign_rag.settings import ParseSettings
 from tests.parsed import ENGLISH, FRENCH, GERMAN, headings, of_kind, write_docx
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:(docx|pptx|openpyxl).*")
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[ParserPool]:
-    with ParserPool(ParseSettings(workers=2, timeout_s=120)) as pool:
-        yield pool
 
 
 @pytest.mark.parametrize(
