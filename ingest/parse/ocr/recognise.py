@@ -40,6 +40,7 @@ class Recognised:
 
     blocks: tuple[Block, ...]
     confidence: float | None  # 0..1, the mean over the words
+    words: str = ""  # as they were recognised, before they became blocks
 
 
 class _NoTime(Exception):
@@ -114,7 +115,8 @@ class Recogniser:
             return Recognised((), None)
         blocks = inserted(list(blocks_of(tokens)), list(blocks_of(scattered)))
         mean = math.fsum(token.confidence for token in every) / len(every)
-        return Recognised(tuple(blocks), round(mean, 4))
+        words = " ".join(token.text for token in every)
+        return Recognised(tuple(blocks), round(mean, 4), words)
 
     def _read(
         self, picture: Prepared, number: int, engine: Tesseract

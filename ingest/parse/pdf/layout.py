@@ -11,6 +11,7 @@ from pathlib import Path
 from liteparse import LayoutBlock, LiteParse, ParsedPage, ParseError
 
 from ingest.parse.document.text import canonical, one_line
+from ingest.parse.pdf.rules import Stroke
 from sovereign_rag.domain import Box, ElementKind
 
 _KINDS = {
@@ -19,8 +20,9 @@ _KINDS = {
     "table": ElementKind.TABLE,
     "code": ElementKind.CODE,
 }
+_TABULAR = {"table", "grid_fallback"}
 _NOT_TEXT = {"rule", "figure"}
-_BULLETS = frozenset("-*•◦▪–·o")
+BULLETS = frozenset("-*•◦▪–·o")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Region:
     text: str
     level: int
     box: Box | None
+    tabular: bool = False  # its words stand in columns, as the engine sees it
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class PageLayout:
     height: float
     regions: tuple[Region, ...]
     runs: tuple[TextRun, ...]
+    strokes: tuple[Stroke, ...] = ()
 
 
 def page_layouts(path: Path, password: str | None) -> tuple[dict[int, PageLayout], tuple[str, ...]]:
@@ -64,6 +68,7 @@ def page_layouts(path: Path, password: str | None) -> tuple[dict[int, PageLayout
         output_format="markdown",
         keep_headers_footers=True,
         extract_links=False,
+        extract_vector_graphics=True,
         continue_on_page_error=True,
         password=password,
     )
@@ -79,6 +84,7 @@ def page_layouts(path: Path, password: str | None) -> tuple[dict[int, PageLayout
 
 
 def _layout(page: ParsedPage) -> PageLayout:
+    drawn = page.vector_graphics
     return PageLayout(
         number=page.page_num,
         label=page.page_label,
@@ -95,6 +101,9 @@ def _layout(page: ParsedPage) -> PageLayout:
             )
             for item in page.text_items
         ),
+        strokes=tuple((line.x1, line.y1, line.x2, line.y2) for line in drawn.lines)
+        if drawn
+        else (),
     )
 
 
@@ -106,7 +115,7 @@ def _regions(page: ParsedPage) -> Iterator[Region]:
         text = canonical(_text(found), keep_indent=kind is ElementKind.CODE)
         if text.strip():
             level = max(0, (found.level or 1) - 1) if kind is ElementKind.TITLE else 0
-            yield Region(kind, text, level, _box(found, page))
+            yield Region(kind, text, level, _box(found, page), found.kind in _TABULAR)
 
 
 def _text(found: LayoutBlock) -> str:
@@ -118,7 +127,7 @@ def _text(found: LayoutBlock) -> str:
     if found.lines:
         return "\n".join(found.lines)
     marker = found.marker or ""
-    prefix = f"{marker} " if found.kind == "list_item" and marker not in _BULLETS else ""
+    prefix = f"{marker} " if found.kind == "list_item" and marker not in BULLETS else ""
     return f"{prefix}{found.text or ''}".strip()
 
 

@@ -5,9 +5,8 @@ them last. Its order is kept but for that: a block never comes before one that s
 above it and shares its width. Columns share none, so they stay one after the other.
 """
 
-from dataclasses import replace
+from collections.abc import Sequence
 
-from ingest.parse.pdf.layout import PageLayout
 from sovereign_rag.domain import Box
 
 _TOUCH = 0.002  # of the page's height: blocks whose boxes overlap by less stand one above another
@@ -15,29 +14,24 @@ _SHARED = 0.1  # of the narrower block's width
 _MOST_BLOCKS = 400
 
 
-def in_order(layout: PageLayout) -> PageLayout:
-    """The layout with its regions moved behind those that must come before them."""
-    regions = layout.regions
-    if len(regions) > _MOST_BLOCKS:
-        return layout
+def reading_order(boxes: Sequence[Box | None]) -> list[int]:
+    """The places of blocks, moved behind those that must come before them."""
+    if len(boxes) > _MOST_BLOCKS:
+        return list(range(len(boxes)))
     before = [
-        {
-            other
-            for other, upper in enumerate(regions)
-            if upper.box and region.box and _is_above(upper.box, region.box)
-        }
-        for region in regions
+        {other for other, upper in enumerate(boxes) if upper and box and _is_above(upper, box)}
+        for box in boxes
     ]
-    left = list(range(len(regions)))
+    left = list(range(len(boxes)))
     order: list[int] = []
     done: set[int] = set()
     while left:
-        # "Above" goes strictly up the page, so some region is always free to come next.
+        # "Above" goes strictly up the page, so some block is always free to come next.
         chosen = next(index for index in left if before[index] <= done)
         left.remove(chosen)
         order.append(chosen)
         done.add(chosen)
-    return replace(layout, regions=tuple(regions[index] for index in order))
+    return order
 
 
 def _is_above(upper: Box, lower: Box) -> bool:

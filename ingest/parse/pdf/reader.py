@@ -2,8 +2,7 @@
 
 import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,24 +13,20 @@ from PIL import Image
 from ingest.parse.document.attachments import EMBEDDED, with_inner
 from ingest.parse.document.blocks import Block, DocumentDraft, Page, block
 from ingest.parse.document.job import Job
-from ingest.parse.document.text import canonical, squashed
+from ingest.parse.document.numbers import number_warning
+from ingest.parse.document.text import squashed
 from ingest.parse.ocr.recognise import Recogniser
 from ingest.parse.pdf.characters import PageCharacters
 from ingest.parse.pdf.file import opened_pdf, prepared_password
 from ingest.parse.pdf.headings import ranked
 from ingest.parse.pdf.invoice_check import invoice_warnings
-from ingest.parse.pdf.layout import PageLayout, Region, page_layouts
+from ingest.parse.pdf.layout import PageLayout, page_layouts
 from ingest.parse.pdf.notes import attached_files, note_blocks
-from ingest.parse.pdf.order import in_order
-from ingest.parse.pdf.words import placed
+from ingest.parse.pdf.page import page_blocks
 from sovereign_rag.domain import ElementKind
 from sovereign_rag.errors import DocumentError
 from sovereign_rag.text.language import detect
 
-_WORD = re.compile(r"\w+")
-_LOST_WORDS = 5  # more than this many, and than this share, are missing: the lines are added
-_LOST_SHARE = 0.02
-_LOST_SHARE_OF_FEW = 0.1  # more than this share of a page of few words
 _LANGUAGE_SAMPLE = 4_000  # characters
 _FEW_CHARACTERS = 20  # a page with fewer letters is looked at as an image
 _UNREADABLE_SHARE = 0.3  # of characters that a font without an encoding gives
@@ -80,7 +75,9 @@ def read_pdf(path: Path, job: Job) -> DocumentDraft:
                 notes.append(f"Page {number} is damaged and was not read.")
                 pages.append(Page(number, ()))
                 continue
-            pages.append(_page(page, number, layouts.get(number), recogniser))
+            read, warning = _page(page, number, layouts.get(number), recogniser)
+            pages.append(read)
+            notes += [warning] if warning else []
         draft = DocumentDraft(
             tuple(pages),
             paged=True,
@@ -103,7 +100,7 @@ def _layouts(path: Path, password: str | None) -> tuple[dict[int, PageLayout], t
     layouts, warnings = page_layouts(path, password)
     if not layouts and password:
         layouts, warnings = page_layouts(path, prepared_password(password))
-    return {number: in_order(layout) for number, layout in ranked(layouts).items()}, warnings
+    return ranked(layouts), warnings
 
 
 def _language(layouts: Mapping[int, PageLayout]) -> str | None:
@@ -119,50 +116,23 @@ def _language(layouts: Mapping[int, PageLayout]) -> str | None:
 
 def _page(
     page: pypdfium2.PdfPage, number: int, layout: PageLayout | None, recogniser: Recogniser
-) -> Page:
+) -> tuple[Page, str | None]:
+    """A page, and what to say of numbers in it that its file does not have."""
     characters = PageCharacters(page, number)
     width, height = page.get_size()
-    blocks = list(_blocks(layout.regions if layout else (), characters))
-    blocks += _blocks(_missing(characters.text, blocks), characters)
+    blocks = page_blocks(layout, characters)
     label = layout.label if layout else None
     shown = Page(number, (), label, width, height)
+    sources: tuple[str, ...] = characters.sources
     if _needs_recognition(page, characters.text):
         found = recogniser.page(_picture(page, recogniser.dpi), number)
         if found and _letters(found.blocks) > _letters(blocks):
             blocks = list(found.blocks)
-            shown = replace(shown, ocr_confidence=found.confidence)
+            shown, sources = replace(shown, ocr_confidence=found.confidence), (found.words,)
+    warning = number_warning(number, "\n\n".join(item.text for item in blocks), *sources)
     blocks += note_blocks(page, " ".join(item.text for item in blocks))
     hidden = block(ElementKind.HIDDEN, characters.hidden)
-    return replace(shown, blocks=(*blocks, hidden) if hidden else tuple(blocks))
-
-
-def _blocks(regions: Iterable[Region], characters: PageCharacters) -> Iterator[Block]:
-    for region in regions:
-        text, words = placed(region.text, region.box, characters)
-        if text.strip(" |\n"):
-            yield Block(region.kind, text, region.level, words, region.box)
-
-
-def _missing(text: str, blocks: Sequence[Block]) -> Iterator[Region]:
-    """Lines of the page that the layout left out; the layout engine drops cells now and then.
-
-    Compared by words, and by bare letters where the layout joined what was broken.
-    """
-    there = " ".join(item.text for item in blocks)
-    wanted = Counter(_WORD.findall(text.lower()))
-    bare = squashed(there)
-    missing = wanted - Counter(_WORD.findall(there.lower()))
-    lost = sum(
-        count for word, count in missing.items() if len(word) > 1 and squashed(word) not in bare
-    )
-    total = wanted.total()
-    many = lost > _LOST_WORDS and lost > _LOST_SHARE * total
-    if not many and lost <= _LOST_SHARE_OF_FEW * total and (blocks or not total):
-        return
-    lines = [line for line in text.splitlines() if (key := squashed(line)) and key not in bare]
-    found = canonical("\n".join(lines))
-    if found:
-        yield Region(ElementKind.PARAGRAPH, found, 0, None)
+    return replace(shown, blocks=(*blocks, hidden) if hidden else tuple(blocks)), warning
 
 
 def _needs_recognition(page: pypdfium2.PdfPage, text: str) -> bool:

@@ -36,7 +36,7 @@ from sovereign_rag.settings import ParseSettings
 from sovereign_rag.storage.content import decode_parsed
 from sovereign_rag.system.cpu import usable_cores
 
-PARSER_VERSION = 2
+PARSER_VERSION = 3
 """Raised whenever our own reading of a format changes what text comes out."""
 
 _log = logging.getLogger(__name__)

@@ -1,0 +1,192 @@
+"""The glyphs of a PDF page with their places, in the frame in which their text reads upright.
+
+A text may be turned by quarters, on the page or with it. Everything after this reads lines from
+left to right and from top to bottom; a frame is the page turned so that this is true.
+"""
+
+import ctypes
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import pypdfium2
+import pypdfium2.raw as pdfium
+from numpy.typing import NDArray
+
+_UNITS = 1_000_000
+_FAR = 1_000.0  # points: a long arm, so that the projection is exact to a thousandth of a point
+
+Numbers = NDArray[np.float64]
+_Length = TypeVar("_Length", float, Numbers)
+
+
+class Area(NamedTuple):
+    """A rectangle in points, origin top left."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+    def has(self, x: float, y: float, slack: float = 1.0) -> bool:
+        """Whether a point lies within, or at most `slack` points outside."""
+        left, top, right, bottom = self
+        return left - slack <= x <= right + slack and top - slack <= y <= bottom + slack
+
+
+def around(areas: Sequence[Area]) -> Area:
+    """The rectangle around some, of which there is at least one."""
+    lefts, tops, rights, bottoms = zip(*areas, strict=True)
+    return Area(min(lefts), min(tops), max(rights), max(bottoms))
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A page turned by quarters so that a text reads upright.
+
+    turn: 0 as shown; 1 the text runs down the page, 2 upside down, 3 up the page.
+    """
+
+    turn: int
+    width: float  # of the page as shown, in points
+    height: float
+
+    def point(self, x: _Length, y: _Length) -> tuple[_Length, _Length]:
+        """A point of the page as shown, in the frame."""
+        if self.turn == 1:
+            return y, self.width - x
+        if self.turn == 2:
+            return self.width - x, self.height - y
+        return (self.height - y, x) if self.turn == 3 else (x, y)
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """The glyphs of one frame in the order of the file, column by column.
+
+    Lengths in points from the frame's top left; `base` is the height of the line they stand on.
+    """
+
+    numbers: tuple[int, ...]  # among PDFium's characters of the page
+    text: str  # one character for each
+    left: Numbers
+    top: Numbers
+    right: Numbers
+    bottom: Numbers
+    base: Numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+class PageGlyphs:
+    """Where the characters of a page stand; those that have no box are left out."""
+
+    def __init__(self, page: pypdfium2.PdfPage, textpage: object, text: str) -> None:
+        """`text` has a blank in the place of what is not to be read."""
+        self.width, self.height = page.get_size()
+        self.frames: dict[int, Glyphs] = {}
+        numbers, measured = _measured(textpage, text)
+        self._rows = dict(zip(numbers, range(len(numbers)), strict=True))
+        place = _projection(page)
+        first, second = place.of(*measured[:2]), place.of(*measured[2:4])
+        self._areas = np.sort(np.stack([first, second]), axis=0).reshape(4, -1)
+        turns, bases = place.turns(measured[6]), np.stack(place.of(*measured[4:6]))
+        for turn in np.unique(turns).tolist():
+            own = np.nonzero(turns == turn)[0]
+            frame, named = self.frame(turn), [numbers[row] for row in own.tolist()]
+            (x0, y0), (x1, y1) = (
+                frame.point(*self._areas[:2, own]),
+                frame.point(*self._areas[2:, own]),
+            )
+            self.frames[turn] = Glyphs(
+                tuple(named),
+                "".join([text[number] for number in named]),
+                np.minimum(x0, x1),
+                np.minimum(y0, y1),
+                np.maximum(x0, x1),
+                np.maximum(y0, y1),
+                frame.point(*bases[:, own])[1],
+            )
+
+    def frame(self, turn: int) -> Frame:
+        """The page turned so that a text of this turn reads upright."""
+        return Frame(turn, self.width, self.height)
+
+    def around(self, numbers: Sequence[int]) -> Area:
+        """The rectangle of the page as shown around characters, of which there is at least one."""
+        left, top, right, bottom = self._areas[:, [self._rows[number] for number in numbers]]
+        return Area(float(left.min()), float(top.min()), float(right.max()), float(bottom.max()))
+
+    def stand_in(self, area: Area) -> bool:
+        """Whether any character has its middle in a rectangle of the page as shown."""
+        x = (self._areas[0] + self._areas[2]) / 2
+        y = (self._areas[1] + self._areas[3]) / 2
+        within = (area.left - 1 <= x) & (x <= area.right + 1)
+        return bool((within & (area.top - 1 <= y) & (y <= area.bottom + 1)).any())
+
+
+def _measured(textpage: object, text: str) -> tuple[list[int], Numbers]:
+    """The characters that have boxes; a row each of left, top, right, bottom, origin and angle.
+
+    In the page's own system, the angle in radians with the clock.
+    """
+    numbers: list[int] = []
+    lengths = array("d")
+    box, across, up = pdfium.FS_RECTF(), ctypes.c_double(), ctypes.c_double()
+    box_of, origin_of = pdfium.FPDFText_GetLooseCharBox, pdfium.FPDFText_GetCharOrigin
+    angle_of = pdfium.FPDFText_GetCharAngle
+    for number, character in enumerate(text):
+        if character.isspace() or character == "\0" or not box_of(textpage, number, box):
+            continue
+        origin_of(textpage, number, across, up)
+        angle = angle_of(textpage, number)
+        numbers.append(number)
+        lengths.extend((box.left, box.top, box.right, box.bottom, across.value, up.value, angle))
+    return numbers, np.frombuffer(lengths, np.float64).reshape(-1, 7).T
+
+
+@dataclass(frozen=True, slots=True)
+class _Projection:
+    """Points of the page's own system to points of the page as shown: turned, cropped."""
+
+    x: tuple[float, float, float]
+    y: tuple[float, float, float]
+
+    def of(self, x: Numbers, y: Numbers) -> tuple[Numbers, Numbers]:
+        (a, b, c), (d, e, f) = self.x, self.y
+        return a * x + b * y + c, d * x + e * y + f
+
+    def turns(self, angles: Numbers) -> NDArray[np.int64]:
+        """Quarters of a turn, with the clock, of text that is turned by these angles."""
+        angles = np.maximum(angles, 0.0)
+        across, up = np.cos(angles), -np.sin(angles)  # PDFium counts with the clock
+        right = self.x[0] * across + self.x[1] * up
+        down = self.y[0] * across + self.y[1] * up
+        level = np.abs(right) >= np.abs(down)
+        return np.where(level, np.where(right >= 0, 0, 2), np.where(down > 0, 1, 3))
+
+
+def _projection(page: pypdfium2.PdfPage) -> _Projection:
+    width, height = page.get_size()
+
+    def shown(x: float, y: float) -> tuple[float, float]:
+        right, down = ctypes.c_int(), ctypes.c_int()
+        pdfium.FPDF_PageToDevice(page.raw, 0, 0, _UNITS, _UNITS, 0, x, y, right, down)
+        return right.value / _UNITS * width, down.value / _UNITS * height
+
+    x0, y0 = shown(0, 0)
+    (xx, yx), (xy, yy) = shown(_FAR, 0), shown(0, _FAR)
+    return _Projection(
+        ((xx - x0) / _FAR, (xy - x0) / _FAR, x0), ((yx - y0) / _FAR, (yy - y0) / _FAR, y0)
+    )

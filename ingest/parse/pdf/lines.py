@@ -1,0 +1,283 @@
+"""Words and lines of a page, from the places of its glyphs."""
+
+import statistics
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.parse.pdf.glyphs import Area, Glyphs, around
+
+BREAKS = frozenset("\r\n\x02\ufffe")
+"""Ends of lines; \\x02 and U+FFFE are PDFium's for a hyphen that stands there."""
+
+HYPHENS = "-\u2010\xad\x02\ufffe"
+
+_WORD_GAP = 0.25  # of the glyphs' height: further apart are two words, whatever the file says
+_BLANK_GAP = 0.05  # a blank in the file counts where its neighbours stand at least so far apart
+_BACKWARDS = 0.3  # a glyph that starts further back; those of a ligature share their place
+_OTHER_LINE = 0.62  # of the height, between baselines
+_SMALL = 0.85  # of the word's height: a mark, if it is raised or lowered as well
+_RAISED, _LOWERED = 0.12, 0.08
+_SAME_LINE = 0.28  # of the smaller height, between baselines of words of one line
+_MARK = 0.8  # of a word's height: one that is smaller and stands right behind it may be a mark
+_MARK_GAP = 0.3
+_LONGEST_MARK = 4  # characters
+_MOST_MARKS = 200  # of a page with more, small words are its text
+_RECENT_LINES = 4
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_WRITTEN = str.maketrans(
+    {
+        **{"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"},
+        **dict.fromkeys(HYPHENS, "-"),
+    }
+)
+_RIGHT_TO_LEFT = frozenset(("R", "AL"))
+_FIRST_RIGHT_TO_LEFT = "\u0590"
+
+
+@dataclass(frozen=True, slots=True)
+class PageWord:
+    """Glyphs that stand together, in the order of the file."""
+
+    text: str
+    numbers: tuple[int, ...]  # of its glyphs among the page's characters
+    area: Area
+    base: float
+    size: float  # height of its glyphs, in points
+    has_marks: bool = False  # raised or lowered glyphs, which `area` may leave out
+    leftwards: bool = False  # of a script that is written from right to left
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        left, top, right, bottom = self.area
+        return (left + right) / 2, (top + bottom) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class TextLine:
+    """Words on one baseline, from left to right."""
+
+    words: tuple[PageWord, ...]
+    base: float
+    size: float
+    area: Area
+
+    @property
+    def middle(self) -> float:
+        """The height at which the small letters have their middle: rules above it are above."""
+        return self.base - 0.3 * self.size
+
+
+class WordPlaces:
+    """Words that are asked for by where their middles stand."""
+
+    def __init__(self, words: Sequence[PageWord]) -> None:
+        self.words = words
+        middles = np.array([word.middle for word in words]).reshape(-1, 2)
+        self._x, self._y = middles[:, 0], middles[:, 1]
+
+    def stand_in(self, area: Area, slack: float = 1.0) -> NDArray[np.bool_]:
+        """For each word whether its middle lies in an area, or at most `slack` points outside."""
+        across = (area.left - slack <= self._x) & (self._x <= area.right + slack)
+        return across & (area.top - slack <= self._y) & (self._y <= area.bottom + slack)
+
+    def within(self, area: Area) -> list[PageWord]:
+        return self.chosen(self.stand_in(area))
+
+    def chosen(self, marked: NDArray[np.bool_]) -> list[PageWord]:
+        """The words that are marked, in their order."""
+        return [self.words[place] for place in np.nonzero(marked)[0].tolist()]
+
+
+def page_words(glyphs: Glyphs, text: str) -> list[PageWord]:
+    """The words of a frame, in the order of the file.
+
+    Args:
+        glyphs: Those of the frame.
+        text: All the page's characters, which has the blanks between them.
+    """
+    if not len(glyphs):
+        return []
+    starts = np.concatenate([[0], 1 + np.nonzero(_parted(glyphs, text))[0]])
+    ends = [*starts[1:].tolist(), len(glyphs)]
+    heights = glyphs.bottom - glyphs.top
+    low, high = np.minimum.reduceat(heights, starts), np.maximum.reduceat(heights, starts)
+    areas = np.stack(
+        [
+            np.minimum.reduceat(glyphs.left, starts),
+            np.minimum.reduceat(glyphs.top, starts),
+            np.maximum.reduceat(glyphs.right, starts),
+            np.maximum.reduceat(glyphs.bottom, starts),
+        ],
+        axis=1,
+    ).tolist()
+    plain = (high - low < 0.01 * high).tolist()
+    bases, sizes = glyphs.base[starts].tolist(), high.tolist()
+    words = [
+        PageWord(
+            glyphs.text[start:end].translate(_WRITTEN),
+            glyphs.numbers[start:end],
+            Area(*areas[k]),
+            bases[k],
+            sizes[k],
+            leftwards=_is_leftwards(glyphs.text[start]),
+        )
+        if plain[k]
+        else _mixed(glyphs, start, end)
+        for k, (start, end) in enumerate(zip(starts.tolist(), ends, strict=True))
+    ]
+    return _with_marks(words, text)
+
+
+def _parted(glyphs: Glyphs, text: str) -> NDArray[np.bool_]:
+    """Whether each glyph but the first begins another word than the one before it."""
+    height = np.maximum((glyphs.bottom - glyphs.top)[:-1], 0.1)
+    gap = glyphs.left[1:] - glyphs.right[:-1]
+    back = glyphs.left[:-1] - glyphs.left[1:]
+    if max(glyphs.text) > _FIRST_RIGHT_TO_LEFT:
+        leftwards = np.array([_is_leftwards(character) for character in glyphs.text[1:]])
+        gap = np.where(leftwards, np.maximum(gap, glyphs.left[:-1] - glyphs.right[1:]), gap)
+        back = np.where(leftwards, 0.0, back)
+    apart = np.abs(np.diff(glyphs.base))
+    parted = (
+        (gap > _WORD_GAP * height) | (back > _BACKWARDS * height) | (apart > _OTHER_LINE * height)
+    )
+    level = (gap <= _BLANK_GAP * height) & (back <= 0) & (apart <= 0.15 * height)
+    numbers = np.array(glyphs.numbers)
+    for place in np.nonzero(~parted & ~level & (np.diff(numbers) > 1))[0].tolist():
+        parted[place] = _has_blank(text, numbers[place], numbers[place + 1])
+    return np.asarray(parted, np.bool_)
+
+
+def _has_blank(text: str, first: int, last: int) -> bool:
+    return any(c.isspace() or c in BREAKS for c in text[first + 1 : last])
+
+
+def _mixed(glyphs: Glyphs, start: int, end: int) -> PageWord:
+    """A word of glyphs of several heights: figures that are raised or lowered are marks."""
+    own = slice(start, end)
+    heights, bases = (glyphs.bottom - glyphs.top)[own], glyphs.base[own]
+    size = statistics.median_high(heights.tolist())
+    large = heights >= _SMALL * size
+    base = statistics.median_low(bases[large].tolist())
+    raised = (~large & (bases < base - _RAISED * size)).tolist()
+    lowered = (~large & (bases > base + _LOWERED * size)).tolist()
+    written = ""
+    for character, up, down in zip(glyphs.text[own], raised, lowered, strict=True):
+        if up:
+            written += character.translate(_SUPERSCRIPTS)
+        elif down and written[-1:].isdigit():
+            written += character.translate(_SUBSCRIPTS)
+        else:
+            written += character.translate(_WRITTEN)
+    return PageWord(
+        written,
+        glyphs.numbers[own],
+        Area(
+            float(glyphs.left[own].min()),
+            float(glyphs.top[own][large].min()),
+            float(glyphs.right[own].max()),
+            float(glyphs.bottom[own][large].max()),
+        ),
+        base,
+        size,
+        has_marks=True,
+        leftwards=_is_leftwards(glyphs.text[start]),
+    )
+
+
+def _with_marks(words: Sequence[PageWord], text: str) -> list[PageWord]:
+    """Small words right behind a larger one, raised or lowered, put on its line.
+
+    One that the file has no blank before belongs to the larger word.
+    """
+    usual = statistics.median_high([word.size for word in words])
+    small = {n for n, w in enumerate(words) if w.size < _MARK * usual}
+    if not small or len(small) > _MOST_MARKS:
+        return list(words)
+    kept: list[PageWord] = []
+    places: dict[int, int] = {}  # of a word's first glyph, its place among those kept
+    for number, word in enumerate(words):
+        owner = None
+        if number in small and len(word.text) <= _LONGEST_MARK:
+            owner = next((w for w in (*kept[-1:], *words) if _is_mark_of(word, w)), None)
+        place = places.get(owner.numbers[0]) if owner else None
+        if owner is None or place is None:
+            places[word.numbers[0]] = len(kept)
+            kept.append(word)
+        elif _belongs(word, kept[place], text):
+            kept[place] = _with_mark(kept[place], _as_mark(word, owner))
+        else:
+            kept.append(_as_mark(word, owner))
+    return kept
+
+
+def _is_mark_of(word: PageWord, owner: PageWord) -> bool:
+    if word.size >= _MARK * owner.size:
+        return False
+    gap = word.area.left - owner.area.right
+    level = abs(word.base - owner.base) < _OTHER_LINE * owner.size
+    return level and -_MARK_GAP * owner.size <= gap <= _MARK_GAP * owner.size
+
+
+def _belongs(word: PageWord, owner: PageWord, text: str) -> bool:
+    """Whether a mark is written right behind its word; not so where numbers would run together."""
+    return not owner.text[-1].isdigit() or not _has_blank(text, owner.numbers[-1], word.numbers[0])
+
+
+def _as_mark(word: PageWord, owner: PageWord) -> PageWord:
+    """A small word as its owner's superscript or subscript, on its line."""
+    written = word.text
+    if word.base < owner.base - _RAISED * owner.size:
+        written = written.translate(_SUPERSCRIPTS)
+    elif owner.text[-1].isdigit() and word.base > owner.base + _LOWERED * owner.size:
+        written = written.translate(_SUBSCRIPTS)
+    area = Area(word.area.left, owner.area.top, word.area.right, owner.area.bottom)
+    return replace(word, text=written, area=area, base=owner.base, size=owner.size, has_marks=True)
+
+
+def _with_mark(owner: PageWord, mark: PageWord) -> PageWord:
+    return replace(
+        owner,
+        text=owner.text + mark.text,
+        numbers=owner.numbers + mark.numbers,
+        area=around((owner.area, mark.area)),
+        has_marks=True,
+    )
+
+
+def text_lines(words: Iterable[PageWord]) -> list[TextLine]:
+    """Words that stand on one baseline, from left to right; lines from top to bottom."""
+    lines: list[list[PageWord]] = []
+    for word in sorted(words, key=lambda w: (w.base, w.area.left)):
+        for line in reversed(lines[-_RECENT_LINES:]):
+            first = line[0]
+            if abs(word.base - first.base) <= _SAME_LINE * min(word.size, first.size):
+                line.append(word)
+                break
+        else:
+            lines.append([word])
+    return [_line(line) for line in lines]
+
+
+def _line(words: list[PageWord]) -> TextLine:
+    if any(word.leftwards for word in words):
+        ordered = sorted(words, key=lambda w: w.numbers[0])  # PDFium has them as they are read
+    else:
+        ordered = sorted(words, key=lambda w: w.area.left)
+    return TextLine(
+        tuple(ordered),
+        statistics.median_low([word.base for word in words]),
+        statistics.median_high([word.size for word in words]),
+        around([word.area for word in words]),
+    )
+
+
+def _is_leftwards(character: str) -> bool:
+    if character <= _FIRST_RIGHT_TO_LEFT:
+        return False
+    return unicodedata.bidirectional(character) in _RIGHT_TO_LEFT

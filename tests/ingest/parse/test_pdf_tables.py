@@ -1,0 +1,231 @@
+"""Tables of PDFs: what is stored in a cell is what stands in it on the page, and nothing else."""
+
+import itertools
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ingest.parse.document.numbers import number_tokens, number_warning
+from ingest.parse.process.pool import ParserPool
+from sovereign_rag.domain import ElementKind
+from tests.ingest.parse.pages import of_kind, shown, write_pdf
+
+_WIDTHS = {".": 278, ",": 278, " ": 278, "-": 333, "(": 333, ")": 333, "%": 889, "+": 584}
+_COLUMN, _LABELS, _TOP = 78, 96, 540
+_TURNED_ON_PAGE = "q 0 1 -1 0 570 0 cm {} Q"  # against the clock: the text runs up the page
+
+
+def _width(text: str, size: float) -> float:
+    return sum(_WIDTHS.get(character, 556) for character in text) * size / 1000
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """How a table is drawn."""
+
+    order: str  # "rows", "columns", "mixed"
+    turn: str  # "", "page", "text"
+    ruled: bool
+    size: float
+
+
+def _number(chance: random.Random) -> str:
+    """A figure as tables have them; few digits, so that neighbours look alike."""
+    whole = chance.choice(["0", "1", "2", "10", "26", "102", "260"])
+    forms = (
+        whole,
+        f"{whole}.{chance.choice(['0', '2', '06', '26'])}",
+        f"-{whole}.{chance.choice(['02', '6'])}",
+        f"{chance.choice('126')},{whole.zfill(3)}",
+        f"{whole}%",
+        f"({whole})",
+        f"${whole}.{chance.choice(['10', '26'])}",
+    )
+    return chance.choice(forms)
+
+
+def _rows(chance: random.Random) -> list[list[str]]:
+    names = ["Lyon", "Bern", "Wien", "Bonn", "Metz", "Graz", "Nancy", "Lille", "Mainz"]
+    rows = [["Place", "Result", "Rate", "Margin"]]
+    for name in names:
+        cells = [_number(chance) for _ in range(3)]
+        if chance.random() < 0.2:
+            cells[chance.randrange(3)] = ""
+        rows.append([name, *cells])
+    return rows
+
+
+def _content(rows: Sequence[Sequence[str]], how: _Drawn, chance: random.Random) -> str:
+    """The content stream of a table: labels at the left, figures flush right."""
+    step = 1.6 * how.size
+    cells = []
+    for (row, line), column in itertools.product(enumerate(rows), range(len(rows[0]))):
+        if text := line[column]:
+            right = 30 + _LABELS + column * _COLUMN
+            x = 30 if column == 0 else right - _width(text, how.size)
+            cells.append((column, row, shown(text, x=x, y=_TOP - row * step, size=how.size)))
+    if how.order == "columns":
+        cells.sort(key=lambda cell: cell[:2])
+    elif how.order == "mixed":
+        chance.shuffle(cells)
+    drawn = [text for *_, text in cells]
+    if how.ruled:
+        last = 30 + _LABELS + (len(rows[0]) - 1) * _COLUMN + 4
+        for row in range(len(rows) + 1):
+            y = _TOP + how.size - row * step + 0.1 * how.size
+            drawn.append(f"0.5 w 26 {y:g} m {last:g} {y:g} l S")
+        top, bottom = _TOP + 1.1 * how.size, _TOP + 1.1 * how.size - len(rows) * step
+        for column in range(len(rows[0])):
+            x = 30 + _LABELS + column * _COLUMN + 4
+            drawn.append(f"0.5 w {x:g} {bottom:g} m {x:g} {top:g} l S")
+        drawn.append(f"0.5 w 26 {bottom:g} m 26 {top:g} l S")
+    return " ".join(drawn)
+
+
+_VARIANTS = [
+    _Drawn(order, turn, ruled, size)
+    for order, turn, ruled, size in itertools.product(
+        ("rows", "columns", "mixed"), ("", "page", "text"), (False, True), (7.0, 10.0)
+    )
+]
+
+
+@pytest.mark.parametrize("how", _VARIANTS, ids=str)
+def test_random_figures_stand_in_the_cells_they_were_drawn_in(
+    pool: ParserPool, tmp_path: Path, how: _Drawn
+) -> None:
+    chance = random.Random(str(how))
+    rows = _rows(chance)
+    content = _content(rows, how, chance)
+    if how.turn == "text":
+        content = _TURNED_ON_PAGE.format(content)
+    path = write_pdf(
+        tmp_path / "a.pdf", [content], page_extra="/Rotate 90" if how.turn == "page" else ""
+    )
+
+    found = pool.parse(path, name="a.pdf")
+
+    lines = "\n".join(of_kind(found, ElementKind.TABLE)).split("\n")
+    assert [[cell.strip() for cell in line.split("|")] for line in lines] == rows
+    assert found.warnings == ()
+
+
+def test_every_word_of_a_table_has_its_place(pool: ParserPool, tmp_path: Path) -> None:
+    rows = [["Place", "Rate"], ["Lyon", "0.06"], ["Bern", "-0.06"], ["Wien", "2.6"], ["Bonn", "26"]]
+    how = _Drawn("columns", "", False, 10.0)
+    path = write_pdf(tmp_path / "a.pdf", [_content(rows, how, random.Random(1))])
+
+    page = pool.parse(path, name="a.pdf").pages[0]
+
+    tops = {page.text[word.start : word.end]: word.box.top for word in page.words}
+    for label, figure in rows:
+        assert tops[label] == pytest.approx(tops[figure], abs=0.002)
+
+
+# -- rows ----------------------------------------------------------------------------------------
+
+
+def test_a_label_over_two_lines_is_one_row_with_its_figures(
+    pool: ParserPool, tmp_path: Path
+) -> None:
+    drawn = []
+    for row, figure in enumerate(("11", "12", "13", "14")):
+        y = 500 - 30 * row
+        drawn.append(shown(f"Number {row} of the places", y=y, size=9))
+        drawn.append(shown("that report every year", x=46, y=y - 10, size=9))
+        drawn += [shown(figure, x=250, y=y, size=9), shown(f"{figure}%", x=320, y=y, size=9)]
+    path = write_pdf(tmp_path / "a.pdf", [" ".join(drawn)])
+
+    lines = of_kind(pool.parse(path, name="a.pdf"), ElementKind.TABLE)[0].split("\n")
+
+    assert lines[1] == "Number 1 of the places that report every year | 12 | 12%"
+    assert len(lines) == 4
+
+
+def test_a_heading_over_two_columns_stands_over_each(pool: ParserPool, tmp_path: Path) -> None:
+    drawn = [shown("First half", x=190, y=520, size=9), shown("Second half", x=304, y=520, size=9)]
+    for row in range(5):
+        y = 500 - 14 * row
+        drawn.append(shown(f"Place {'abcde'[row]}", y=y, size=9))
+        drawn += [
+            shown(f"{row}{column}.5", x=170 + 60 * column, y=y, size=9) for column in range(4)
+        ]
+    path = write_pdf(tmp_path / "a.pdf", [" ".join(drawn)])
+
+    first = of_kind(pool.parse(path, name="a.pdf"), ElementKind.TABLE)[0].split("\n")[0]
+
+    cells = [cell.strip() for cell in first.split("|")]
+    assert cells == ["", "First half", "First half", "Second half", "Second half"]
+
+
+def test_a_label_keeps_its_value_on_its_line(pool: ParserPool, tmp_path: Path) -> None:
+    pairs = [
+        ("Invoice date", "16/11/2025"),
+        ("Terms of payment", "at once"),
+        ("Due date", "30/11/2025"),
+        ("Your reference", "PO445"),
+    ]
+    labels = [shown(label, y=500 - 18 * k, size=9) for k, (label, _) in enumerate(pairs)]
+    values = [shown(value, x=180, y=500 - 18 * k, size=9) for k, (_, value) in enumerate(pairs)]
+    path = write_pdf(tmp_path / "a.pdf", [" ".join(labels + values)])
+
+    text = pool.parse(path, name="a.pdf").pages[0].text
+
+    for label, value in pairs:
+        assert f"{label} | {value}" in text
+
+
+def test_boxes_side_by_side_are_read_one_after_the_other(pool: ParserPool, tmp_path: Path) -> None:
+    drawn = []
+    for side, name in enumerate(("Seller", "Buyer")):
+        for row in range(6):
+            y = 500 - 13 * row - 5 * side
+            drawn.append(shown(f"{name} {row} Street", x=42 + 190 * side, y=y, size=9))
+            drawn.append(shown(f"{row}.{side}5", x=150 + 190 * side, y=y, size=9))
+    path = write_pdf(tmp_path / "a.pdf", [" ".join(drawn)])
+
+    text = pool.parse(path, name="a.pdf").pages[0].text
+
+    assert text.index("Seller 5 Street") < text.index("Buyer 0 Street")
+    assert "Seller 3 Street | 3.05" in text
+
+
+# -- marks ---------------------------------------------------------------------------------------
+
+
+def test_raised_figures_do_not_become_digits_of_the_number_before(
+    pool: ParserPool, tmp_path: Path
+) -> None:
+    power = shown("5 x 10", y=500) + shown("6", x=42 + _width("5 x 10", 12), y=505, size=7)
+    note = shown("24.91", y=460) + shown("2", x=42 + _width("24.91", 12), y=465, size=7)
+    plain = shown("24.912", y=420)
+    path = write_pdf(tmp_path / "a.pdf", [power + note + plain])
+
+    text = pool.parse(path, name="a.pdf").pages[0].text
+
+    assert "10⁶" in text
+    assert "24.91²" in text
+    assert "24.912" in text
+
+
+# -- the check -----------------------------------------------------------------------------------
+
+
+def test_a_number_that_the_source_lacks_is_named_with_its_page() -> None:
+    warning = number_warning(3, "Rate | 26 | 0.06", "Rate 2.6 0.06")
+
+    assert warning is not None
+    assert "Page 3" in warning
+    assert "26" in warning
+
+
+def test_the_same_numbers_in_another_order_are_no_warning() -> None:
+    assert number_warning(1, "-0.06 | 1,020 | (26)", "26 then 1,020 and \u22120.06") is None
+
+
+def test_a_number_more_often_than_in_the_source_is_named() -> None:
+    assert number_warning(1, "2009 | 2009", "2009") is not None
+    assert number_tokens("2009 | 2009")["2009"] == 2
