@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # the package has no types
-from parsing import Case, Result, read, run
+from parsing_cases import Case, Result, read, run
 
 from ingest.parse.process.pool import ParserPool
 
