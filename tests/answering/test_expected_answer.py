@@ -65,12 +65,12 @@ def test_a_small_number_is_the_same_in_digits_and_in_the_words_of_each_language(
     assert lacks("Who came three times?", "en", "Ana kam zwei Mal.", "Ana kam zwei Mal.", "de")
 
 
-def test_number_one_is_no_no() -> None:
+def test_the_abbreviation_of_number_is_not_read_as_a_negation() -> None:
     assert not lacking("Who was No 1 in 2019?", "In 2019 Ana was 1 of 3.")
     assert lacking("Who was no member in 2019?", "In 2019 Ana was a member.")
 
 
-def test_a_decade_is_one_of_its_century() -> None:
+def test_a_decade_without_its_century_is_recognised() -> None:
     assert not lacking("Who played in the 70s?", "In the 1970s Ana played.")
     assert lacking("Who played in the 70s?", "In the 1980s Ana played.")
 
@@ -133,7 +133,7 @@ def test_a_not_may_stand_in_what_the_sentence_stands_under() -> None:
     assert lacks_under("The groups of people who can be referred are:")
 
 
-def test_an_amount_of_money_is_no_time() -> None:
+def test_an_amount_of_money_does_not_answer_when() -> None:
     assert lacking("When was it repaired?", "It was repaired for 300 euros.")
     assert not lacking("When was it repaired?", "It was repaired in 1999 for 300 euros.")
 

@@ -84,7 +84,9 @@ def test_every_operation_that_sends_json_is_asked(product: Product) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["left out", "added", "another kind"])
-def test_a_body_that_differs_is_noticed(product: Product, wrong: str) -> None:
+def test_an_answer_that_differs_from_its_description_is_noticed(
+    product: Product, wrong: str
+) -> None:
     with product.client("admin") as client:
         page = client.get("/openapi.json").json()
         response = client.post("/v1/answers", json=QUESTION)

@@ -35,7 +35,7 @@ def test_the_list_holds_what_the_caller_may_read(
     assert ("salaries.md" in names) is sees_salaries
 
 
-def test_the_list_comes_in_pages(product: Product) -> None:
+def test_the_list_of_documents_comes_in_pages(product: Product) -> None:
     names: list[str] = []
     with product.client("hugo") as client:
         whole = client.get("/v1/documents").json()["documents"]
@@ -89,7 +89,7 @@ def test_a_quote_is_marked_on_the_image_of_its_page(product: Product) -> None:
 @pytest.mark.parametrize(
     "query", [{"start": 3}, {"end": 3}, {"start": 5, "end": 5}, {"start": -1, "end": 5}]
 )
-def test_half_a_span_is_refused(product: Product, query: dict[str, int]) -> None:
+def test_a_quote_without_start_or_end_is_refused(product: Product, query: dict[str, int]) -> None:
     heating = product.documents["Temperature-de-chauffage.pdf"]
     with product.client("ana") as client:
         response = client.get(f"/v1/documents/{heating}/pages/1/image", params=query)

@@ -117,7 +117,7 @@ def test_odd_host_values_are_refused(product: Product, host: str, status: int) -
         assert line.recv(20).startswith(b"HTTP/1.1 %d" % status)
 
 
-def test_a_request_has_one_length(product: Product) -> None:
+def test_a_request_with_two_lengths_is_refused(product: Product) -> None:
     head = "POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     key = f"Authorization: Bearer {product.keys['ana']}\r\n"
     body = '{"query": "heating"}'

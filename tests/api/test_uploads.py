@@ -59,7 +59,7 @@ def test_without_readers_the_uploader_alone_reads_a_document(product: Product) -
     assert counts["done"] == 1
 
 
-def test_several_files_make_one_job(product: Product) -> None:
+def test_several_files_of_one_upload_make_one_job(product: Product) -> None:
     files = [("file", ("one.md", b"# One\n\nOne.")), ("file", ("two.md", b"# Two\n\nTwo."))]
     with product.client("admin") as client:
         job = client.post("/v1/documents", files=files).json()

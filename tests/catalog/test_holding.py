@@ -72,7 +72,7 @@ def test_who_lost_a_task_publishes_nothing(
         ("document deleted", LeaseState.CANCELLED),
     ],
 )
-def test_a_worker_learns_how_it_stands(
+def test_a_worker_learns_whether_it_still_holds_its_task(
     catalog: Catalog, clock: SetClock, task: TaskRecord, how: str | None, state: LeaseState
 ) -> None:
     if how is not None:

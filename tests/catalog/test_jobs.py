@@ -42,7 +42,7 @@ def test_a_job_is_a_record_of_its_tasks(catalog: Catalog, clock: SetClock) -> No
     assert kept == given
 
 
-def test_tasks_come_in_pages(catalog: Catalog) -> None:
+def test_the_tasks_of_a_job_come_in_pages(catalog: Catalog) -> None:
     job = submit(catalog, *(f"file:///{number}" for number in range(5)))
 
     first = catalog.jobs.tasks(job.id, "default", limit=3)

@@ -75,7 +75,7 @@ def test_the_random_part_of_another_key_does_not_fit(catalog: Catalog) -> None:
 
 
 @pytest.mark.parametrize("nonsense", ["", "srag", "srag_", "srag__", "x_y_z", "é\ud800", "_" * 50])
-def test_what_is_no_key_is_refused(catalog: Catalog, nonsense: str) -> None:
+def test_a_text_that_is_no_api_key_is_refused(catalog: Catalog, nonsense: str) -> None:
     with pytest.raises(Unauthenticated):
         catalog.keys.principal_for(nonsense)
 

@@ -135,7 +135,7 @@ def test_a_worker_of_one_job_first_does_what_that_job_waits_for(catalog: Catalog
     assert lease(catalog, job_id=job.id).job_id == job.id
 
 
-def test_a_silent_worker_loses_its_task(catalog: Catalog, clock: SetClock) -> None:
+def test_a_worker_that_stops_renewing_loses_its_task(catalog: Catalog, clock: SetClock) -> None:
     submit(catalog, "file:///a")
     task = lease(catalog, "w1")
     clock.move(seconds=59)
@@ -153,7 +153,9 @@ def test_a_silent_worker_loses_its_task(catalog: Catalog, clock: SetClock) -> No
     assert catalog.leases.finish(task.id, "w2", TaskState.INDEXED)
 
 
-def test_a_renewed_lease_holds(catalog: Catalog, clock: SetClock) -> None:
+def test_a_lease_that_was_renewed_in_time_is_not_given_to_another(
+    catalog: Catalog, clock: SetClock
+) -> None:
     submit(catalog, "file:///a")
     task = lease(catalog, "w1")
 

@@ -30,7 +30,9 @@ def test_types_are_named_as_people_do_or_as_machines_do() -> None:
     assert given.media_types == frozenset({"application/pdf", DOCX, "text/markdown"})
 
 
-def test_a_source_is_a_uri_or_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_source_filter_takes_a_uri_or_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
 
     given = Filters(

@@ -34,7 +34,7 @@ def test_what_a_terminal_would_act_upon_is_taken_out(text: str, shown: str) -> N
     assert safe(text) == shown
 
 
-def test_a_line_stays_a_line() -> None:
+def test_text_for_one_line_loses_its_line_breaks() -> None:
     assert safe("a\nb\t c\u2028d", one_line=True) == "a b c d"
 
 

@@ -76,7 +76,7 @@ def test_a_question_serves_search_and_evidence_and_is_forgotten_then(counted: Co
     assert np.allclose(search, someone_else)
 
 
-def test_what_is_kept_is_bounded(counted: Counted) -> None:
+def test_only_so_many_sentences_keep_their_vectors(counted: Counted) -> None:
     kept = AnswerEmbedder(counted, most=2)
 
     kept.embed_passages(SENTENCES)

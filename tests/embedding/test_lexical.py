@@ -111,7 +111,7 @@ def test_a_question_of_stop_words_alone_keeps_them() -> None:
     assert matches("to be or not to be", "To be, or not to be, that is the question", "en")
 
 
-def test_weights_follow_bm25() -> None:
+def test_term_weights_are_those_of_the_bm25_formula() -> None:
     encoder = Bm25Encoder(average_words=4)
     text = "alpha beta beta gamma"  # four words, so the length counts as usual
 

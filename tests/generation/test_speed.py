@@ -155,7 +155,9 @@ def generator_of(path: Path, tmp_path: Path, **changes: object) -> LlamaCppModel
         {"flash_attention": "off", "repack": "on", "threads": 1, "waiting": "active"},
     ],
 )
-def test_every_way_of_computing_answers(tmp_path: Path, changes: dict[str, object]) -> None:
+def test_a_model_answers_with_every_way_of_computing(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
     language_model = generator_of(bundled.smollm2(), tmp_path, **changes)
 
     pieces = list(language_model.stream(CompletionRequest([QUESTION], tenant="a", max_tokens=8)))

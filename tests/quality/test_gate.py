@@ -30,7 +30,7 @@ def measured(
     return gate.measure(language, product_settings(), embedder=embedder)
 
 
-def test_search_reaches_its_floors(
+def test_search_on_the_labelled_sets_reaches_its_floors(
     language: str, measured: tuple[gate.Searches, AnswerReport]
 ) -> None:
     searches, _ = measured
@@ -40,7 +40,7 @@ def test_search_reaches_its_floors(
     assert gate.shortfalls(values, gate.floors(language)) == []
 
 
-def test_answers_reach_their_floors(
+def test_answers_on_the_labelled_sets_reach_their_floors(
     language: str, measured: tuple[gate.Searches, AnswerReport]
 ) -> None:
     _, answers = measured

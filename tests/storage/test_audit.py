@@ -59,7 +59,7 @@ def test_each_line_carries_the_hash_of_the_line_before(tmp_path: Path) -> None:
     assert report.head.hash == hashes[-1]
 
 
-def test_an_empty_log_is_whole(tmp_path: Path) -> None:
+def test_an_empty_audit_log_verifies(tmp_path: Path) -> None:
     report = AuditLog(tmp_path).verify()
 
     assert (report.ok, report.head.number) == (True, 0)

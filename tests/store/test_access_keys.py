@@ -152,7 +152,7 @@ def test_where_most_of_a_tenant_is_readable_the_rest_of_it_is_left_out() -> None
         None,
     ],
 )
-def test_another_filter_stays_as_it_is(given: rest.Filter | None) -> None:
+def test_a_filter_without_rights_is_not_rewritten_as_keys(given: rest.Filter | None) -> None:
     assert access_keys.by_key(given, {0, 1}, few) is given
 
 

@@ -91,7 +91,7 @@ def test_what_the_models_refuse_is_refused(change: dict[str, object]) -> None:
         queries_of(given)
 
 
-def test_what_is_no_batch_is_refused() -> None:
+def test_a_body_that_is_no_batch_of_searches_is_refused() -> None:
     for given in (b"", b"[]", b"{}", b'{"searches": 3}', b'{"searches": [], "more": 1}', b"\xff"):
         with pytest.raises(ValidationError):
             queries_of(given)

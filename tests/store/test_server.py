@@ -193,7 +193,7 @@ def test_a_collection_is_made_once_with_its_indexes_before_any_point(
     ("status", "way_out"),
     [(401, r"store\.api_key"), (403, r"store\.api_key"), (400, "status 400"), (500, "status 500")],
 )
-def test_a_refusal_becomes_our_error(
+def test_a_refusal_of_the_qdrant_server_says_what_to_change(
     store: QdrantStore, server: StandIn, status: int, way_out: str
 ) -> None:
     server.status = status

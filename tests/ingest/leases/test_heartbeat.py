@@ -63,7 +63,7 @@ def test_a_lease_that_ran_out_unrenewed_has_ended(later_s: float, has_ended: boo
         assert lease.ended.is_set() is has_ended
 
 
-def test_what_has_ended_stays_so() -> None:
+def test_a_lease_that_has_ended_stays_ended_when_the_clock_goes_back() -> None:
     clock = Seconds()
     with LeaseHeartbeat("it", lambda: True, lease_s=LONG_S, clock=clock) as lease:
         clock.now = LONG_S + 1

@@ -69,7 +69,9 @@ class Asker:
 
 
 @pytest.mark.parametrize("chunks", [ChunkSettings(), SHORT], ids=["as it was", "other chunks"])
-def test_questions_go_on_and_none_fails(reopened: Reopened, chunks: ChunkSettings) -> None:
+def test_questions_are_answered_while_another_index_is_built(
+    reopened: Reopened, chunks: ChunkSettings
+) -> None:
     unchanged = chunks == ChunkSettings()
     with reopened() as served, serving(create_app(served)) as url:
         _, key = served.catalog.keys.create("Ana", "ana")

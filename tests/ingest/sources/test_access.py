@@ -95,11 +95,13 @@ def test_a_sidecar_that_is_not_understood_says_where_and_what_to_do(
         ("a[b]c", "abc", False),
     ],
 )
-def test_a_pattern_means_names_or_paths(pattern: str, path: str, means: bool) -> None:
+def test_a_pattern_with_a_slash_means_paths_and_one_without_names(
+    pattern: str, path: str, means: bool
+) -> None:
     assert sidecar.matches(pattern, path) is means
 
 
-def test_the_nearest_word_counts() -> None:
+def test_the_access_file_nearest_to_a_document_says_who_may_read_it() -> None:
     policy = Policy(
         readers=frozenset({"everyone"}), level=1, paths=(("a/*.pdf", frozenset({"group:paths"})),)
     )

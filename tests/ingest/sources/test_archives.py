@@ -345,7 +345,7 @@ def test_a_link_that_stands_where_a_file_should_is_not_followed(tmp_path: Path) 
     assert received(tmp_path) == []
 
 
-def test_a_bomb_is_one_failed_document(application: Application, tmp_path: Path) -> None:
+def test_an_archive_bomb_is_one_failed_document(application: Application, tmp_path: Path) -> None:
     folder = tmp_path / "documents"
     folder.mkdir()
     (folder / "bomb.zip").write_bytes(zipped(zeros=bytes(64 << 20)))

@@ -82,7 +82,7 @@ def test_a_source_is_synced_shown_and_protected(
         (["watch", ".", "--every", "often"], "15m"),
     ],
 )
-def test_wrong_use_says_what_is_right(
+def test_a_wrong_sync_command_says_what_is_right(
     arguments: list[str], way_out: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = run_arguments([*arguments, "--data-dir", str(tmp_path)])

@@ -159,7 +159,7 @@ GOOD = ParsedDocument(
 )
 
 
-def test_a_sound_result_is_accepted() -> None:
+def test_a_well_formed_parsing_result_is_accepted() -> None:
     assert validated(GOOD) is GOOD
 
 

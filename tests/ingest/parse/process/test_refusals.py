@@ -204,7 +204,7 @@ found["its error"] = errno.errorcode.get(ctypes.get_errno())
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_no_two_calls_share_a_number(machine: str) -> None:
+def test_no_two_system_calls_share_a_number(machine: str) -> None:
     numbers = [number for call in CALLS if (number := number_of(call, machine)) is not None]
 
     assert len(numbers) == len(set(numbers))
