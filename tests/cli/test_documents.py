@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cli.running import CommandLine, command, document_named
 
 
@@ -39,6 +41,7 @@ def test_a_second_time_everything_is_unchanged_and_a_failure_is_told_again(
     }
 
 
+@pytest.mark.model
 def test_ingest_says_which_files_it_did_not_look_at(cli: CommandLine, tmp_path: Path) -> None:
     folder = tmp_path / "files"
     (folder / ".git").mkdir(parents=True)
@@ -62,6 +65,7 @@ def test_ingest_says_which_files_it_did_not_look_at(cli: CommandLine, tmp_path: 
     assert named["left_out"] == []
 
 
+@pytest.mark.model
 def test_an_ingestion_that_is_interrupted_goes_on_with_the_same_command(tmp_path: Path) -> None:
     folder, data = tmp_path / "many", tmp_path / "data"
     folder.mkdir()
@@ -127,6 +131,7 @@ def test_a_person_reads_the_quote_its_document_and_how_the_answer_came_about(
     assert "1 of 1 quotes verified" in ran.err
 
 
+@pytest.mark.model
 def test_a_question_that_nothing_answers_is_answered_honestly_and_is_no_error(
     cli: CommandLine,
 ) -> None:

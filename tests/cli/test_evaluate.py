@@ -8,6 +8,7 @@ import pytest
 from tests.cli.running import CommandLine
 
 
+@pytest.mark.model
 def test_an_evaluation_indexes_once_and_writes_every_result(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -31,6 +32,7 @@ def test_an_evaluation_indexes_once_and_writes_every_result(
     assert not (tmp_path / "data").exists()  # the user's own folder is none of its business
 
 
+@pytest.mark.model
 def test_questions_are_asked_without_the_documents_that_answer_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,6 +82,7 @@ def test_the_audit_is_shown_and_a_change_in_it_is_found(
     assert (changed.code, changed.json["ok"]) == (3, False)
 
 
+@pytest.mark.model
 def test_the_doctor_names_every_part_and_how_to_get_it(cli: CommandLine) -> None:
     ran = cli("doctor", "--json")
 

@@ -75,6 +75,7 @@ def test_a_port_that_is_taken_is_named_with_the_way_out() -> None:
         assert free.getsockname()[1] == port
 
 
+@pytest.mark.model
 def test_the_server_says_where_it_is_answers_and_ends_well_on_a_signal(tmp_path: Path) -> None:
     import httpx
 
@@ -99,6 +100,7 @@ def test_the_server_says_where_it_is_answers_and_ends_well_on_a_signal(tmp_path:
     assert running.returncode == 0, err
 
 
+@pytest.mark.model
 def test_the_service_ends_in_time_beside_open_streams_which_are_told_so(tmp_path: Path) -> None:
     import httpx
 

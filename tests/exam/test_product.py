@@ -124,12 +124,14 @@ def test_a_good_model_answers_all_and_the_passages_three_of_four(sat: Sat) -> No
     assert whole["seconds"] > 0
 
 
+@pytest.mark.model
 def test_of_two_processes_one_sits_the_exam_and_both_have_its_result(sat: Sat) -> None:
     assert len(sat.server.bodies) == len(the_paper().questions)
     assert sat.taken.taken == sat.printed["taken"]
     assert sat.taken.score().right == sat.printed["right"]
 
 
+@pytest.mark.model
 def test_the_result_is_kept_and_told_by_the_command_and_doctor(
     sat: Sat, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -179,6 +181,7 @@ def test_the_list_of_models_tells_what_each_one_s_exam_said(
     assert (exams["generation"]["right"], exams["generation"]["trusted"]) == (5, False)
 
 
+@pytest.mark.model
 def test_an_exam_that_is_killed_in_the_middle_leaves_nothing_half(tmp_path: Path) -> None:
     server = Upstream(knows, stalls("The notice "))
     config = configured(tmp_path, server)

@@ -29,6 +29,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.model
 def test_a_source_is_synced_shown_and_protected(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
