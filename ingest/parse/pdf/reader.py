@@ -15,12 +15,13 @@ from ingest.parse.document.blocks import Block, DocumentDraft, Page, block
 from ingest.parse.document.job import Job
 from ingest.parse.document.numbers import number_warning
 from ingest.parse.document.text import squashed
-from ingest.parse.ocr.recognise import Recogniser
+from ingest.parse.ocr.recognise import Recognised, Recogniser
 from ingest.parse.pdf.characters import PageCharacters
 from ingest.parse.pdf.file import opened_pdf, prepared_password
 from ingest.parse.pdf.headings import ranked
 from ingest.parse.pdf.invoice_check import invoice_warnings
 from ingest.parse.pdf.layout import PageLayout, page_layouts
+from ingest.parse.pdf.legible import is_legible
 from ingest.parse.pdf.notes import attached_files, note_blocks
 from ingest.parse.pdf.page import page_blocks
 from sovereign_rag.domain import ElementKind
@@ -30,6 +31,10 @@ from sovereign_rag.text.language import detect
 _LANGUAGE_SAMPLE = 4_000  # characters
 _FEW_CHARACTERS = 20  # a page with fewer letters is looked at as an image
 _UNREADABLE_SHARE = 0.3  # of characters that a font without an encoding gives
+_ILLEGIBLE = (
+    "Page {}: its text layer has codes in place of letters, and recognition did not help. Print "
+    "the file to a new PDF in the program that wrote it, or scan it."
+)
 _MAX_OCR_PIXELS = 40_000_000
 _MOST_OBJECTS = 3_000
 _DRAWN = (
@@ -75,9 +80,9 @@ def read_pdf(path: Path, job: Job) -> DocumentDraft:
                 notes.append(f"Page {number} is damaged and was not read.")
                 pages.append(Page(number, ()))
                 continue
-            read, warning = _page(page, number, layouts.get(number), recogniser)
+            read, found = _page(page, number, layouts.get(number), recogniser)
             pages.append(read)
-            notes += [warning] if warning else []
+            notes += found
         draft = DocumentDraft(
             tuple(pages),
             paged=True,
@@ -116,23 +121,35 @@ def _language(layouts: Mapping[int, PageLayout]) -> str | None:
 
 def _page(
     page: pypdfium2.PdfPage, number: int, layout: PageLayout | None, recogniser: Recogniser
-) -> tuple[Page, str | None]:
-    """A page, and what to say of numbers in it that its file does not have."""
+) -> tuple[Page, list[str]]:
+    """A page, and what to say of it: numbers that its file lacks, letters that say nothing."""
     characters = PageCharacters(page, number)
     width, height = page.get_size()
     blocks = page_blocks(layout, characters)
     label = layout.label if layout else None
     shown = Page(number, (), label, width, height)
     sources: tuple[str, ...] = characters.sources
-    if _needs_recognition(page, characters.text):
+    warnings = []
+    legible = is_legible(characters.text)
+    if not legible or _needs_recognition(page, characters.text):
         found = recogniser.page(_picture(page, recogniser.dpi), number)
-        if found and _letters(found.blocks) > _letters(blocks):
+        if found and _says_more(found, blocks, legible):
             blocks = list(found.blocks)
             shown, sources = replace(shown, ocr_confidence=found.confidence), (found.words,)
+        elif not legible:
+            warnings.append(_ILLEGIBLE.format(number))
     warning = number_warning(number, "\n\n".join(item.text for item in blocks), *sources)
+    warnings += [warning] if warning else []
     blocks += note_blocks(page, " ".join(item.text for item in blocks))
     hidden = block(ElementKind.HIDDEN, characters.hidden)
-    return replace(shown, blocks=(*blocks, hidden) if hidden else tuple(blocks)), warning
+    return replace(shown, blocks=(*blocks, hidden) if hidden else tuple(blocks)), warnings
+
+
+def _says_more(found: Recognised, blocks: Sequence[Block], legible: bool) -> bool:
+    """Whether what was recognised on a page is to be taken instead of its text layer."""
+    if legible:
+        return _letters(found.blocks) > _letters(blocks)
+    return is_legible(found.words) and _letters(found.blocks) > 0
 
 
 def _needs_recognition(page: pypdfium2.PdfPage, text: str) -> bool:

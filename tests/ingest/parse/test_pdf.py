@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from ingest.parse.pdf.file import prepared_password
+from ingest.parse.pdf.legible import is_legible
 from ingest.parse.process.pool import ParserPool
 from sovereign_rag.domain import ElementKind
 from sovereign_rag.errors import DocumentError
@@ -196,6 +197,56 @@ def test_a_line_that_the_layout_drops_from_a_short_page_is_still_read(
 
     assert "first" in text
     assert "second" in text
+
+
+# -- text layers that say nothing ------------------------------------------------------------------
+
+_SHIFTED = b"""/CIDInit /ProcSet findresource begin 12 dict begin begincmap
+1 begincodespacerange <00> <FF> endcodespacerange
+1 beginbfrange <20> <7E> <0003> endbfrange endcmap end end"""  # each letter as the one 29 before
+
+
+def _with_font(path: Path, words: str, to_unicode: bytes | None) -> Path:
+    """A PDF whose letters are right to the eye, and in the text layer what `to_unicode` says."""
+    content = f"BT /F2 18 Tf 20 300 Td ({words}) Tj ET".encode()
+    mapped = "/ToUnicode 102 0 R" if to_unicode else ""
+    objects = {
+        100: "<< /Type /XObject /Subtype /Form /BBox [0 0 420 595] /Resources << /Font << "
+        f"/F2 101 0 R >> >> /Length {len(content)} >>\nstream\n".encode()
+        + content
+        + b"\nendstream",
+        101: f"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica {mapped} >>".encode(),
+    }
+    if to_unicode:
+        objects[102] = b"<< /Length %d >>\nstream\n%s\nendstream" % (len(to_unicode), to_unicode)
+    return write_pdf(path, ["/Form Do"], resources="/XObject << /Form 100 0 R >>", objects=objects)
+
+
+@pytest.mark.parametrize("shifted", [True, False], ids=["codes", "letters"])
+def test_a_text_layer_of_codes_is_read_by_eye(
+    pool: ParserPool, tmp_path: Path, shifted: bool
+) -> None:
+    words = "Notice is given in writing"
+    path = _with_font(tmp_path / "a.pdf", words, _SHIFTED if shifted else None)
+
+    page = pool.parse(path, name="a.pdf").pages[0]
+
+    assert page.text == words
+    assert (page.ocr_confidence is not None) is shifted
+
+
+@pytest.mark.parametrize(
+    ("text", "legible"),
+    [
+        ("3HQČåQtSURVWĜHGN\\QD~þWHFK GHVDOVhEHU DXI=DKOXQJ", False),
+        ("Das Fahrrad gehört mir, und der Schlüssel dazu.", True),
+        ("МСФО: отчет о прибылях и убытках за год", True),
+        ("Part A-7891-XK/22 and B-1204-QF/07, see drawing 4711", True),
+        ("0.91 -0.06 1.02 26 2.6 0.26", True),
+    ],
+)
+def test_text_is_told_from_codes(text: str, legible: bool) -> None:
+    assert is_legible(text) is legible
 
 
 # -- passwords -----------------------------------------------------------------------------------
