@@ -10,6 +10,7 @@ MODEL ?=
 TESTERS ?= 2
 
 BIN := .venv/bin
+TIMES := --junitxml=.pytest_cache/times.xml -o junit_duration_report=total # see tools/test_times.py
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -39,10 +40,10 @@ check: setup-dev ## Format, style, types, imports: under a minute
 	$(BIN)/lint-imports
 
 test-fast: check ## The same, and the tests without a model, a browser or a namespace
-	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile -m 'not model and not browser and not namespace'
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile $(TIMES) -m 'not model and not browser and not namespace'
 
 test: check ## Everything a change must pass: the checks, then all tests
-	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile $(TIMES)
 
 format: setup-dev ## Put the code into shape
 	$(BIN)/ruff check --fix .

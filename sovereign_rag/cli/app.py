@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.text import Text
 
 from sovereign_rag.cli import output
-from sovereign_rag.errors import SovereignError
+from sovereign_rag.errors import BadInput, SovereignError
 
 if TYPE_CHECKING:
     from sovereign_rag.settings import Settings
@@ -127,6 +127,18 @@ class CommandRun:
     @cached_property
     def err(self) -> Console:
         return output.stderr()
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Go on if the person says so, or if `yes` says so for them; else the command ends.
+
+        Raises:
+            BadInput: Nobody is there to be asked.
+        """
+        if yes:
+            return
+        if self.json or not self.err.is_terminal:
+            raise BadInput("Nobody is there to be asked. Add --yes to go on without a question.")
+        typer.confirm(question, abort=True, err=True)
 
     def note(self, text: str, style: str = "") -> None:
         """A message for the person, on stderr; programs don't get it."""

@@ -10,7 +10,6 @@ from sovereign_rag.access import DEFAULT_TENANT, local_owner
 from sovereign_rag.cli.app import CommandRun, command, new_app
 from sovereign_rag.cli.identity import Asker, Tenant
 from sovereign_rag.cli.output import facts, print_json, safe, table
-from sovereign_rag.errors import BadInput
 
 if TYPE_CHECKING:
     from sovereign_rag.access import Principal
@@ -99,20 +98,13 @@ def delete(
     who = local_owner(tenant)
     with run.open() as service:
         record = service.documents.get(document_id, who)
-        if not yes:
-            _ask_first(run, record)
+        title = safe(record.title, one_line=True)
+        run.confirm(f"Delete “{title}” ({record.pages} pages)?", yes=yes)
         service.documents.delete(document_id, who)
     if run.json:
         print_json({"deleted": record.id, "uri": record.uri})
     else:
         run.note(f"Deleted: {record.title}")
-
-
-def _ask_first(run: CommandRun, record: "DocumentRecord") -> None:
-    if run.json or not run.err.is_terminal:
-        raise BadInput("Nobody is there to be asked. Add --yes to delete without a question.")
-    title = safe(record.title, one_line=True)
-    typer.confirm(f"Delete “{title}” ({record.pages} pages)?", abort=True, err=True)
 
 
 def _all(documents: "DocumentService", who: "Principal") -> "Iterator[DocumentRecord]":

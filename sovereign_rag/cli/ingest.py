@@ -71,7 +71,7 @@ def ingest(
     """
     labels = parse_readers(readers) if readers is not None else None
     secret = _password(password, password_file)
-    with run.open() as service, _progress(run) as bar, _interruptible(run) as stop:
+    with run.open() as service, progress_bar(run) as bar, interruptible(run) as stop:
         report = service.ingestion.ingest(
             paths,
             local_owner(tenant),
@@ -144,7 +144,7 @@ class _Bar:
 
 
 @contextmanager
-def _progress(run: CommandRun) -> Iterator[_Bar]:
+def progress_bar(run: CommandRun) -> Iterator[_Bar]:
     columns = (
         SpinnerColumn(),
         BarColumn(bar_width=30),
@@ -159,7 +159,7 @@ def _progress(run: CommandRun) -> Iterator[_Bar]:
 
 
 @contextmanager
-def _interruptible(run: CommandRun) -> Iterator[threading.Event]:
+def interruptible(run: CommandRun) -> Iterator[threading.Event]:
     """An event that SIGTERM and the first Ctrl-C set; the second Ctrl-C interrupts as usual."""
     stop = threading.Event()
 

@@ -21,7 +21,7 @@ from sovereign_rag.cli.app import (
     default_command,
     new_app,
 )
-from sovereign_rag.cli.ingest import _interruptible
+from sovereign_rag.cli.ingest import interruptible
 from sovereign_rag.cli.output import print_json, table
 from sovereign_rag.cli.reindex_output import (
     built_to_dict,
@@ -107,7 +107,7 @@ def reindex(
     was switched.
     """
     _check(questions, limit, fail_below, report)
-    with run.open() as service, _interruptible(run) as stop, _leased(service) as lease:
+    with run.open() as service, interruptible(run) as stop, _leased(service) as lease:
         wanted, differences = service.indexes.wanted(), service.indexes.differences()
         begun = service.reindexing.unfinished()
         if begun is not None and (begun.spec is None or begun.spec.differences(wanted)):
@@ -122,7 +122,7 @@ def reindex(
         if dry_run:
             return
         _require_room(estimate)
-        _ask_first(run, f"Write {estimate.documents} documents into another index?", yes=yes)
+        run.confirm(f"Write {estimate.documents} documents into another index?", yes=yes)
         os.nice(_NICENESS)
         index = service.reindexing.begin(wanted)
         with progress_bar(run) as bar:
@@ -143,11 +143,11 @@ def reindex(
 @command(app, "switch", examples=("sovereign-rag reindex switch --yes",))
 def switch(run: CommandRun, yes: Yes = False) -> None:
     """Switch to the index that was built; what has changed since is caught up with first."""
-    with run.open() as service, _interruptible(run) as stop, _leased(service) as lease:
+    with run.open() as service, interruptible(run) as stop, _leased(service) as lease:
         index = service.reindexing.unfinished()
         if index is None:
             raise NotFound("No index was built to switch to; `sovereign-rag reindex` does it.")
-        _ask_first(run, f"Answer questions from index {index.id}?", yes=yes)
+        run.confirm(f"Answer questions from index {index.id}?", yes=yes)
         _switch(run, service, index, lease, stop)
 
 
@@ -160,9 +160,9 @@ def back(run: CommandRun, yes: Yes = False) -> None:
     rights were changed in it at once. The index that is left is kept in turn. The settings
     stay as they are: set them back too, or the next `reindex` builds that index again.
     """
-    with run.open() as service, _interruptible(run) as stop, _leased(service) as lease:
+    with run.open() as service, interruptible(run) as stop, _leased(service) as lease:
         index = service.reindexing.previous()
-        _ask_first(run, f"Answer questions from index {index.id} again?", yes=yes)
+        run.confirm(f"Answer questions from index {index.id} again?", yes=yes)
         _switch(run, service, index, lease, stop)
 
 
@@ -178,7 +178,7 @@ def drop(run: CommandRun, yes: Yes = False) -> None:
         doomed = [r for r in service.catalog.indexes.all() if r.state is not IndexState.LIVE]
         if doomed:
             numbers = ", ".join(str(record.id) for record in doomed)
-            _ask_first(run, f"Remove index {numbers}?", yes=yes)
+            run.confirm(f"Remove index {numbers}?", yes=yes)
         for record in doomed:
             service.reindexing.drop(record)
     if run.json:
@@ -223,14 +223,6 @@ def _check(
         raise BadInput(f"{questions} is not there.")
     if report is not None and (report.is_dir() or not report.parent.is_dir()):
         raise BadInput(f"--report {report}: give a file in a folder that is there.")
-
-
-def _ask_first(run: CommandRun, question: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if run.json or not run.err.is_terminal:
-        raise BadInput("Nobody is there to be asked. Add --yes to go on without a question.")
-    typer.confirm(question, abort=True, err=True)
 
 
 def _require_room(estimate: "ReindexEstimate") -> None:

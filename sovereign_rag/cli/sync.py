@@ -14,7 +14,7 @@ from rich.text import Text
 from sovereign_rag.access import DEFAULT_TENANT, local_owner
 from sovereign_rag.cli.app import INTERRUPTED, SOME_FAILED, CommandRun, command
 from sovereign_rag.cli.identity import Tenant
-from sovereign_rag.cli.ingest import _interruptible, _progress
+from sovereign_rag.cli.ingest import interruptible, progress_bar
 from sovereign_rag.cli.output import print_json, safe, table
 from sovereign_rag.errors import BadInput
 
@@ -105,7 +105,7 @@ def sync(
     _check(access, max_delete)
     failed = False
     reports: list[SyncReport] = []
-    with run.open() as service, _progress(run) as bar, _interruptible(run) as stop:
+    with run.open() as service, progress_bar(run) as bar, interruptible(run) as stop:
         for name in wanted:
             source = service.sync.find(name, tenant)
             request = _request(
