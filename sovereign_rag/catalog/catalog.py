@@ -3,6 +3,7 @@
 from types import TracebackType
 
 from sovereign_rag.catalog.archives import Archives
+from sovereign_rag.catalog.audit_heads import AuditHeads
 from sovereign_rag.catalog.database import Clock, Database, utc_now
 from sovereign_rag.catalog.documents import Documents
 from sovereign_rag.catalog.indexes import Indexes
@@ -40,6 +41,7 @@ class Catalog:
         self.indexes = Indexes(database, clock)
         self.jobs = Jobs(database, clock)
         self.leases = Leases(database, clock, max_attempts)
+        self.audit_heads = AuditHeads(database, clock)
         self.locks = Locks(database, clock)
         self.keys = Keys(database, clock)
         self.sessions = Sessions(database, clock)

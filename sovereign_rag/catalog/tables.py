@@ -169,6 +169,14 @@ holds = Table(  # what one process at a time may do
     Column("held_until", UtcTime, nullable=False),
 )
 
+audit_heads = Table(  # how far the audit record has come
+    "audit_heads",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
 jobs = Table(
     "jobs",
     metadata,

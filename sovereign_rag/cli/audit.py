@@ -2,17 +2,22 @@
 
 import json
 from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
+from sovereign_rag.access import local_owner
 from sovereign_rag.cli.app import CommandRun, command, new_app
 from sovereign_rag.cli.output import print_json, table
 from sovereign_rag.errors import AuditError
 
 if TYPE_CHECKING:
-    from sovereign_rag.storage.audit import AuditRecord
+    from sovereign_rag.storage.audit import AuditLog
+    from sovereign_rag.storage.audit_chain import AuditRecord
 
 app = new_app("Show and verify the audit record.")
 
@@ -21,12 +26,12 @@ app = new_app("Show and verify the audit record.")
 def verify(run: CommandRun) -> None:
     """Follow the record from its beginning and find the first place that was tampered with.
 
-    Note the hash it prints in another place now and then: whoever can write the data folder
-    could forge the whole record. Exit code 3: the record is broken.
+    What is gone is missed by what the catalog notes of it, and the file of `audit.anchor`; lay that
+    on another machine: whoever can write the data folder and the catalog could forge all of it.
+    Exit code 3: the record is broken.
     """
-    from sovereign_rag.storage.audit import AuditLog
-
-    report = AuditLog(run.settings.data_dir).verify()
+    with _opened(run) as audit:
+        report = audit.verify()
     if run.json:
         print_json(
             {
@@ -78,6 +83,44 @@ def show(
     )
     columns = (">number", "at (UTC)", "tenant", "who", "action", "detail")
     run.out.print(table(columns, rows))
+
+
+@command(app, "trim", examples=("sovereign-rag audit trim --before 2026-01-01",))
+def trim(
+    run: CommandRun,
+    before: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], help="Months that ended before this day.")
+    ],
+) -> None:
+    """Remove the record of old months, which is itself on the record.
+
+    `verify` takes what is left as whole; files that are removed by hand are missed.
+    """
+    from sovereign_rag.storage.audit import entry
+
+    with _opened(run) as audit:
+        removed = audit.trim(before.date(), entry("audit.trimmed", local_owner(), {}))
+    if run.json:
+        print_json({"files": removed})
+    else:
+        run.out.print(f"{removed} files removed")
+
+
+@contextmanager
+def _opened(run: CommandRun) -> Iterator["AuditLog"]:
+    from sovereign_rag.catalog.catalog import Catalog
+    from sovereign_rag.catalog.database import FILE_NAME
+    from sovereign_rag.storage.audit import AuditLog
+    from sovereign_rag.storage.audit_anchor import anchors_of
+
+    settings = run.settings
+    with ExitStack() as stack:
+        # A folder without a catalog, such as a copy of the record alone, is not given one.
+        is_there = settings.catalog.url is not None or (settings.data_dir / FILE_NAME).exists()
+        catalog = stack.enter_context(Catalog.open(settings)) if is_there else None
+        audit = AuditLog(settings.data_dir, anchors=anchors_of(settings, catalog))
+        stack.callback(audit.close)
+        yield audit
 
 
 def _to_dict(record: "AuditRecord") -> dict[str, object]:

@@ -28,6 +28,7 @@ from sovereign_rag.services.parts import part, part_of_index
 from sovereign_rag.services.search import SearchService
 from sovereign_rag.settings import Settings
 from sovereign_rag.storage.audit import AuditLog
+from sovereign_rag.storage.audit_anchor import anchors_of
 from sovereign_rag.storage.content import ContentStore
 from sovereign_rag.system.admission import Admission
 from sovereign_rag.system.cpu import physical_cores
@@ -59,9 +60,10 @@ class Service:
         self._close: list[Callable[[], None]] = []
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.content = ContentStore(settings.data_dir)
-        self.audit = AuditLog(settings.data_dir)
         opened = Catalog.open(settings)
         self._close.append(opened.close)
+        self.audit = AuditLog(settings.data_dir, anchors=anchors_of(settings, opened))
+        self._close.append(self.audit.close)
         self.catalog = opened if index is None else opened.at(index)
         server = settings.server
         self.admission = Admission(

@@ -24,7 +24,7 @@ from sovereign_rag.settings.sources import (
     S3Source,
     SourceSettings,
 )
-from sovereign_rag.settings.storage import CatalogSettings, StoreSettings
+from sovereign_rag.settings.storage import AuditSettings, CatalogSettings, StoreSettings
 
 __all__ = [
     "FILE_NAME",
@@ -32,6 +32,7 @@ __all__ = [
     "AnswerSettings",
     "AnySource",
     "ArchiveSettings",
+    "AuditSettings",
     "CatalogSettings",
     "ChunkSettings",
     "EmbeddingSettings",

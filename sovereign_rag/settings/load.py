@@ -31,7 +31,7 @@ from sovereign_rag.settings.ingestion import (
 from sovereign_rag.settings.section import Section
 from sovereign_rag.settings.service import ServerSettings
 from sovereign_rag.settings.sources import AnySource, ArchiveSettings
-from sovereign_rag.settings.storage import CatalogSettings, StoreSettings
+from sovereign_rag.settings.storage import AuditSettings, CatalogSettings, StoreSettings
 
 PREFIX = "SOVEREIGN_RAG_"
 FILE_NAME = "sovereign-rag.toml"
@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     )
     store: StoreSettings = StoreSettings()
     catalog: CatalogSettings = CatalogSettings()
+    audit: AuditSettings = AuditSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
     chunk: ChunkSettings = ChunkSettings()
     parse: ParseSettings = ParseSettings()

@@ -1,5 +1,7 @@
 """Where vectors and records are kept."""
 
+from pathlib import Path
+
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
 
 from sovereign_rag.settings.section import Section
@@ -33,4 +35,14 @@ class CatalogSettings(Section):
     url: SecretStr | None = Field(
         None,
         description="SQLAlchemy URL, e.g. postgresql+psycopg://...; unset: SQLite in the data folder.",
+    )
+
+
+class AuditSettings(Section):
+    """The record of who asked what and was shown what."""
+
+    anchor: Path | None = Field(
+        None,
+        description="A file, on another disk or machine, that notes how far the record has come; "
+        "the catalog notes it in any case.",
     )

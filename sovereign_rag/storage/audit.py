@@ -10,31 +10,43 @@ folder could forge all of it: note the head that `verify` reports somewhere else
     audit/torn-000000000042.bin         what a crash left of a record, kept aside
 """
 
-import hashlib
-import json
+import logging
 import os
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import Any, Final, Protocol
 
 from filelock import FileLock, Timeout
 
 from sovereign_rag.access import DEFAULT_TENANT, Principal
 from sovereign_rag.catalog.records import AuditEntry
 from sovereign_rag.domain import Passage
-from sovereign_rag.errors import AuditError
+from sovereign_rag.errors import AuditError, EnvironmentFault
+from sovereign_rag.storage.audit_anchor import Anchors, AuditAnchor, head_line, head_of
+from sovereign_rag.storage.audit_chain import (
+    NO_HASH,
+    AuditRecord,
+    Head,
+    first_of,
+    hash_of,
+    lines_of,
+    link_of,
+    problem_of,
+    record_line,
+    sync_folder,
+    whole_part,
+)
 
-NO_HASH: Final = "0" * 64
-"""What the first record carries as the hash of the one before."""
+log = logging.getLogger(__name__)
 
+_TRIMMED: Final = "audit.trimmed"
 _WAIT_S: Final = 10.0
-_BLOCK: Final = 1 << 16
 _FILE = re.compile(r"(\d{12})-\d{4}-\d{2}\.jsonl")
 
 
@@ -64,22 +76,6 @@ def disclosed(passages: Sequence[Passage]) -> list[dict[str, object]]:
 
 
 @dataclass(frozen=True, slots=True)
-class AuditRecord:
-    """An entry with its number in the log, from 1."""
-
-    number: int
-    entry: AuditEntry
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """How far a log has come: the number and the hash of its last record."""
-
-    number: int
-    hash: str
-
-
-@dataclass(frozen=True, slots=True)
 class AuditReport:
     """What a check of the whole log found."""
 
@@ -96,8 +92,19 @@ class AuditReport:
 class AuditLog:
     """The log of one data folder; several threads and processes may append to it."""
 
-    def __init__(self, data_dir: Path, *, max_bytes: int = 64 << 20) -> None:
-        """Files begin anew each month and after `max_bytes`; the chain goes on over them."""
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        anchors: Sequence[AuditAnchor] = (),
+        max_bytes: int = 64 << 20,
+    ) -> None:
+        """Files begin anew each month and after `max_bytes`; the chain goes on over them.
+
+        `anchors` note how far it has come, beside the log's own note.
+        """
+        self._anchors = Anchors(anchors)
+        self._is_joined = False  # to what the anchors noted
         self.folder = data_dir / "audit"
         self._max_bytes = max_bytes
         self._threads = threading.Lock()
@@ -114,13 +121,46 @@ class AuditLog:
             AuditError: It could not be recorded; nothing that depends on it may happen.
         """
         with self._alone():
-            last, torn = self._last()
-            for file, end in torn:
-                kept = self._put_aside(file, end, last.number + 1)
-                detail = {"file": file.name, "whole_bytes": end, "kept": kept.name}
-                mending = AuditEntry(entry.at, "audit.torn", DEFAULT_TENANT, "system", detail)
-                last = self._write(mending, last)
-            self._write(entry, last)
+            last = self._mended(entry.at)
+            self._anchors.note_soon(self._write(entry, last))
+
+    def close(self) -> None:
+        """Have the anchors note the last record."""
+        try:
+            self._anchors.note_now()
+        except EnvironmentFault as problem:  # the next record is noted there in its stead
+            log.warning("The audit record's last note could not be made: %s", problem)
+
+    def trim(self, before: date, entry: AuditEntry) -> int:
+        """Remove the files of months that ended before a day; returns how many.
+
+        Where the log then begins is on the record first, which makes it a beginning that `verify`
+        takes; also where files of an earlier version were removed by hand.
+
+        Args:
+            entry: Who does it; its detail is made here.
+
+        Raises:
+            AuditError: It can't be recorded; nothing is removed.
+        """
+        with self._alone():
+            files = self._files()
+            old = [file for file in files[:-1] if _month_of(file) < f"{before:%Y-%m}"]
+            kept = files[len(old) :]
+            if not kept:
+                return 0
+            link = next((link_of(line) for line in lines_of(kept[0])), None)
+            detail = {
+                "first": first_of(kept[0]),
+                "prev": link.prev if link else NO_HASH,
+                "files": [file.name for file in old],
+            }
+            trimmed = replace(entry, action=_TRIMMED, detail=detail)
+            self._anchors.note_soon(self._write(trimmed, self._mended(entry.at)))
+            for file in old:
+                file.unlink()
+            sync_folder(self.folder)
+            return len(old)
 
     def read(self, *, after: int = 0) -> Iterator[AuditRecord]:
         """Records with numbers above `after`, oldest first, as they stand: see `verify`.
@@ -131,10 +171,10 @@ class AuditLog:
         files = self._files()
         with _in_our_words(self.folder):
             for file, following in zip_longest(files, files[1:]):
-                if following is not None and _first_of(following) <= after + 1:
+                if following is not None and first_of(following) <= after + 1:
                     continue
-                for line in _lines(file):
-                    link = _link(line)
+                for line in lines_of(file):
+                    link = link_of(line)
                     if link is None:
                         raise AuditError(
                             f"{file} holds a line that is no record. Compare it with a backup."
@@ -149,28 +189,14 @@ class AuditLog:
             AuditError: The log can't be read.
         """
         with self._alone():
-            first, last = 1, Head(0, NO_HASH)
+            walk = _Walk([*self._noted(), *self._anchors.last()])
             for file in self._files():
-                for line in _lines(file):
-                    link = _link(line)
-                    if last.number == 0:  # older files may have been removed, not their lines
-                        first = _first_of(file)
-                        expected = Head(first - 1, link.prev if link and first > 1 else NO_HASH)
-                    else:
-                        expected = last
-                    problem = _problem(link, expected)
-                    if problem is not None:
-                        return AuditReport(first, last, expected.number + 1, problem)
-                    last = Head(expected.number + 1, _hash(line))
-            noted = self._noted_head() or last
-            if noted.number > last.number:
-                cut = f"{noted.number} records were written, the log ends after {last.number}"
-                return AuditReport(first, last, last.number + 1, cut)
-            if noted.number == last.number and noted != last:
-                return AuditReport(
-                    first, last, last.number, "it is not the record that was written"
-                )
-            return AuditReport(first, last, None, None)
+                for line in lines_of(file):
+                    walk.step(file, line)
+                    if walk.problem is not None:
+                        return walk.report()
+            walk.end(is_noted=self._noted_head() is not None)
+            return walk.report()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -192,23 +218,49 @@ class AuditLog:
     def _files(self) -> list[Path]:
         return sorted(p for p in self.folder.glob("*.jsonl") if _FILE.fullmatch(p.name))
 
-    def _last(self) -> tuple[Head, list[tuple[Path, int]]]:
-        """What the next record is to be chained to, and files with the place where they are torn.
+    def _mended(self, at: datetime) -> Head:
+        """What the next record is chained to, after what a crash or somebody did is recorded."""
+        found, torn = self._found()
+        last = max([found, *(head for _, head in self._noted_anywhere())], key=_number)
+        is_gap = last.number > found.number
+        for file, end in torn:
+            kept = self._put_aside(file, end, last.number + 1)
+            detail = {"file": file.name, "whole_bytes": end, "kept": kept.name}
+            mending = AuditEntry(at, "audit.torn", DEFAULT_TENANT, "system", detail)
+            last = self._write(mending, last)
+        if is_gap:  # the chain goes on from what was noted, so the break stays for `verify`
+            log.error("Audit records %d to %d are gone", found.number + 1, last.number)
+            lost = {"found": found.number, "noted": last.number}
+            gap = AuditEntry(at, "audit.gap", DEFAULT_TENANT, "system", lost)
+            last = self._write(gap, last)
+        return last
 
-        Where the log ends before what `head` noted, or with another record, lines were cut off
-        or changed: the chain goes on from what was noted, so the break stays for `verify`.
-        """
+    def _found(self) -> tuple[Head, list[tuple[Path, int]]]:
+        """The last record, and files with the place where they are torn."""
         found, torn = Head(0, NO_HASH), []
         for file in reversed(self._files()):
-            end, line = _whole(file)
+            end, line = whole_part(file)
             if file.stat().st_size > end:
                 torn.append((file, end))
-            if line is not None and (link := _link(line)) is not None:
-                found = Head(link.record.number, _hash(line))
+            if line is not None and (link := link_of(line)) is not None:
+                found = Head(link.record.number, hash_of(line))
                 break
         noted = self._noted_head()
-        behind = noted is None or noted.number < found.number  # a crash came before it was noted
-        return (found if behind or noted is None else noted), torn
+        # A record that was changed stays a break: the chain goes on from what was written.
+        return (noted if noted is not None and noted.number == found.number else found), torn
+
+    def _noted(self) -> list[tuple[str, Head]]:
+        head = self._noted_head()
+        return [] if head is None else [("audit/head", head)]
+
+    def _noted_anywhere(self) -> list[tuple[str, Head]]:
+        """Anchors are asked at this process's first record alone, and where the note is gone."""
+        noted = self._noted()
+        if self._is_joined and noted:
+            return noted
+        found = [*noted, *self._anchors.last()]
+        self._is_joined = True
+        return found
 
     def _put_aside(self, file: Path, end: int, number: int) -> Path:
         """Keep what stands behind `end` in a file of its own, then cut it off."""
@@ -226,7 +278,7 @@ class AuditLog:
 
     def _write(self, entry: AuditEntry, last: Head) -> Head:
         number = last.number + 1
-        line = _line(entry, number, last.hash)
+        line = record_line(entry, number, last.hash)
         file = self._file_for(number, entry.at)
         handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
@@ -243,8 +295,8 @@ class AuditLog:
         finally:
             os.close(handle)
         if size == 0:
-            _sync_folder(self.folder)  # the file's name, too, has to outlive a power cut
-        head = Head(number, _hash(line))
+            sync_folder(self.folder)  # the file's name, too, has to outlive a power cut
+        head = Head(number, hash_of(line))
         self._note(head)
         return head
 
@@ -257,133 +309,81 @@ class AuditLog:
 
     def _noted_head(self) -> Head | None:
         try:
-            number, _, hash_ = (self.folder / "head").read_text(encoding="ascii").partition(" ")
-            return Head(int(number), hash_.strip())
+            return head_of((self.folder / "head").read_text(encoding="ascii"))
         except (FileNotFoundError, ValueError):
             return None
 
     def _note(self, head: Head) -> None:
         # Not forced to the disk: after a power cut it may be behind the log, never ahead of it.
-        handle = os.open(self.folder / "head", os.O_WRONLY | os.O_CREAT, 0o600)
+        path = self.folder / "head"
+        is_new = not path.exists()
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
-            os.pwrite(handle, f"{head.number:012d} {head.hash}\n".encode("ascii"), 0)
+            os.pwrite(handle, head_line(head), 0)
+            if is_new:  # but that it is there, or was taken away, has to outlive one
+                os.fsync(handle)
+                sync_folder(self.folder)
         finally:
             os.close(handle)
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
-    """A line of the log: a record, and the hash of the line before."""
+class _Walk:
+    """The chain followed from its first record to its last, past what was noted of it."""
 
-    record: AuditRecord
-    prev: str
+    def __init__(self, noted: Sequence[tuple[str, Head]]) -> None:
+        self._noted = noted
+        self._first, self._last = 1, Head(0, NO_HASH)
+        self._begins_after = Head(0, NO_HASH)
+        self._beginnings = {(1, NO_HASH)}  # those that the record itself knows
+        self._broken_at = 0
+        self.problem: str | None = None
 
+    def step(self, file: Path, line: bytes) -> None:
+        link = link_of(line)
+        if self._last.number == 0:  # older files may have been removed, not their lines
+            self._first = first_of(file)
+            prev = link.prev if link and self._first > 1 else NO_HASH
+            self._last = self._begins_after = Head(self._first - 1, prev)
+        problem = problem_of(link, self._last)
+        here = Head(self._last.number + 1, hash_of(line))
+        if problem is not None or link is None:
+            self._break(here.number, problem or "the line is no record")
+            return
+        for where, head in self._noted:
+            if head.number == here.number and head.hash != here.hash:
+                self._break(here.number, f"it is not the record that {where} notes")
+                return
+        entry = link.record.entry
+        if entry.action == _TRIMMED:
+            self._beginnings.add((int(entry.detail["first"]), str(entry.detail["prev"])))
+        self._last = here
 
-def _line(entry: AuditEntry, number: int, prev: str) -> bytes:
-    values = {
-        "number": number,
-        "prev": prev,
-        "at": entry.at.astimezone(UTC).isoformat(),
-        "action": entry.action,
-        "tenant": entry.tenant,
-        "principal": entry.principal,
-        "detail": dict(entry.detail),
-    }
-    try:
-        text = json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    except (TypeError, ValueError) as error:
-        raise AuditError(
-            f"The audit entry {entry.action!r} holds what JSON can't say: {error}. This is a "
-            "defect of the product; please report it."
-        ) from error
-    # A lone surrogate in a question becomes \\udXXX, which is how JSON itself writes it.
-    return text.encode("utf-8", "backslashreplace")
+    def end(self, *, is_noted: bool) -> None:
+        for where, head in self._noted:
+            if head.number > self._last.number:
+                cut = f"{where} notes {head.number} records, the log ends after {self._last.number}"
+                self._break(self._last.number + 1, cut)
+                return
+        if (self._first, self._begins_after.hash) not in self._beginnings:
+            gone = f"records 1 to {self._first - 1} are gone, and no `audit trim` removed them"
+            self._break(1, gone)
+        elif self._last.number and not is_noted:
+            self._break(self._last.number, "the note of the last record, audit/head, is damaged")
 
+    def report(self) -> AuditReport:
+        broken_at = None if self.problem is None else self._broken_at
+        return AuditReport(self._first, self._last, broken_at, self.problem)
 
-def _link(line: bytes) -> _Link | None:
-    try:
-        values = json.loads(line)
-        entry = AuditEntry(
-            at=datetime.fromisoformat(values["at"]),
-            action=str(values["action"]),
-            tenant=str(values["tenant"]),
-            principal=str(values["principal"]),
-            detail=dict(values["detail"]),
-        )
-        return _Link(AuditRecord(int(values["number"]), entry), str(values["prev"]))
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _problem(link: _Link | None, expected: Head) -> str | None:
-    if link is None:
-        return "the line is no record"
-    if link.record.number != expected.number + 1:
-        return f"record {link.record.number} stands in its place"
-    if link.prev != expected.hash:
-        return "the record before it is not the one that it was written after"
-    return None
+    def _break(self, number: int, problem: str) -> None:
+        self._broken_at, self.problem = number, problem
 
 
-def _hash(line: bytes) -> str:
-    return hashlib.sha256(line).hexdigest()
+def _number(head: Head) -> int:
+    return head.number
 
 
-def _first_of(file: Path) -> int:
-    return int(file.name.partition("-")[0])
-
-
-def _lines(file: Path) -> Iterator[bytes]:
-    """The finished lines, without their ends; what a crash left behind the last is none."""
-    with file.open("rb") as opened:
-        for line in opened:
-            if line.endswith(b"\n"):
-                yield line[:-1]
-
-
-def _whole(file: Path) -> tuple[int, bytes | None]:
-    """Where the whole records of a file end, and the last of them.
-
-    After a power cut the last line may be finished and yet hold nothing but zeros.
-
-    Raises:
-        AuditError: The last two lines are no records, which is nothing that a crash does.
-    """
-    with file.open("rb") as opened:
-        end = _line_start(opened, opened.seek(0, os.SEEK_END))
-        for _ in range(2):
-            if end == 0:
-                return 0, None
-            start = _line_start(opened, end - 1)
-            opened.seek(start)
-            line = opened.read(end - 1 - start)
-            if _link(line) is not None:
-                return end, line
-            end = start
-    raise AuditError(
-        f"The last lines of {file} are damaged. Restore the file from a backup, or move it away: "
-        "the gap stays visible in the numbers."
-    )
-
-
-def _line_start(opened: BinaryIO, position: int) -> int:
-    """The offset behind the last line break before `position`, 0 where there is none."""
-    while position > 0:
-        start = max(0, position - _BLOCK)
-        opened.seek(start)
-        found = opened.read(position - start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        position = start
-    return 0
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _month_of(file: Path) -> str:
+    return file.stem.partition("-")[2]
 
 
 @contextmanager

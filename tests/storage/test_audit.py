@@ -3,7 +3,7 @@ import json
 import multiprocessing
 import stat
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,8 @@ import pytest
 from sovereign_rag.access import Principal, local_owner
 from sovereign_rag.catalog.records import AuditEntry
 from sovereign_rag.errors import AuditError
-from sovereign_rag.storage.audit import NO_HASH, AuditLog, entry
+from sovereign_rag.storage.audit import AuditLog, entry
+from sovereign_rag.storage.audit_chain import NO_HASH
 
 MARCH = datetime(2026, 3, 31, 23, 59, tzinfo=UTC)
 
@@ -132,7 +133,7 @@ def test_going_on_does_not_hide_what_was_done_to_the_end(
     log.append(asked("afterwards"))
 
     assert log.verify().broken_at == broken_at
-    assert [record.number for record in log.read(after=5)] == [6]
+    assert [record.entry.action for record in log.read(after=5)][-1] == "answer"
 
 
 def test_a_log_whose_files_are_gone_does_not_begin_anew(tmp_path: Path) -> None:
@@ -143,8 +144,11 @@ def test_a_log_whose_files_are_gone_does_not_begin_anew(tmp_path: Path) -> None:
     log.append(asked("afterwards"))
 
     assert gone.broken_at == 1
-    assert [record.number for record in log.read()] == [6]
-    assert log.verify().first == 6
+    gap, last = log.read()
+    assert (gap.number, gap.entry.action) == (6, "audit.gap")
+    assert gap.entry.detail == {"found": 0, "noted": 5}
+    assert last.number == 7
+    assert log.verify().broken_at == 1
 
 
 @pytest.mark.parametrize("torn", [b'{"number":6,"prev":"', b"\0" * 300, b"\0" * 30 + b"\n"])
@@ -201,16 +205,56 @@ def test_files_end_with_the_month_and_at_their_size_and_the_chain_goes_on(tmp_pa
     assert [record.number for record in log.read(after=3)] == [4, 5]
 
 
-def test_removed_old_files_show_in_the_report(tmp_path: Path) -> None:
-    log = filled(tmp_path)
-    old = only_file(log)
+def two_months(folder: Path) -> AuditLog:
+    log = filled(folder)
     log.append(asked("april", MARCH + timedelta(minutes=1)))
     log.append(asked("april too", MARCH + timedelta(minutes=1)))
+    return log
 
-    old.unlink()
+
+def trimming(at: datetime = MARCH + timedelta(days=3)) -> AuditEntry:
+    return AuditEntry(at, "audit.trimmed", "default", "owner", {})
+
+
+def test_old_files_that_are_removed_by_hand_are_missed(tmp_path: Path) -> None:
+    log = two_months(tmp_path)
+
+    min(log.folder.glob("*.jsonl")).unlink()
 
     report = log.verify()
-    assert (report.ok, report.first, report.head.number) == (True, 6, 7)
+    assert (report.broken_at, report.first) == (1, 6)
+    assert "no `audit trim` removed them" in (report.problem or "")
+
+
+def test_old_months_that_are_trimmed_leave_a_whole_record(tmp_path: Path) -> None:
+    log = two_months(tmp_path)
+
+    removed = log.trim(date(2026, 4, 30), trimming())
+
+    report = log.verify()
+    assert removed == 1
+    assert (report.ok, report.first, report.head.number) == (True, 6, 8)
+    (trimmed,) = (r.entry for r in log.read() if r.entry.action == "audit.trimmed")
+    assert trimmed.detail["files"] == ["000000000001-2026-03.jsonl"]
+
+
+def test_what_was_removed_by_hand_before_is_taken_once_a_trim_says_so(tmp_path: Path) -> None:
+    log = two_months(tmp_path)
+    min(log.folder.glob("*.jsonl")).unlink()
+
+    log.trim(date(2026, 1, 1), trimming())
+
+    assert log.verify().ok
+
+
+def test_after_a_trim_more_that_goes_is_missed(tmp_path: Path) -> None:
+    log = two_months(tmp_path)
+    log.trim(date(2026, 4, 30), trimming())
+    log.append(asked("may", MARCH + timedelta(days=35)))
+
+    min(log.folder.glob("*.jsonl")).unlink()
+
+    assert not log.verify().ok
 
 
 def append_some(folder: Path, process: int) -> None:

@@ -1,0 +1,152 @@
+"""Where it is noted how far the audit record has come, so that a cut of it is missed elsewhere.
+
+Notes are made within a second of a record, and when the log is closed: a note of its own for each
+record would make every search wait for a second disk.
+"""
+
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+from sovereign_rag.catalog.audit_heads import AuditHeads
+from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.errors import AuditError, EnvironmentFault
+from sovereign_rag.settings import Settings
+from sovereign_rag.storage.audit_chain import Head
+
+_SOON_S: Final = 1.0
+
+
+class AuditAnchor(Protocol):
+    """A place beside the log that knows how far it has come."""
+
+    @property
+    def where(self) -> str:
+        """The place, for people."""
+        ...
+
+    def last(self) -> Head | None:
+        """What was noted last; None: nothing was, ever. Raises EnvironmentFault."""
+        ...
+
+    def note(self, head: Head) -> None:
+        """Note the last record. Raises EnvironmentFault."""
+        ...
+
+
+class CatalogAnchor:
+    """In the catalog."""
+
+    where = "the catalog"
+
+    def __init__(self, heads: AuditHeads) -> None:
+        self._heads = heads
+
+    def last(self) -> Head | None:
+        noted = self._heads.last()
+        return None if noted is None else Head(*noted)
+
+    def note(self, head: Head) -> None:
+        self._heads.note(head.number, head.hash)
+
+
+class FileAnchor:
+    """In a file elsewhere: on another disk, or on another machine's."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self.where = path, str(path)
+
+    def last(self) -> Head | None:
+        try:
+            return head_of(self._path.read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise AuditError(
+                f"The anchor {self._path} of the audit record can't be read: {error}. Restore it, "
+                "or correct audit.anchor."
+            ) from error
+
+    def note(self, head: Head) -> None:
+        try:
+            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.pwrite(handle, head_line(head), 0)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise AuditError(
+                f"The anchor {self._path} of the audit record can't be written: {error.strerror}. "
+                "Give this user the right to, or correct audit.anchor."
+            ) from error
+
+
+def anchors_of(settings: Settings, catalog: Catalog | None) -> list[AuditAnchor]:
+    """The places that the settings name; `catalog` is left out where it was never made."""
+    anchors: list[AuditAnchor] = [] if catalog is None else [CatalogAnchor(catalog.audit_heads)]
+    if settings.audit.anchor is not None:
+        anchors.append(FileAnchor(settings.audit.anchor))
+    return anchors
+
+
+def head_line(head: Head) -> bytes:
+    """As it stands in a file: of one length, so that it is written over in one go."""
+    return f"{head.number:012d} {head.hash}\n".encode("ascii")
+
+
+def head_of(line: str) -> Head:
+    """The reverse of `head_line`. Raises ValueError."""
+    number, _, hash_ = line.strip().partition(" ")
+    if len(hash_) != 64:
+        raise ValueError("no number and hash stand in it")
+    return Head(int(number), hash_)
+
+
+class Anchors:
+    """The places where a log is noted; written to soon after a record, by a thread of their own."""
+
+    def __init__(self, places: Sequence[AuditAnchor]) -> None:
+        self._places = tuple(places)
+        self._guard = threading.Lock()
+        self._head: Head | None = None  # still to be noted
+        self._timer: threading.Timer | None = None
+        self._problem: EnvironmentFault | None = None
+
+    def last(self) -> list[tuple[str, Head]]:
+        """Each place that has a note, with it. Raises EnvironmentFault."""
+        found = ((place.where, place.last()) for place in self._places)
+        return [(where, head) for where, head in found if head is not None]
+
+    def note_soon(self, head: Head) -> None:
+        """Note it within a second. Raises EnvironmentFault where the last note failed."""
+        if not self._places:
+            return
+        with self._guard:
+            self._head = head
+            problem, self._problem = self._problem, None
+            if self._timer is None:
+                self._timer = threading.Timer(_SOON_S, self._try_to_note)
+                self._timer.daemon = True
+                self._timer.start()
+        if problem is not None:
+            raise problem
+
+    def note_now(self) -> None:
+        """Note what is still to be. Raises EnvironmentFault."""
+        with self._guard:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer, head, self._head = None, self._head, None
+        if head is not None:
+            for place in self._places:
+                place.note(head)
+
+    def _try_to_note(self) -> None:
+        try:
+            self.note_now()
+        except EnvironmentFault as problem:  # the next record is refused with it
+            with self._guard:
+                self._problem = problem

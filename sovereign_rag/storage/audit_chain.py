@@ -1,0 +1,149 @@
+"""The links of the audit record: lines that each carry the hash of the line before."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from sovereign_rag.catalog.records import AuditEntry
+from sovereign_rag.errors import AuditError
+
+NO_HASH: Final = "0" * 64
+"""What the first record carries as the hash of the one before."""
+
+_BLOCK: Final = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """An entry with its number in the log, from 1."""
+
+    number: int
+    entry: AuditEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far a log has come: the number and the hash of its last record."""
+
+    number: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A line of the log: a record, and the hash of the line before."""
+
+    record: AuditRecord
+    prev: str
+
+
+def record_line(entry: AuditEntry, number: int, prev: str) -> bytes:
+    values = {
+        "number": number,
+        "prev": prev,
+        "at": entry.at.astimezone(UTC).isoformat(),
+        "action": entry.action,
+        "tenant": entry.tenant,
+        "principal": entry.principal,
+        "detail": dict(entry.detail),
+    }
+    try:
+        text = json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise AuditError(
+            f"The audit entry {entry.action!r} holds what JSON can't say: {error}. This is a "
+            "defect of the product; please report it."
+        ) from error
+    # A lone surrogate in a question becomes \\udXXX, which is how JSON itself writes it.
+    return text.encode("utf-8", "backslashreplace")
+
+
+def link_of(line: bytes) -> Link | None:
+    try:
+        values = json.loads(line)
+        entry = AuditEntry(
+            at=datetime.fromisoformat(values["at"]),
+            action=str(values["action"]),
+            tenant=str(values["tenant"]),
+            principal=str(values["principal"]),
+            detail=dict(values["detail"]),
+        )
+        return Link(AuditRecord(int(values["number"]), entry), str(values["prev"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def problem_of(link: Link | None, expected: Head) -> str | None:
+    if link is None:
+        return "the line is no record"
+    if link.record.number != expected.number + 1:
+        return f"record {link.record.number} stands in its place"
+    if link.prev != expected.hash:
+        return "the record before it is not the one that it was written after"
+    return None
+
+
+def hash_of(line: bytes) -> str:
+    return hashlib.sha256(line).hexdigest()
+
+
+def first_of(file: Path) -> int:
+    return int(file.name.partition("-")[0])
+
+
+def lines_of(file: Path) -> Iterator[bytes]:
+    """The finished lines, without their ends; what a crash left behind the last is none."""
+    with file.open("rb") as opened:
+        for line in opened:
+            if line.endswith(b"\n"):
+                yield line[:-1]
+
+
+def whole_part(file: Path) -> tuple[int, bytes | None]:
+    """Where the whole records of a file end, and the last of them.
+
+    After a power cut the last line may be finished and yet hold nothing but zeros.
+
+    Raises:
+        AuditError: The last two lines are no records, which is nothing that a crash does.
+    """
+    with file.open("rb") as opened:
+        end = _line_start(opened, opened.seek(0, os.SEEK_END))
+        for _ in range(2):
+            if end == 0:
+                return 0, None
+            start = _line_start(opened, end - 1)
+            opened.seek(start)
+            line = opened.read(end - 1 - start)
+            if link_of(line) is not None:
+                return end, line
+            end = start
+    raise AuditError(
+        f"The last lines of {file} are damaged. Restore the file from a backup, or move it away: "
+        "the gap stays visible in the numbers."
+    )
+
+
+def _line_start(opened: BinaryIO, position: int) -> int:
+    """The offset behind the last line break before `position`, 0 where there is none."""
+    while position > 0:
+        start = max(0, position - _BLOCK)
+        opened.seek(start)
+        found = opened.read(position - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        position = start
+    return 0
+
+
+def sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
