@@ -90,7 +90,7 @@ class Application(Service):
                 self._pipelines[index.record.id] = Pipeline(
                     parser=self._parser,
                     embedder=index.embedder,
-                    lexical=self.lexical,
+                    lexical=self.lexical_of(index),
                     store=index.store,
                     everywhere=self.everywhere,
                     documents=self.catalog.at(index.record.id).documents,

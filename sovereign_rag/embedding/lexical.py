@@ -3,7 +3,7 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Final, Self
 
@@ -13,6 +13,8 @@ from sovereign_rag.domain import SparseVector
 from sovereign_rag.embedding import compounds
 from sovereign_rag.embedding.compounds import CompoundSplitter
 from sovereign_rag.settings import Settings
+from sovereign_rag.text.identifiers import identifiers
+from sovereign_rag.text.quantities import read_values
 
 _K1: Final = 1.2
 _B: Final = 0.75
@@ -41,25 +43,18 @@ _LANGUAGES: Final = {
     "it": ("italian", qdrant_edge.Language.Italian),
 }
 
-_IDENTIFIER: Final = re.compile(
-    r"""
-      (?P<section> §{1,2}\s?\d+[a-z]?\b )                                # § 433, §§ 433, § 15a
-    | (?P<iban> \b[a-z]{2}\d{2}(?:\s?[a-z0-9]{4}){2,7}(?:\s?[a-z0-9]{1,3})?\b )
-    | (?P<article> \b[lrda]\.?\s?\*?\d+(?:-\d+)+\b )  # L.121-3, L. 121-3, R*123-4
-    | (?P<code> \b\w+(?:[-./_:+]\w+)+\b )                                # REF-2024/00123-B
-    """,
-    re.VERBOSE,
-)
-_PLAIN_NUMBER: Final = re.compile(
-    r"\d+\.\d+|\d{1,2}:\d{2}"
-)  # 3.5, 10:30: too common to name anything
 _WORD: Final = re.compile(r"[^\W\d_]+")
+_DIGITS: Final = re.compile(r"\d+")
 _PART_IN_PASSAGE: Final = 0.5
 _PART_IN_QUESTION: Final = 0.3
 """What a part of a compound weighs, beside 1 for a word: it is said in passing. Chosen on German
 text asked in three languages (docs/quality.md); half or double of each finds much the same.
 """
-_DASHES: Final = dict.fromkeys(map(ord, "‐‑‒–—−"), "-")
+_VALUE_IN_PASSAGE: Final = 0.6
+_VALUE_IN_QUESTION: Final = 0.5
+"""The same for a value that is written otherwise than its normal form; chosen so that no public
+set finds less than without.
+"""
 
 
 class Bm25Encoder:
@@ -75,20 +70,31 @@ class Bm25Encoder:
     appended to the text as a word. No stemmer touches digits, so it has the same term id in
     every language, on both sides.
 
-    In German, the parts of compounds are terms too, with less weight than words, and a passage
-    is no longer for them: what stands in it word for word counts as it would without.
+    So is a value whose notations share no word, as `Values.normal_forms` writes it: a day and its
+    month, a time, a fraction (2018-10-03, 2018-10, 14:00, 68.9), the same in 3. Oktober 2018 and
+    03.10.2018. A whole number is its digits: 1000 for 1.000,00, 19 for nineteen.
+
+    In German, the parts of compounds are terms too. These and the values have less weight than
+    words, and a passage is no longer for them: what stands in it word for word counts as it would
+    without.
     """
 
     def __init__(
-        self, *, compounds: CompoundSplitter | None = None, average_words: float = 150.0
+        self,
+        *,
+        compounds: CompoundSplitter | None = None,
+        average_words: float = 150.0,
+        values: bool = True,
     ) -> None:
         """
         Args:
             compounds: Splits German compounds; None: they stay whole.
+            values: Makes terms of values; False: as indexes of before have it.
             average_words: The usual length of a passage, in words: a constant, because stored
                 weights can't follow a moving average. Another value needs a new index.
         """
         self._compounds, self._average_words = compounds, average_words
+        self._values = values
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -97,7 +103,21 @@ class Bm25Encoder:
 
     @property
     def key(self) -> str:
-        return f"bm25-1-{self._average_words:g}-{compounds.KEY if self._compounds else 'whole'}"
+        parts = compounds.KEY if self._compounds else "whole"
+        return f"bm25-{2 if self._values else 1}-{self._average_words:g}-{parts}"
+
+    def as_made(self, key: str) -> "Bm25Encoder":
+        """The encoder that an index with this key was made with; this one where it is not known."""
+        for other in (self, self.without_values()):
+            if other.key == key:
+                return other
+        return self
+
+    def without_values(self) -> "Bm25Encoder":
+        """The encoder of before values were terms."""
+        return Bm25Encoder(
+            compounds=self._compounds, average_words=self._average_words, values=False
+        )
 
     @property
     def max_term_weight(self) -> float:
@@ -112,23 +132,41 @@ class Bm25Encoder:
 
     def encode_query(self, text: str, language: str | None) -> SparseVector:
         """Each distinct term with weight 1; a question of stop words alone keeps them."""
-        parts = self._parts(text, language)
-        text = _with_identifiers(text)
-        terms = _vector(_model(language, True, self._average_words).embed_query(text))
+        model = _model(language, True, self._average_words)
+        terms = _vector(model.embed_query(_with_identifiers(text)))
         if not terms.indices:
-            return _vector(_model(language, False, self._average_words).embed_query(text))
-        if not parts:
-            return terms
-        more = _vector(_model(language, True, self._average_words).embed_query(parts))
-        return _joined(terms, more, _PART_IN_QUESTION)
+            model = _model(language, False, self._average_words)
+            terms = _vector(model.embed_query(_with_identifiers(text)))
+        for more, share in (
+            (self._parts(text, language), _PART_IN_QUESTION),
+            (self._forms(text, language, narrow=True), _VALUE_IN_QUESTION),
+        ):
+            if more:
+                terms = _joined(terms, _vector(model.embed_query(more)), share)
+        return terms
 
     def _passage(self, text: str, language: str | None) -> SparseVector:
         model = _model(language, False, self._average_words)
         terms = _vector(model.embed_document(_with_identifiers(text)))
-        parts = self._parts(text, language)
-        if not parts:
-            return terms
-        return _joined(terms, _vector(model.embed_document(parts)), _PART_IN_PASSAGE)
+        for more, share in (
+            (self._parts(text, language), _PART_IN_PASSAGE),
+            (self._forms(text, language), _VALUE_IN_PASSAGE),
+        ):
+            if more:
+                terms = _joined(terms, _vector(model.embed_document(more)), share)
+        return terms
+
+    def _forms(self, text: str, language: str | None, *, narrow: bool = False) -> str:
+        """The normal forms of the values in `text` that its words don't show, as a text."""
+        if not self._values:
+            return ""
+        stand = set(_DIGITS.findall(text))
+        forms = dict.fromkeys(read_values(text, language).normal_forms(narrow=narrow))
+        return " ".join(
+            form if form.isdigit() else _as_word(f"value {form}")
+            for form in forms
+            if form not in stand
+        )
 
     def _parts(self, text: str, language: str | None) -> str:
         """The parts of the German compounds in `text`, as a text."""
@@ -138,29 +176,14 @@ class Bm25Encoder:
         return " ".join(part for word in words for part in self._compounds.parts(word))
 
 
-def identifiers(text: str) -> Iterator[str]:
-    """The normal forms of the identifiers in `text`, in order, repeated as they are.
-
-    Found are sections (§ 433), article numbers (L.121-3), IBANs with or without spaces, and words
-    joined by - . / _ : + that hold a digit (REF-2024/00123-B, 2024-01-15). In the normal form
-    letters are lower-case, there is nothing between a letter and a digit, and / and _ are -.
-    """
-    folded = unicodedata.normalize("NFKC", text).translate(_DASHES).casefold()
-    for match in _IDENTIFIER.finditer(folded):
-        found = match.group()
-        if match.lastgroup == "section":
-            yield "§" + found.lstrip("§").strip()
-        elif match.lastgroup == "iban":
-            yield re.sub(r"\s", "", found)
-        elif any(c.isdigit() for c in found) and not _PLAIN_NUMBER.fullmatch(found):
-            joined = re.sub(r"[/_\s]", "-", found)
-            yield re.sub(r"(?<=[^\W\d_])[-.:+*]+(?=\d)|(?<=\d)[-.:+*]+(?=[^\W\d_])", "", joined)
-
-
 def _with_identifiers(text: str) -> str:
     text = unicodedata.normalize("NFKC", text)  # a decomposed "u¨" would be cut in two
-    words = (hashlib.sha256(found.encode()).digest()[:8] for found in identifiers(text))
-    return " ".join([text, *(f"{int.from_bytes(word):020d}" for word in words)])
+    return " ".join([text, *map(_as_word, identifiers(text))])
+
+
+def _as_word(form: str) -> str:
+    """A normal form as a word of 20 digits, which no stemmer touches."""
+    return f"{int.from_bytes(hashlib.sha256(form.encode()).digest()[:8]):020d}"
 
 
 @cache

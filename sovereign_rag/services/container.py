@@ -90,6 +90,10 @@ class Service:
 
         return Bm25Encoder.open(self.settings)
 
+    def lexical_of(self, index: OpenIndex) -> "Bm25Encoder":
+        """The encoder of an index: its terms are those of when it was made."""
+        return self.lexical.as_made(index.spec.lexical)
+
     def language_model(self) -> LanguageModel | None:
         """The language model, loading nothing but its header; None: there is none."""
         return self._language_model
@@ -122,7 +126,7 @@ class Service:
     def _retriever_of(self, index: OpenIndex) -> Retriever:
         return Retriever(
             embedder=self.answer_embedder,
-            lexical=self.lexical,
+            lexical=self.lexical_of(index),
             store=index.store,
             live=self.catalog.at(index.record.id).documents,
             settings=self.settings.retrieval,
@@ -168,7 +172,7 @@ class Service:
         return AnswerService(
             retriever=self._retriever_of(index),
             embedder=self.answer_embedder,
-            lexical=self.lexical,
+            lexical=self.lexical_of(index),
             language_model=self.language_model,
             content=self.content,
             catalog=self.catalog.at(index.record.id).documents,

@@ -46,6 +46,13 @@ class Date:
                 if day is not None:
                     yield f"{year:04d}-{month:02d}-{day:02d}"
 
+    @property
+    def narrow_forms(self) -> Iterator[str]:
+        """The day alone, or the month where no day is said."""
+        for year, month, day in sorted(self.readings, key=str):
+            if year is not None:
+                yield f"{year:04d}-{month:02d}" + (f"-{day:02d}" if day is not None else "")
+
 
 @dataclass(frozen=True, slots=True)
 class Time:

@@ -115,13 +115,14 @@ class Values:
             re.search(left + re.escape(code) + right, self.compact)
         )
 
-    def normal_forms(self) -> Iterator[str]:
+    def normal_forms(self, *, narrow: bool = False) -> Iterator[str]:
         """One word for each value whose notations share none: days, months, times, fractions.
 
-        A whole number is its digits; a small one, in digits anyway, has none.
+        A whole number is its digits; a small one, in digits anyway, has none. A day has its month
+        beside, unless `narrow`.
         """
         for date in self.dates:
-            yield from date.normal_forms
+            yield from date.narrow_forms if narrow else date.normal_forms
         for time in self.times:
             yield time.normal_form
         for number in self.numbers:
@@ -134,6 +135,11 @@ class Values:
 
 @lru_cache(maxsize=8192)
 def values(text: str, language: str | None) -> Values:
+    """`read_values`, kept for a while: a sentence is compared with many."""
+    return read_values(text, language)
+
+
+def read_values(text: str, language: str | None) -> Values:
     """Read the values of `text`; in a language without a lexicon, those in digits."""
     text = unicodedata.normalize("NFKC", text.replace("\u202f", "\u00a0").replace("²", "\ue000"))
     text = text.replace("\ue000", "²")

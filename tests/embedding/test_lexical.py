@@ -6,9 +6,10 @@ import pytest
 
 from sovereign_rag.domain import SparseVector
 from sovereign_rag.embedding.compounds import CompoundSplitter
-from sovereign_rag.embedding.lexical import Bm25Encoder, identifiers
+from sovereign_rag.embedding.lexical import Bm25Encoder
 from sovereign_rag.errors import ModelError
 from sovereign_rag.settings import load_settings
+from sovereign_rag.text.identifiers import identifiers
 
 ENCODER = Bm25Encoder()
 
@@ -83,6 +84,63 @@ def test_an_identifier_that_differs_in_one_character_is_another() -> None:
     assert list(identifiers("L.121-3")) != list(identifiers("L.12-13"))
     assert list(identifiers("REF-2024/00123-B")) != list(identifiers("REF-2024/00123-C"))
     assert list(identifiers("§ 433")) != list(identifiers("§ 43"))
+
+
+@pytest.mark.parametrize(
+    ("text", "iban"),
+    [
+        ("auf AT61 1904 3002 3457 3201 bis Ende", "at611904300234573201"),
+        ("AT61 1904 3002 3457 3201 ist es", "at611904300234573201"),
+        ("a ES91 2100 0418 4502 0005 1332 hoy", "es9121000418450200051332"),
+        ("DE21 8600 0000 0086 0010 55 oder", "de21860000000086001055"),  # its sum is wrong
+    ],
+)
+def test_an_iban_ends_where_it_ends(text: str, iban: str) -> None:
+    assert list(identifiers(text)) == [iban]
+
+
+@pytest.mark.parametrize(
+    ("asked", "in_language", "text", "language"),
+    [
+        ("3. Oktober 2018", "de", "Rechnung vom 03.10.2018", "de"),
+        ("3 October 2018", "en", "Rechnung vom 03.10.2018", "de"),
+        ("2018-10-03", "en", "Rechnung vom 3. Oktober 2018", "de"),
+        ("octobre 2018", "fr", "Rechnung vom 03.10.2018", "de"),
+        ("at 2 p.m.", "en", "um 14:00 Uhr", "de"),
+        ("68.9 percent", "en", "68,9 % des codes", "fr"),
+        ("1000 Euro", "de", "1.000,00 EUR", "de"),
+        ("19", None, "nineteen people", "en"),
+        ("nineteen", "en", "19 Personen", "de"),
+    ],
+)
+def test_a_value_meets_its_other_notations(
+    asked: str, in_language: str | None, text: str, language: str
+) -> None:
+    def common(encoder: Bm25Encoder, text: str) -> set[int]:
+        question = set(encoder.encode_query(asked, in_language).indices)
+        return question & set(encoder.encode_passages([text], [language])[0].indices)
+
+    met = common(ENCODER, text)
+
+    assert met - common(Bm25Encoder(values=False), text)
+    assert met - common(
+        ENCODER,
+        text.replace("3", "5")
+        .replace("8", "7")
+        .replace("9", "7")
+        .replace("1", "2")
+        .replace("nine", "four"),
+    )
+
+
+def test_an_index_of_before_is_searched_with_the_terms_that_it_has() -> None:
+    before = Bm25Encoder(values=False)
+    text = "Rechnung vom 03.10.2018"
+
+    assert before.key != ENCODER.key
+    assert ENCODER.as_made(before.key).encode_query(text, "de") == before.encode_query(text, "de")
+    assert ENCODER.as_made(ENCODER.key) is ENCODER
+    assert ENCODER.as_made("bm25-9-of-later") is ENCODER
 
 
 def test_plain_words_and_numbers_are_no_identifiers() -> None:

@@ -1,6 +1,7 @@
 """An index is built beside the live one, switched to in one moment, and gone back from."""
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from sovereign_rag.catalog.database import Database
 from sovereign_rag.catalog.index_rows import IndexState
 from sovereign_rag.catalog.records import TaskState
 from sovereign_rag.embedding.dense import DenseEmbedder
+from sovereign_rag.embedding.lexical import Bm25Encoder
 from sovereign_rag.errors import (
     BadInput,
     Busy,
@@ -134,6 +136,38 @@ def test_settings_that_want_other_chunks_change_nothing_until_they_are_switched_
         "chunk.max_tokens": (320, 64),
         "chunk.min_tokens": (60, 0),
     }
+
+
+def test_an_index_of_before_values_were_terms_is_used_as_it_is_and_made_anew_by_reindex(
+    application: Application, folder: Path
+) -> None:
+    wanted = application.indexes.wanted()
+    of_before = Bm25Encoder.open(application.settings).without_values()
+    before = application.reindexing.begin(replace(wanted, lexical=of_before.key))
+    assert write(application.reindexing, before).is_whole
+    switch(application.reindexing, before)
+    wait_until(lambda: application.indexes.current().record.id == before.id)
+
+    (folder / "invoice.txt").write_text("The invoice of the porter is dated 2018-10-03.")
+    application.ingestion.ingest([folder], OWNER, readers=EVERYONE)
+    again = application.ingestion.ingest([folder], OWNER, readers=EVERYONE)
+    (question,) = application.lexical_of(application.indexes.current()).encode_passages(
+        ["3 October 2018"], ["en"]
+    )
+
+    assert {task.state for task in again.tasks} == {TaskState.UNCHANGED}
+    assert question == of_before.encode_passages(["3 October 2018"], ["en"])[0]
+    assert finds(application, "porter")
+    assert application.indexes.differences() == {
+        "encoding of words": (of_before.key, wanted.lexical)
+    }
+
+    index = build(application)
+    switch(application.reindexing, index)
+    wait_until(lambda: application.indexes.current().record.id == index.id)
+
+    assert application.indexes.differences() == {}
+    assert "2018-10-03" in texts(application, "dated 3 October 2018")[0]
 
 
 @pytest.mark.model
