@@ -113,19 +113,19 @@ MUTANTS = (
     Mutant(
         "jobs are everybody's",
         JOBS,
-        "None if principal.is_admin else _submitter(principal)",
+        "None if principal.is_admin else principal.label",
         "None",
     ),
     Mutant(
         "a job is whoever's that knows its id",
         JOBS,
-        "if not principal.is_admin and job.submitted_by != _submitter(principal):",
+        "if not principal.is_admin and job.submitted_by != principal.label:",
         "if False:",
     ),
     Mutant(
         "a job names all its documents",
         JOBS,
-        "    if job.submitted_by == _submitter(principal):",
+        "    if job.submitted_by == principal.label:",
         "    if True:",
     ),
     Mutant(
