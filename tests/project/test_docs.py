@@ -12,6 +12,7 @@ from sovereign_rag.app import create_app
 from sovereign_rag.cli.app import EXIT_CODES
 from sovereign_rag.settings import names, variable
 from sovereign_rag.wiring import Application
+from tests.project.pyproject import pyproject
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -117,3 +118,14 @@ def test_the_architecture_says_where_every_folder_of_the_code_is() -> None:
 
     assert len(folders) > 30
     assert [f.name for f in folders if not re.search(rf"^  .*\b{f.name}/", page, re.M)] == []
+
+
+def test_the_architecture_names_every_border_that_the_tool_holds() -> None:
+    page = text("architecture.md")
+    contracts = pyproject()["tool"]["importlinter"]["contracts"]
+
+    assert len(contracts) > 10
+    assert [c["name"] for c in contracts if c["name"] not in page] == []
+    for contract in contracts:
+        if "containers" in contract:
+            assert "```\n" + "\n".join(contract["layers"]) + "\n```" in page, contract["name"]
