@@ -14,9 +14,9 @@ from pathlib import Path, PurePath
 from typing import Protocol, TypeVar
 
 from ingest.chunk import chunk
-from ingest.index.embed import Parsed, Vectoriser
+from ingest.index.embed import ChunkEmbedder, ParsedFile
 from ingest.index.record import record_of, source_of, title_of, titled
-from ingest.index.timing_guard import OneAtATime, Stage
+from ingest.index.timing_guard import ContentLocks, StageTimer
 from ingest.index.version import version_of
 from ingest.leases.lease import DocumentLease
 from sovereign_rag.catalog.documents import Documents
@@ -102,7 +102,7 @@ class Pipeline:
         self._store, self._everywhere = store, everywhere
         self._documents, self._content, self._erasure = documents, content, erasure
         self._settings, self._reuse_across_tenants = settings, reuse_across_tenants
-        self._contents = OneAtATime()
+        self._contents = ContentLocks()
 
     def take_in(
         self,
@@ -134,8 +134,8 @@ class Pipeline:
                     return unchanged
                 known, asks_again = None, False
         lease.reached(TaskState.PARSING)
-        stage = Stage()
-        with self._contents.on(source.content_hash, lease.ended):
+        stage = StageTimer()
+        with self._contents.locked(source.content_hash, lease.ended):
             return self._take_in(source, tenant, known, password, asks_again, lease, stage)
 
     def _take_in(
@@ -146,7 +146,7 @@ class Pipeline:
         password: str | None,
         asks_again: bool,
         lease: DocumentLease,
-        parsing: Stage,
+        parsing: StageTimer,
     ) -> Ingested:
         content, version = source.content_hash, self.version_of(source.content_hash)
         of_others = self._documents.is_held_by_others_alone(tenant, content)
@@ -157,18 +157,18 @@ class Pipeline:
         stored = self._stored(source, was_read=was_read) if reuse else None
         parsed = stored or self._parse(source, password, lease)
         if reuse and shown is not None:
-            parsing.last(shown.parsing_s, lease.ended)
+            parsing.wait_until(shown.parsing_s, lease.ended)
         parsing_s = parsing.seconds
         lease.reached(TaskState.EMBEDDING, pages=len(parsed.pages))
-        embedding, item = Stage(), Parsed(source, titled(parsed, source.name))
+        embedding, item = StageTimer(), ParsedFile(source, titled(parsed, source.name))
         before = [known.content_hash] if known is not None else []
-        vectoriser = self._vectoriser([content, *before] if reuse else before)
-        chunks = self._write(vectoriser, [item], tenant, lease)[0]
-        if stored is None and vectoriser.computed == chunks:
+        chunk_embedder = self._chunk_embedder([content, *before] if reuse else before)
+        chunks = self._write(chunk_embedder, [item], tenant, lease)[0]
+        if stored is None and chunk_embedder.computed == chunks:
             effort = Effort(parsing_s, embedding.seconds)
             self._content.put_effort(content, version, effort)
         if reuse and shown is not None:
-            embedding.last(shown.embedding_s, lease.ended)
+            embedding.wait_until(shown.embedding_s, lease.ended)
         return Ingested(self._publish(item, tenant, chunks, lease), changed=True)
 
     def parse_key(self, name: str) -> str:
@@ -208,7 +208,7 @@ class Pipeline:
         self._erasure.erase_content(content_hash)
 
     def index(
-        self, items: Sequence[Parsed], tenant: str, lease: DocumentLease
+        self, items: Sequence[ParsedFile], tenant: str, lease: DocumentLease
     ) -> list[DocumentRecord]:
         """Chunk, embed, write and publish parsed documents; their older versions go afterwards.
 
@@ -219,8 +219,8 @@ class Pipeline:
             NoText: A document has nothing that could be searched.
             LeaseLost: `lease` ended.
         """
-        vectoriser = self._vectoriser([item.source.content_hash for item in items])
-        chunks = self._write(vectoriser, items, tenant, lease)
+        chunk_embedder = self._chunk_embedder([item.source.content_hash for item in items])
+        chunks = self._write(chunk_embedder, items, tenant, lease)
         return [
             self._publish(item, tenant, count, lease)
             for item, count in zip(items, chunks, strict=True)
@@ -238,11 +238,11 @@ class Pipeline:
             Version and number of chunks of each. Nothing is published.
         """
         items = [
-            Parsed(source_of(document), titled(text, document.name), self._made_by(document))
+            ParsedFile(source_of(document), titled(text, document.name), self._made_by(document))
             for document, text in zip(documents, texts, strict=True)
         ]
-        vectoriser = self._vectoriser([item.source.content_hash for item in items])
-        chunks = self._write(vectoriser, items, documents[0].tenant, lease)
+        chunk_embedder = self._chunk_embedder([item.source.content_hash for item in items])
+        chunks = self._write(chunk_embedder, items, documents[0].tenant, lease)
         versions = [self.version_of(item.source.content_hash, item.parser) for item in items]
         return list(zip(versions, chunks, strict=True))
 
@@ -251,23 +251,27 @@ class Pipeline:
         is_of_today = document.parse_key == key or document.parse_key.startswith(f"{key}-")
         return None if is_of_today else document.parse_key
 
-    def _vectoriser(self, known: Sequence[str]) -> Vectoriser:
-        return Vectoriser(self._embedder, self._lexical, self._content, known=known)
+    def _chunk_embedder(self, known: Sequence[str]) -> ChunkEmbedder:
+        return ChunkEmbedder(self._embedder, self._lexical, self._content, known=known)
 
     def _write(
-        self, vectoriser: Vectoriser, items: Sequence[Parsed], tenant: str, lease: DocumentLease
+        self,
+        chunk_embedder: ChunkEmbedder,
+        items: Sequence[ParsedFile],
+        tenant: str,
+        lease: DocumentLease,
     ) -> list[int]:
         """Write the chunks, which no search returns yet; returns how many each document has."""
         cut = [(item, self._chunk(item, tenant)) for item in items]
         for batch in _batches([(item, part) for item, parts in cut for part in parts]):
             _check(lease)
-            vectorised = vectoriser.vectorise(batch, tenant)
+            embedded = chunk_embedder.embed(batch, tenant)
             _check(lease)
-            self._store.put(vectorised)
+            self._store.put(embedded)
         self._store.flush()
         return [len(parts) for _, parts in cut]
 
-    def _chunk(self, item: Parsed, tenant: str) -> list[Chunk]:
+    def _chunk(self, item: ParsedFile, tenant: str) -> list[Chunk]:
         chunks = chunk(
             document_id(tenant, item.source.uri),
             self.version_of(item.source.content_hash, item.parser),
@@ -283,7 +287,7 @@ class Pipeline:
         return chunks
 
     def _publish(
-        self, item: Parsed, tenant: str, chunks: int, lease: DocumentLease
+        self, item: ParsedFile, tenant: str, chunks: int, lease: DocumentLease
     ) -> DocumentRecord:
         version, key = self.version_of(item.source.content_hash), self.parse_key(item.source.name)
         record = record_of(item, tenant, version, key, chunks)

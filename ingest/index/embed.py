@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from sovereign_rag.access import stored_readers
 from sovereign_rag.domain import Chunk, ParsedDocument, SourceFile
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
-from sovereign_rag.embedding.vector_cache import KeptVectors
+from sovereign_rag.embedding.vector_cache import VectorCache
 from sovereign_rag.storage.content import ContentStore
 from sovereign_rag.store.protocol import ChunkOrigin, IndexedChunk
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class ParsedFile:
     """A file that has been read."""
 
     source: SourceFile
@@ -23,7 +23,7 @@ class Parsed:
     parser: str | None = None  # version of the text, where another parser than today's made it
 
 
-class Vectoriser:
+class ChunkEmbedder:
     """Makes the vectors of one call of the pipeline; `computed` says how many were new."""
 
     def __init__(
@@ -36,10 +36,10 @@ class Vectoriser:
     ) -> None:
         """`known` are the hashes of contents whose vectors may be taken over."""
         self._embedder, self._lexical, self._content = embedder, lexical, content
-        self._kept = [self._of(content_hash) for content_hash in dict.fromkeys(known)]
+        self._kept = [self._cache(content_hash) for content_hash in dict.fromkeys(known)]
         self.computed = 0
 
-    def vectorise(self, batch: Sequence[tuple[Parsed, Chunk]], tenant: str) -> list[IndexedChunk]:
+    def embed(self, batch: Sequence[tuple[ParsedFile, Chunk]], tenant: str) -> list[IndexedChunk]:
         """The chunks with their vectors and rights, in order."""
         texts = [part.embedded_text for _, part in batch]
         lexical = self._lexical.encode_passages(texts, [part.language for _, part in batch])
@@ -56,7 +56,7 @@ class Vectoriser:
             for (item, part), vector, terms in zip(batch, self._dense(batch), lexical, strict=True)
         ]
 
-    def _dense(self, batch: Sequence[tuple[Parsed, Chunk]]) -> list[NDArray[np.float32]]:
+    def _dense(self, batch: Sequence[tuple[ParsedFile, Chunk]]) -> list[NDArray[np.float32]]:
         found: dict[str, NDArray[np.float32]] = {}
         missing: dict[str, str] = {}  # text -> the content that it is of
         for item, part in batch:
@@ -72,12 +72,12 @@ class Vectoriser:
         self.computed += len(texts)
         for content_hash in set(missing.values()):
             rows = [row for row, text in enumerate(texts) if missing[text] == content_hash]
-            self._of(content_hash).add([texts[row] for row in rows], vectors[rows])
+            self._cache(content_hash).add([texts[row] for row in rows], vectors[rows])
         return [found[part.embedded_text] for _, part in batch]
 
     def _find(self, text: str) -> NDArray[np.float32] | None:
         return next((v for kept in self._kept if (v := kept.get(text)) is not None), None)
 
-    def _of(self, content_hash: str) -> KeptVectors:
+    def _cache(self, content_hash: str) -> VectorCache:
         path = self._content.vectors(content_hash, self._embedder.model_id)
-        return KeptVectors(path, self._embedder.dimension)
+        return VectorCache(path, self._embedder.dimension)

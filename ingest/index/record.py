@@ -4,13 +4,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import PurePath
 
-from ingest.index.embed import Parsed
+from ingest.index.embed import ParsedFile
 from sovereign_rag.catalog.records import DocumentRecord, DocumentStatus, document_id
 from sovereign_rag.domain import ParsedDocument, SourceFile
 
 
 def record_of(
-    item: Parsed, tenant: str, version: str, parse_key: str, chunks: int
+    item: ParsedFile, tenant: str, version: str, parse_key: str, chunks: int
 ) -> DocumentRecord:
     source, parsed, now = item.source, item.parsed, datetime.now(UTC)
     return DocumentRecord(

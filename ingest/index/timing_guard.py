@@ -15,7 +15,7 @@ _LOOK_EVERY_S = 0.5
 _chance = random.SystemRandom()
 
 
-class Stage:
+class StageTimer:
     """The time of one stage of a document's way."""
 
     def __init__(self) -> None:
@@ -26,12 +26,12 @@ class Stage:
         """So far."""
         return time.monotonic() - self._begin
 
-    def last(self, seconds: float, ended: threading.Event) -> None:
+    def wait_until(self, seconds: float, ended: threading.Event) -> None:
         """Wait until the stage has taken about `seconds`, or `ended` is set."""
         ended.wait(max(0.0, seconds * _chance.uniform(*_SPREAD) - self.seconds))
 
 
-class OneAtATime:
+class ContentLocks:
     """Lets one thread at a time work on a content; the next finds the work done."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class OneAtATime:
         self._busy: set[str] = set()
 
     @contextmanager
-    def on(self, content_hash: str, ended: threading.Event) -> Iterator[None]:
+    def locked(self, content_hash: str, ended: threading.Event) -> Iterator[None]:
         """Wait for one's turn, or until `ended` is set, which the caller looks at anyway."""
         with self._free:
             while content_hash in self._busy and not ended.is_set():

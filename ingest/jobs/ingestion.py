@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest.index.embed import Parsed
+from ingest.index.embed import ParsedFile
 from ingest.jobs.unpack import Unpacker
 from ingest.jobs.worker import Worker
 from ingest.leases.holder import is_dead
@@ -227,7 +227,7 @@ class Ingestion:
             content_hash = hashlib.sha256(uri.encode() + b"\n" + text).hexdigest()
             self._content.put_parsed(content_hash, pipeline.parse_key(name), parsed)
             source = SourceFile(uri, name, content_hash, len(text), None, frozenset())
-            items.append(Parsed(source, parsed))
+            items.append(ParsedFile(source, parsed))
         pipeline.index(items, tenant, NoLease())
 
     def run_worker(self, stop: threading.Event) -> None:

@@ -71,7 +71,7 @@ class Built:
         return not self.stopped and not self.lacking
 
 
-class Copier(Protocol):
+class IndexWriter(Protocol):
     """Writes documents into one index; the pipeline."""
 
     def copy(
@@ -92,7 +92,7 @@ class Reindexing:
         content: ContentStore,
         audit: AuditTrail,
         indexes: OpenIndexes,
-        pipeline: Callable[[OpenIndex], Copier],
+        pipeline: Callable[[OpenIndex], IndexWriter],
         free: Callable[[], int],
         settings: Settings,
         clock: Callable[[], float] = since_boot,
@@ -297,7 +297,7 @@ class _Work:
             known = [found for found in page if found.record.id not in self._left_out]
             yield from _groups(known)
 
-    def write(self, group: Sequence[Outdated], pipeline: Copier) -> None:
+    def write(self, group: Sequence[Outdated], pipeline: IndexWriter) -> None:
         """Write documents and record them as written, unless they have changed meanwhile."""
         self._require_room()
         tenant = group[0].record.tenant

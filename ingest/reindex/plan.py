@@ -11,7 +11,7 @@ from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.index_spec import IndexSpec
 from sovereign_rag.catalog.indexes import IndexRecord
 from sovereign_rag.embedding.protocol import Embedder
-from sovereign_rag.embedding.vector_cache import KeptVectors
+from sovereign_rag.embedding.vector_cache import VectorCache
 from sovereign_rag.storage.content import ContentStore
 
 _SAMPLE = 8  # documents; their ids are hashes, so the first ones are as good as drawn
@@ -71,7 +71,7 @@ def estimate(
             settings=wanted.chunking,
         )
         before += record.chunks
-        vectors = KeptVectors(
+        vectors = VectorCache(
             content.vectors(record.content_hash, embedder.model_id), embedder.dimension
         )
         of_it = [part.embedded_text for part in parts]

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 _DIGEST_BYTES = 16
 
 
-class KeptVectors:
+class VectorCache:
     """The vectors in one file, by text; a file that isn't there holds none.
 
     Several processes may add to one file. A record that a crash cut off, or that the disk

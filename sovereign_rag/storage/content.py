@@ -6,7 +6,7 @@ the data folder:
     content/ab/abcd…/original          the bytes as they came
     content/ab/abcd…/KEY.json.zst      the parsed document, KEY = version of the parser
     content/ab/abcd…/pages/KEY-3.png   the image of page 3
-    content/ab/abcd…/MODEL.vectors     the vectors of its texts, see `KeptVectors`
+    content/ab/abcd…/MODEL.vectors     the vectors of its texts, see `VectorCache`
     content/ab/abcd…/VERSION.effort    how long it took to make a version of it
 
 Everything but the vectors is written beside its place and renamed, so a file that is there is
