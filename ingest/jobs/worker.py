@@ -31,6 +31,7 @@ from sovereign_rag.storage.content import ContentStore
 from sovereign_rag.storage.password_box import Seal
 
 log = logging.getLogger(__name__)
+failures = logging.getLogger(f"{__name__}.failures")  # who tells of each document mutes it
 
 _IDLE_S = 0.5  # between looks for work when there was none
 _PAUSE_S = 2.0  # before the next try when the machine was at fault; doubled with each in a row
@@ -239,7 +240,7 @@ class Worker:
             self._let_go(task, lease)
             return
         self._catalog.leases.finish(task.id, self.name, TaskState.FAILED, reason=reason)
-        log.warning("%s: failed: %s", task.name, reason)
+        failures.warning("%s: failed: %s", task.name, reason)
         self._forget(task)
 
     def _let_go(self, task: TaskRecord, lease: TaskLease) -> None:

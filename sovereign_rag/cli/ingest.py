@@ -1,5 +1,6 @@
 """`ingest`: files and folders in, with a bar while it runs and a line for what went wrong."""
 
+import logging
 import signal
 import sys
 import threading
@@ -154,8 +155,13 @@ def progress_bar(run: CommandRun) -> Iterator[_Bar]:
         TextColumn("{task.fields[current]}", style="dim", markup=False),
     )
     shown = run.err.is_terminal and not run.json
-    with Progress(*columns, console=run.err, transient=True, disable=not shown) as progress:
-        yield _Bar(run, progress)
+    failures = logging.getLogger("ingest.jobs.worker.failures")
+    before, failures.disabled = failures.disabled, True  # the bar tells of each itself
+    try:
+        with Progress(*columns, console=run.err, transient=True, disable=not shown) as progress:
+            yield _Bar(run, progress)
+    finally:
+        failures.disabled = before
 
 
 @contextmanager

@@ -188,3 +188,16 @@ def test_a_deleted_document_is_gone_and_nothing_is_deleted_unasked(reading: Comm
 
 
 # Jobs, keys, models, audit
+
+
+def test_ingest_says_each_failure_once_and_that_of_no_other(tmp_path: Path) -> None:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7\nnothing that could be read")
+    (folder / "whole.txt").write_text("Die Reise kostet siebzig Euro.", encoding="utf-8")
+
+    done = command("ingest", str(folder), "--data-dir", str(tmp_path / "data"))
+
+    assert done.returncode == 6
+    assert done.stderr.count("broken.pdf") == 1
+    assert "whole.txt" not in done.stderr
