@@ -76,7 +76,9 @@ class _Declared:
 class Cascade:
     """The style sheets that a page brings along."""
 
-    def __init__(self, tree: etree._Element) -> None:
+    def __init__(self, tree: etree._Element, properties: frozenset[str]) -> None:
+        """`properties` are those that are asked for; of others no rule is kept."""
+        self._properties = properties
         self._matcher = cssselect2.Matcher()
         self._rules = 0
         self._add(_BROWSER, is_authors=False)
@@ -94,7 +96,7 @@ class Cascade:
                 found += ((d.weight, False, specificity, order, d) for d in declared)
         own = element.etree_element.get("style")
         if own:
-            declared = _declarations(tinycss2.parse_blocks_contents(own), is_authors=True)
+            declared = self._declared(tinycss2.parse_blocks_contents(own), is_authors=True)
             found += ((d.weight, True, (), 0, d) for d in declared)
         found.sort(key=lambda one: one[:4])
         style: dict[str, Tokens] = {}
@@ -106,7 +108,7 @@ class Cascade:
     def _add(self, text: str, *, is_authors: bool) -> None:
         nodes = tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True)
         for selector, content, is_layered in self._rules_of(nodes, "", False, 0):
-            declared = _declarations(content, is_authors=is_authors, is_layered=is_layered)
+            declared = self._declared(content, is_authors=is_authors, is_layered=is_layered)
             if not declared or self._rules >= _MOST_RULES:
                 continue
             self._rules += 1
@@ -115,6 +117,19 @@ class Cascade:
                     self._matcher.add_selector(compiled, declared)
             except (cssselect2.SelectorError, RecursionError, SyntaxError, ValueError):
                 continue  # as a browser does: a selector that it can't read takes its rule along
+
+    def _declared(
+        self, nodes: Iterable[Any], *, is_authors: bool, is_layered: bool = False
+    ) -> list[_Declared]:
+        found: list[_Declared] = []
+        for node in nodes:
+            if node.type != "declaration":
+                continue
+            name = node.name if node.name.startswith("--") else node.lower_name
+            if name.startswith("--") or name in self._properties:
+                value = [token for token in node.value if token.type != "comment"]
+                found.append(_Declared(name, value, node.important, is_authors, is_layered))
+        return found
 
     def _rules_of(
         self, nodes: Iterable[Any], parent: str, is_layered: bool, depth: int
@@ -143,22 +158,6 @@ class Cascade:
 def _parsed(text: str) -> Tokens:
     found: Tokens = tinycss2.parse_component_value_list(text, skip_comments=True)
     return found
-
-
-def _declarations(
-    nodes: Iterable[Any], *, is_authors: bool, is_layered: bool = False
-) -> list[_Declared]:
-    return [
-        _Declared(
-            node.name if node.name.startswith("--") else node.lower_name,
-            [token for token in node.value if token.type != "comment"],
-            node.important,
-            is_authors,
-            is_layered,
-        )
-        for node in nodes
-        if node.type == "declaration"
-    ]
 
 
 def _nested(selector: str, parent: str) -> str:

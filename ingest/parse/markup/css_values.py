@@ -163,9 +163,11 @@ def colour(tokens: Tokens, current: Rgba | None = None) -> Rgba | None:
 
 def html_colour(text: str | None) -> Rgba | None:
     """A colour as `bgcolor` and `<font color>` have it: a number may lack its "#"."""
-    token = tinycss2.parse_one_component_value((text or "").strip(), skip_comments=True)
+    if not text:
+        return None
+    token = tinycss2.parse_one_component_value(text.strip(), skip_comments=True)
     found = None if token.type == "error" else colour([token])
-    if found is None and text:
+    if found is None:
         token = tinycss2.parse_one_component_value(f"#{text.strip()}", skip_comments=True)
         found = None if token.type == "error" else colour([token])
     return found

@@ -35,6 +35,17 @@ _LEAST_OPACITY: Final = 0.05
 _FAR_PX: Final = -900.0  # off the screen, where no scrolling leads
 _LEAST_BOX_PX: Final = 1.0  # of a box that cuts off what is in it
 _LEAST_SCALE: Final = 0.01
+_READ: Final = frozenset(
+    {
+        *("background", "background-color", "background-image", "background-clip"),
+        *("-webkit-background-clip", "-webkit-text-fill-color", "color", "filter", "opacity"),
+        *("font", "font-size", "scale", "transform", "translate", "zoom", "text-indent"),
+        *("display", "visibility", "content-visibility", "mso-hide", "clip", "clip-path"),
+        *("position", "inset", "top", "right", "bottom", "left"),
+        *("margin", "margin-top", "margin-left", "overflow", "overflow-x", "overflow-y"),
+        *("height", "width", "max-height", "max-width"),
+    }
+)
 _HINTS: Final = frozenset({"color", "text", "bgcolor", "background"})  # looks before CSS
 _MOVED: Final = frozenset({"absolute", "fixed", "relative", "sticky"})
 
@@ -71,7 +82,7 @@ class _Look:
 
 def separate_hidden(tree: lxml.html.HtmlElement) -> list[str]:
     """Take what is not shown out of a page; returns its texts, in order."""
-    cascade = Cascade(tree)
+    cascade = Cascade(tree, _READ)
     looks = _looks(Element.from_html_root(tree), cascade)
     wholly = _wholly_hidden(tree, looks)
     found: list[str] = []
