@@ -13,7 +13,7 @@ from sovereign_rag.domain import SparseVector
 from sovereign_rag.embedding import compounds
 from sovereign_rag.embedding.compounds import CompoundSplitter
 from sovereign_rag.settings import Settings
-from sovereign_rag.text.identifiers import identifiers
+from sovereign_rag.text.identifiers import identifiers, joined_ibans
 from sovereign_rag.text.quantities import read_values
 
 _K1: Final = 1.2
@@ -131,12 +131,17 @@ class Bm25Encoder:
         ]
 
     def encode_query(self, text: str, language: str | None) -> SparseVector:
-        """Each distinct term with weight 1; a question of stop words alone keeps them."""
+        """Each distinct term with weight 1; a question of stop words alone keeps them.
+
+        An IBAN in groups and a day are asked for as what they are: their pieces, which stand in
+        many a text, are no terms of the question.
+        """
+        asked = self._without_pieces(text, language) if self._values else text
         model = _model(language, True, self._average_words)
-        terms = _vector(model.embed_query(_with_identifiers(text)))
+        terms = _vector(model.embed_query(_with_identifiers(asked)))
         if not terms.indices:
             model = _model(language, False, self._average_words)
-            terms = _vector(model.embed_query(_with_identifiers(text)))
+            terms = _vector(model.embed_query(_with_identifiers(asked)))
         for more, share in (
             (self._parts(text, language), _PART_IN_QUESTION),
             (self._forms(text, language, narrow=True), _VALUE_IN_QUESTION),
@@ -155,6 +160,13 @@ class Bm25Encoder:
             if more:
                 terms = _joined(terms, _vector(model.embed_document(more)), share)
         return terms
+
+    def _without_pieces(self, text: str, language: str | None) -> str:
+        text = unicodedata.normalize("NFKC", text)
+        for date in reversed(read_values(text, language).dates):
+            if date.is_a_day:
+                text = f"{text[: date.start]} {text[date.end :]}"
+        return joined_ibans(text)
 
     def _forms(self, text: str, language: str | None, *, narrow: bool = False) -> str:
         """The normal forms of the values in `text` that its words don't show, as a text."""

@@ -23,6 +23,11 @@ class Date:
     end: int
     readings: frozenset[Reading]
 
+    @property
+    def is_a_day(self) -> bool:
+        """Whether it is one day of one year."""
+        return all(None not in reading for reading in self.readings)
+
     def agrees(self, other: "Date", years: frozenset[int]) -> bool:
         """Whether all that this date says is said by `other`.
 

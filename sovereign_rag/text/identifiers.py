@@ -17,6 +17,7 @@ _IDENTIFIER: Final = re.compile(
     """,
     re.VERBOSE,
 )
+_ANY_CASE: Final = re.compile(_IDENTIFIER.pattern, re.VERBOSE | re.IGNORECASE)
 _PLAIN_NUMBER: Final = re.compile(
     r"\d+\.\d+|\d{1,2}:\d{2}"
 )  # 3.5, 10:30: too common to name anything
@@ -41,6 +42,18 @@ def identifiers(text: str) -> Iterator[str]:
         elif any(c.isdigit() for c in found) and not _PLAIN_NUMBER.fullmatch(found):
             joined = re.sub(r"[/_\s]", "-", found)
             yield re.sub(r"(?<=[^\W\d_])[-.:+*]+(?=\d)|(?<=\d)[-.:+*]+(?=[^\W\d_])", "", joined)
+
+
+def joined_ibans(text: str) -> str:
+    """`text` with its IBANs in one word each."""
+
+    def joined(match: re.Match[str]) -> str:
+        if match.lastgroup != "iban":
+            return match.group()
+        end = len(iban(match.group().casefold()))
+        return re.sub(r"\s", "", match.group()[:end]) + match.group()[end:]
+
+    return _ANY_CASE.sub(joined, text)
 
 
 def iban(found: str) -> str:

@@ -133,6 +133,16 @@ def test_a_value_meets_its_other_notations(
     )
 
 
+def test_the_pieces_of_a_day_and_of_an_iban_are_no_terms_of_a_question() -> None:
+    day = ENCODER.encode_query("Rechnung vom 3. Oktober 2018", "de")
+    month = ENCODER.encode_query("Rechnungen vom Oktober 2018", "de")
+    spaced = ENCODER.encode_query("IBAN DE21 8600 0000 0086 0010 55", "de")
+
+    assert len(day.indices) == 2  # the word and the day
+    assert len(month.indices) == 4  # the month of a year as well as its words
+    assert spaced == ENCODER.encode_query("IBAN DE21860000000086001055", "de")
+
+
 def test_an_index_of_before_is_searched_with_the_terms_that_it_has() -> None:
     before = Bm25Encoder(values=False)
     text = "Rechnung vom 03.10.2018"
