@@ -119,6 +119,7 @@ def test_files_that_can_t_be_read_say_how_to_save_them(tmp_path: Path) -> None:
         read_spreadsheet(tmp_path / "missing.xlsx")
 
 
+@pytest.mark.model
 def test_a_spreadsheet_s_questions_are_asked_over_the_documents_of_the_data_folder(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

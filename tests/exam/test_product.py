@@ -111,6 +111,7 @@ def sat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sat]:
     server.close()
 
 
+@pytest.mark.model
 def test_a_good_model_answers_all_and_the_passages_three_of_four(sat: Sat) -> None:
     whole = sat.printed
     unanswerable = sum(not question.answers for question in the_paper().questions)

@@ -93,6 +93,7 @@ def test_unpacking_the_embedding_model_again_writes_nothing(
     assert {p: p.stat().st_mtime_ns for p in e5_folder.rglob("*")} == before
 
 
+@pytest.mark.model
 def test_two_that_unpack_at_once_get_one_whole_folder(tmp_path: Path) -> None:
     found: list[Path] = []
     threads = [
