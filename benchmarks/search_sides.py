@@ -78,7 +78,7 @@ class Sides:
         self._candidates = settings.retrieval.candidates
 
     def find(self, question: Question, scope: ReadScope, mode: SearchMode) -> list[str]:
-        query = self._ours.query(question.text, question.language, scope, weighed=False)
+        query = self._ours.query(question.text, question.language, scope, weigh=False)
         return [p.id for p in self._ours.retrieve(query, scope, limit=TOP, mode=mode)]
 
     def recall(

@@ -1,9 +1,10 @@
 """How likely it is that the passages found hold an answer, before anything is written.
 
-A logistic regression over five signals that the search and the evidence give anyway. The weights
-are what benchmarks/abstention.py prints for the runs that docs/quality.md lists, answerable and
-unanswerable questions weighing the same: so 0.8 means that of such questions 8 in 10 had an
-answer, in a mix of halves.
+A logistic regression over signals that the search and the evidence give anyway. The weights were
+fitted to the runs that docs/quality.md lists, then brought nearer to what questions about one
+house's documents gave, with and without the document that answers, answerable and unanswerable
+questions weighing the same: so 0.8 means that of such questions 8 in 10 had an answer, in a mix
+of halves.
 """
 
 import math
@@ -15,7 +16,8 @@ from urllib.parse import unquote, urlsplit
 from sovereign_rag.answering.expected_answer import lacks
 from sovereign_rag.answering.extracts import Extract
 from sovereign_rag.domain import Passage
-from sovereign_rag.retrieval.retriever import Query
+from sovereign_rag.retrieval.query import Query
+from sovereign_rag.retrieval.versions import same_voice
 from sovereign_rag.text.sentences import sentences
 
 
@@ -25,32 +27,44 @@ class Weight(NamedTuple):
 
 
 WEIGHTS: Final[Mapping[str, Weight]] = {
-    "score": Weight(6.744, 1.983),
-    "across": Weight(0.322, 1.983),
-    "lead": Weight(0.350, 3.527),
-    "agreement": Weight(0.588, 0.295),
-    "lacking": Weight(0.119, -1.501),
+    "score": Weight(6.85, 2.3),
+    "across": Weight(0.2, 2.0),
+    "lead": Weight(0.37, 3.2),
+    "agreement": Weight(0.5, 0.45),
+    "lacking": Weight(0.15, -0.8),
+    "continues": Weight(0.0, 1.0),
+    "defines": Weight(0.0, 1.2),
 }
-BIAS: Final = -0.142
+BIAS: Final = 0.0
 """The logit of a question with the usual signals."""
 
 
 def signals(
-    query: Query, passages: Sequence[Passage], extracts: Sequence[Extract]
+    query: Query,
+    passages: Sequence[Passage],
+    extracts: Sequence[Extract],
+    cited: Sequence[str] = (),
 ) -> dict[str, float]:
     """What tells an answerable question from another; empty where there is no evidence at all.
 
     - score: of the best sentence, see `EvidenceFinder.find`.
     - across: 1 where that sentence is in another language than the question, else 0.
-    - lead: the square root of what the best passage scores above the next one of another document.
-      A paragraph that answers stands out; those that are merely about the subject stand together.
+    - lead: the square root of what the best passage scores above the next one of another document
+      that is no version of it. A paragraph that answers stands out; those that are merely about
+      the subject stand together.
       Where all are of one document, others score less than the last of them. Missing where there
       is one passage alone.
     - agreement: of the two legs on the passage of that sentence, 1 / (rank by meaning * rank by
       words); 1 where both found it first, 0 where one did not find it. Missing across languages,
       where words can't meet.
     - lacking: 1 where that sentence lacks what an answer would hold (a time or an amount asked
-      for, a number or the "not" of the question), else 0; see `asked.lacks`.
+      for, a number or the "not" of the question), else 0; see `expected_answer.lacks`.
+    - defines: 1 where a definition was asked for and that sentence gives it. Missing elsewhere.
+    - continues: 1 where the question leans on a conversation that cited the document of that
+      sentence. Missing elsewhere.
+
+    Args:
+        cited: Passages that the conversation cited, by id, where the question leans on it.
     """
     if not extracts:
         return {}
@@ -58,11 +72,15 @@ def signals(
     across = best.chunk.language != query.language
     found = {"score": extracts[0].score, "across": float(across)}
     found["lacking"] = float(_lacking(query, extracts[0]))
+    if extracts[0].defines:
+        found["defines"] = 1.0
+    if best.chunk.document_id in {id_.rpartition(":")[0] for id_ in cited}:
+        found["continues"] = 1.0
     if not across:
         found["agreement"] = _agreement(best)
     ranked = sorted(passages, key=lambda passage: -passage.score)
     first = ranked[0]
-    others = (p for p in ranked if p.chunk.document_id != first.chunk.document_id)
+    others = (p for p in ranked if not same_voice(first, p))
     if len(ranked) > 1:
         found["lead"] = math.sqrt(first.score - next(others, ranked[-1]).score)
     return found

@@ -17,7 +17,8 @@ from sovereign_rag.answering.messages import message
 from sovereign_rag.catalog.records import DocumentRecord
 from sovereign_rag.domain import LANGUAGES, AnswerKind, Passage, Statement, Verdict
 from sovereign_rag.embedding.protocol import LexicalEncoder
-from sovereign_rag.retrieval.retriever import Query, Retriever
+from sovereign_rag.retrieval.query import Query
+from sovereign_rag.retrieval.retriever import Retriever
 from sovereign_rag.store.protocol import SearchFilter
 from sovereign_rag.text.blocks import paragraphs
 from sovereign_rag.text.lexicon import words

@@ -42,7 +42,7 @@ def defines(sentence: str, asked: str, language: str) -> bool:
     """Whether a sentence says what `asked` is, or spells it out where it is an acronym."""
     if is_acronym(asked) and spells_out(sentence, asked):
         return True
-    return bool(_says(asked.casefold(), language).match(sentence.strip()))
+    return bool(_says(asked.casefold(), language).search(sentence))
 
 
 def spells_out(sentence: str, acronym: str) -> bool:
@@ -87,7 +87,9 @@ def _says(asked: str, language: str) -> re.Pattern[str]:
         r"|(?:a|an|the|une?|les?|la|der|die|das|eine?|el|los|las|il|lo|i|gli)\s))?"
     )
     says = expression(language, "definition", "says")
+    kind = r"(?:un[aeo]?|des|a|an|the|one|ein\w*|der|die|das|el|la|los|las|il|lo|le|les|l|that)"
     between = r"(?:\s+\([^)]{1,80}\))?(?:\s+[^\W\d_]\S*){0,4}?"
     return re.compile(
-        rf"\W*{article}{stem}\w{{0,2}}(?:\W*[:–—=]\s|{between}\s+{says}\b)", re.IGNORECASE
+        rf"(?:^\W*|[«„“\":]\s*){article}{stem}\w{{0,2}}(?:\W*[:–—=]\s|{between}\s+{says}\s+{kind}\b)",
+        re.IGNORECASE,
     )

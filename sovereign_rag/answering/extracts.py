@@ -9,11 +9,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sovereign_rag.answering.contradiction import negated
 from sovereign_rag.answering.definitions import defines, term
 from sovereign_rag.answering.injection import speaks_to_a_model
 from sovereign_rag.domain import Passage, SparseVector
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
-from sovereign_rag.retrieval.retriever import Query
+from sovereign_rag.retrieval.query import Query
+from sovereign_rag.retrieval.versions import is_older
 from sovereign_rag.text.blocks import Block, blocks
 from sovereign_rag.text.sentences import sentences
 
@@ -22,6 +24,13 @@ _FEWEST_LETTERS = 12  # of a sentence that can state something by itself
 
 PASSAGE_SHARE = 0.5
 """Weight of the passage's score in its sentences'; chosen on the development questions."""
+HEADINGS = 0.8
+"""Weight of a word of the headings, beside 1 for one of the sentence: a section on season tickets
+need not repeat "season ticket" in each sentence."""
+DENIES = 0.3
+"""What a sentence with a "not" scores beside, where the question has one."""
+OUTDATED = 0.3
+"""What a sentence scores less of which a newer version of the document says something alike."""
 DEFINES = 0.4
 """What a sentence that defines the term asked for scores beside."""
 
@@ -37,6 +46,7 @@ class Extract:
     cosine: float  # to the question, [-1, 1]
     coverage: float  # of the question's terms by the sentence, [0, 1]
     block: Block | None = None  # the list that it is of, the lead-in or an item
+    defines: bool = False  # the term that the question wants defined
 
     @property
     def text(self) -> str:
@@ -73,12 +83,14 @@ class EvidenceFinder:
         texts = [place.with_lead for place in places]
         spoken = [place.passage.chunk.language for place in places]
         weights = self._lexical.encode_passages(texts, spoken)
-        asked = term(query.text, query.language)
+        headings = self._headings(passages)
+        asked, denied = term(query.text, query.language), negated(query.text, query.language)
         likely = [
             _Sentence(
                 place,
-                query.coverage(_bm25(query, weight)),
+                query.coverage(_bm25(query, weight, headings[place.passage.id])),
                 bool(asked and defines(place.text, asked, place.language or query.language)),
+                denied and negated(place.with_lead, place.language or query.language),
             )
             for place, weight in zip(places, weights, strict=True)
         ]
@@ -89,9 +101,25 @@ class EvidenceFinder:
             score = self._dense_weight * cosine + sentence.score
             at = sentence.place
             extracts.append(
-                Extract(at.passage, at.start, at.end, score, cosine, sentence.coverage, at.block)
+                Extract(
+                    at.passage,
+                    at.start,
+                    at.end,
+                    score,
+                    cosine,
+                    sentence.coverage,
+                    at.block,
+                    sentence.defines,
+                )
             )
         return sorted(extracts, key=lambda extract: -extract.score)
+
+    def _headings(self, passages: Sequence[Passage]) -> dict[str, SparseVector]:
+        """The weights of the headings that a passage stands under, by its id."""
+        texts = [" ".join((*p.chunk.heading_path, p.title)) for p in passages]
+        spoken = [passage.chunk.language for passage in passages]
+        weights = self._lexical.encode_passages(texts, spoken)
+        return {p.id: weight for p, weight in zip(passages, weights, strict=True)}
 
     def _cosines(self, query: Query, likely: "Sequence[_Sentence]") -> list[float]:
         question = self._embedder.embed_queries([query.whole])[0]
@@ -130,10 +158,15 @@ class _Sentence:
     place: _Place
     coverage: float
     defines: bool
+    denies: bool  # as the question does
 
     @property
     def score(self) -> float:
         own = self.coverage + PASSAGE_SHARE * self.place.passage.score
+        if is_older(self.place.passage):
+            own -= OUTDATED
+        if self.denies:
+            own += DENIES
         return own + DEFINES if self.defines else own
 
 
@@ -173,9 +206,13 @@ def _can_state(sentence: str, *, in_list: bool) -> bool:
     return not speaks_to_a_model(sentence)
 
 
-def _bm25(query: Query, weights: SparseVector) -> float:
-    here = dict(zip(weights.indices, weights.values, strict=True))
+def _bm25(query: Query, weights: SparseVector, headings: SparseVector) -> float:
+    """The score of a sentence, in which the words of its headings count as if they stood there."""
+    above = zip(headings.indices, headings.values, strict=True)
+    here = {id_: HEADINGS * weight for id_, weight in above}
+    for id_, weight in zip(weights.indices, weights.values, strict=True):
+        here[id_] = max(weight, here.get(id_, 0.0))
     return sum(
-        query.idf[term] * weight * here.get(term, 0.0)
-        for term, weight in zip(query.terms.indices, query.terms.values, strict=True)
+        query.idf[id_] * weight * here.get(id_, 0.0)
+        for id_, weight in zip(query.terms.indices, query.terms.values, strict=True)
     )

@@ -32,6 +32,9 @@ Steps = Generator[AnswerEvent, None, Made]
 def notice(draft: Draft, made: Made, language: str) -> str:
     """The draft's notice, then what was not found, and how much of the conversation was dropped."""
     said = [draft.notice]
+    if made.understood and made.understood.corrected:
+        words = ", ".join(made.understood.corrected)
+        said.append(message("searched_for", language, words=words))
     if made.judged and made.judged.missing and draft.kind is not AnswerKind.NONE:
         said.append(message("parts_missing", language, questions="; ".join(made.judged.missing)))
     if made.understood and made.understood.turns_dropped:

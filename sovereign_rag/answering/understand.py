@@ -1,19 +1,24 @@
 """A question -> what is searched for: taken apart, made whole from the conversation, weighed."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sovereign_rag.access import ReadScope
-from sovereign_rag.answering.parts import parts
+from sovereign_rag.answering.parts import Part, parts
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.answering.rewrite import Rewriter
 from sovereign_rag.answering.small_talk import small_talk
 from sovereign_rag.domain import FollowUp
 from sovereign_rag.embedding.protocol import LexicalEncoder
 from sovereign_rag.retrieval.conversation import Turn, leans, newest
-from sovereign_rag.retrieval.retriever import Query, Retriever
+from sovereign_rag.retrieval.query import Query
+from sovereign_rag.retrieval.retriever import Retriever
+from sovereign_rag.retrieval.spelling import respelled
 from sovereign_rag.settings import AnswerSettings
 from sovereign_rag.system.stopwatch import Stopwatch
+
+_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,7 @@ class Question:
 
     asked: str  # in the asker's words
     query: Query
+    corrected: tuple[str, ...] = ()  # words as they are searched for, where they were misspelt
     cited: tuple[str, ...] = ()  # passages that the conversation cited, newest first
 
 
@@ -32,6 +38,10 @@ class Understood:
     questions: tuple[Question, ...]  # at least one
     follow_up: FollowUp | None  # what it was understood as, where it leaned on the conversation
     turns_dropped: int  # of the conversation, for its length
+
+    @property
+    def corrected(self) -> tuple[str, ...]:
+        return tuple(word for question in self.questions for word in question.corrected)
 
     @property
     def whole(self) -> str:
@@ -59,7 +69,7 @@ class Understanding:
         text = follow_up.question if follow_up else request.question
         with clock("search"):
             questions = tuple(
-                self._question(part.text, part.asked, language, scope, history, follow_up)
+                self._question(part, request, language, scope, history, follow_up)
                 for part in parts(text, language, lambda half: leans(half, language, self.lexical))
             )
         leaning = next((q.query for q in questions if q.query.subject), None)
@@ -69,19 +79,23 @@ class Understanding:
 
     def _question(
         self,
-        text: str,
-        asked: str,
+        part: Part,
+        request: AnswerRequest,
         language: str,
         scope: ReadScope,
         history: Sequence[Turn],
         rewritten: FollowUp | None,
     ) -> Question:
         turns = () if rewritten else history
-        query = self.retriever.query(text, language, scope, history=turns)
+        query = self.retriever.query(part.text, language, scope, history=turns)
+        meant = respelled(query, self.retriever, self.lexical, scope, request.search_filter)
+        if meant:
+            text = _WORD.sub(lambda word: meant.get(word[0], word[0]), part.text)
+            query = self.retriever.query(text, language, scope, history=turns)
         # What was cited last comes first: "the second point" is a point of the last answer.
         leaning = rewritten is not None or bool(query.subject)
         cited = tuple(id_ for turn in reversed(history) for id_ in turn.cited) if leaning else ()
-        return Question(asked, query, cited)
+        return Question(part.asked, query, tuple(meant.values()), cited)
 
     def _rewritten(
         self, request: AnswerRequest, language: str, history: Sequence[Turn]

@@ -43,7 +43,7 @@ class Judgement:
 def weigh(question: Question, passages: Sequence[Passage], evidence: EvidenceFinder) -> Weighed:
     """The extracts of what was found for a question, and the probability that they answer."""
     extracts = evidence.find(question.query, passages)
-    found = signals(question.query, passages, extracts)
+    found = signals(question.query, passages, extracts, question.cited)
     return Weighed(question, tuple(extracts), found, confidence(found))
 
 

@@ -17,11 +17,20 @@ from numpy.typing import NDArray
 
 from sovereign_rag.access import ReadScope
 from sovereign_rag.catalog.records import LiveDocument
-from sovereign_rag.domain import Chunk, Passage, SearchMode, SparseVector
+from sovereign_rag.domain import Chunk, Passage, SearchMode
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.retrieval.context import ContextBudget, assemble
 from sovereign_rag.retrieval.conversation import Turn, subject
+from sovereign_rag.retrieval.query import (
+    SUBJECT_MEANING,
+    Query,
+    joined,
+    lifts,
+    nowhere,
+    weighed,
+)
 from sovereign_rag.retrieval.rerank import Reranker
+from sovereign_rag.retrieval.versions import newest_first
 from sovereign_rag.settings import RetrievalSettings
 from sovereign_rag.store.protocol import (
     NO_FILTER,
@@ -39,13 +48,6 @@ meet, most other words that do are false friends. Chosen on the development sets
 docs/quality.md: German and English text, asked in four languages.
 """
 
-SUBJECT_TERMS = 0.35
-"""Weight of a word that only the earlier questions hold, beside 1 for the question's own."""
-SUBJECT_MEANING = 0.3
-"""Share of the question read after the one before it in the vector of a question that leans on it.
-Both chosen on the follow-up questions of docs/quality.md, where half or double finds much the same.
-"""
-
 SPARE = 3
 """How many times the passages of an answer are looked for: duplicates and what crowds go out."""
 
@@ -61,27 +63,6 @@ class LiveDocuments(Protocol):
     def live_versions(
         self, document_ids: Sequence[str], scope: ReadScope
     ) -> Mapping[str, LiveDocument]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A question as the two legs see it."""
-
-    text: str
-    language: str
-    terms: SparseVector
-    idf: Mapping[int, float]  # of each term, once it was weighed
-    ideal: float  # the BM25 score of a chunk that holds every term as often as can be
-    subject: tuple[str, ...] = ()  # earlier questions that it leans on; see `followup.subject`
-
-    @property
-    def whole(self) -> str:
-        """The question as it can be understood alone: after the one before it, where it leans."""
-        return " ".join((*self.subject[:1], self.text))
-
-    def coverage(self, lexical_score: float) -> float:
-        """A BM25 score as a share of the ideal, in [0, 1]."""
-        return min(1.0, lexical_score / self.ideal) if self.ideal > 0 else 0.0
 
 
 class Retriever:
@@ -107,12 +88,12 @@ class Retriever:
         scope: ReadScope,
         *,
         history: Sequence[Turn] = (),
-        weighed: bool = True,
+        weigh: bool = True,
     ) -> Query:
         """Weigh the question's terms by how rare they are in the scope's tenant.
 
         Args:
-            weighed: False leaves that to the search, which asks for the weights it needs along
+            weigh: False leaves that to the search, which asks for the weights it needs along
                 with the legs; what else is made with the query then has none.
             history: What was asked before, oldest first; a question that leans on it is searched
                 with the words of the earlier ones, which count for less than its own.
@@ -120,18 +101,16 @@ class Retriever:
         about = subject(question, language, history, self._lexical)
         terms = self._lexical.encode_query(question, language)
         for earlier in about:
-            terms = _with_terms(terms, self._lexical.encode_query(earlier, language))
-        query = Query(question, language, terms, {}, 0.0, about)
-        return self._weighed(query, self._store.idf(terms.indices, scope)) if weighed else query
+            terms = joined(terms, self._lexical.encode_query(earlier, language))
+        query = Query(question, language, terms, {}, 0.0, subject=about)
+        if not weigh:
+            return query
+        asked = (*terms.indices, *nowhere(self._lexical))
+        return weighed(query, self._store.idf(asked, scope), self._lexical)
 
     def rarity(self, scope: ReadScope) -> Callable[[Sequence[int]], Mapping[int, float]]:
         """Gives the weight of terms by how rare they are in the scope's tenant."""
         return lambda terms: self._store.idf(terms, scope)
-
-    def _weighed(self, query: Query, idf: Mapping[int, float]) -> Query:
-        terms = zip(query.terms.indices, query.terms.values, strict=True)
-        ideal = self._lexical.max_term_weight * sum(idf[term] * weight for term, weight in terms)
-        return replace(query, idf=idf, ideal=ideal)
 
     def retrieve(
         self,
@@ -160,7 +139,7 @@ class Retriever:
             legs.append(LexicalQuery(query.terms, candidates, search_filter))
         if mode == "hybrid" and not query.idf:
             results, idf = self._store.search_and_weigh(legs, query.terms.indices, scope)
-            query = self._weighed(query, idf)
+            query = weighed(query, idf, self._lexical)
         else:
             results = self._store.search(legs, scope)
         dense = results[0] if mode != "lexical" else []
@@ -200,7 +179,7 @@ class Retriever:
             offered = (*better, *kept, *found[len(better) :])
             found = list({passage.id: passage for passage in offered}.values())
         return assemble(
-            found,
+            newest_first(found, query.text),
             budget,
             neighbours=lambda wanted: self._neighbours(wanted, scope),
             count_tokens=self._embedder.count_tokens,
@@ -295,18 +274,18 @@ class Retriever:
             else COVERAGE_ACROSS_LANGUAGES * coverage[id_]
             for id_, hit in released.items()
         }
-        lifts: Mapping[str, float] = {}
+        put_forward: Mapping[str, float] = {}
         if mode == "hybrid":
             weight = self._settings.dense_weight
             scores = {id_: weight * found.dense.get(id_, 0.0) + counted[id_] for id_ in released}
-            lifts = _lifts(released, counted, query.language)
+            put_forward = lifts(released, counted, query)
         else:
             leg = found.dense if mode == "dense" else found.lexical
             scores = {id_: leg.get(id_, 0.0) for id_ in released}
 
         def order(id_: str) -> tuple[float, str]:
             chunk = released[id_].chunk
-            return -(scores[id_] + lifts.get(id_, 0.0)), f"{chunk.document_id}:{chunk.index}"
+            return -(scores[id_] + put_forward.get(id_, 0.0)), f"{chunk.document_id}:{chunk.index}"
 
         passages: list[Passage] = []
         for id_ in sorted(released, key=order)[:limit]:
@@ -315,8 +294,8 @@ class Retriever:
             parts = found.parts(id_)
             if mode == "hybrid":
                 parts["coverage"] = coverage[id_]
-            if id_ in lifts:
-                parts["lift"] = lifts[id_]
+            if id_ in put_forward:
+                parts["lift"] = put_forward[id_]
             passages.append(
                 Passage(
                     chunk=chunk,
@@ -334,38 +313,6 @@ def _place(id_: str) -> tuple[str, int] | None:
     """The document and the place in it that a passage's id names; None: it names none."""
     document, _, index = id_.rpartition(":")
     return (document, int(index)) if document and index.isascii() and index.isdigit() else None
-
-
-def _lifts(
-    hits: Mapping[str, Hit], counted: Mapping[str, float], language: str
-) -> dict[str, float]:
-    """What passages in other languages than the question's are put forward by, by id; none by 0.
-
-    Where documents in several languages lie together, those in the question's language would come
-    first for sharing its words, which the others can't. So the passages of each other language
-    are lifted by what its best coverage lacks to the best in the question's language: languages
-    compete by meaning, the passages of one language by words too. In an index of one language
-    nothing is lifted. The lift decides the order alone; the score keeps what evidence is held
-    against.
-
-    Args:
-        counted: The coverage of each as it counts in its score.
-    """
-    best: dict[str | None, float] = {}
-    for id_, hit in hits.items():
-        spoken = hit.chunk.language
-        best[spoken] = max(best.get(spoken, 0.0), counted[id_])
-    own = best.get(language, 0.0)
-    lifted = {spoken: own - most for spoken, most in best.items() if own > most}
-    return {
-        id_: lifted[hit.chunk.language] for id_, hit in hits.items() if hit.chunk.language in lifted
-    }
-
-
-def _with_terms(own: SparseVector, earlier: SparseVector) -> SparseVector:
-    weights = dict.fromkeys(earlier.indices, SUBJECT_TERMS)
-    weights |= dict(zip(own.indices, own.values, strict=True))
-    return SparseVector(tuple(weights), tuple(weights.values()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class SearchService:
         history, _ = newest(history)
         with self._admission.turn(principal.tenant, principal.user):
             asked = self._retriever.query(
-                query, languages.of_question(query), scope, history=history, weighed=False
+                query, languages.of_question(query), scope, history=history, weigh=False
             )
             passages = self._retriever.retrieve(
                 asked, scope, limit=limit, mode=mode, search_filter=search_filter

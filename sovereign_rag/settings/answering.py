@@ -53,13 +53,13 @@ class AnswerSettings(Section):
         description="auto: written by the language model where its exam says that this is at least as good (docs/models.md), else composed of verified extracts; extracts or generated: one of them, whatever the exam says.",
     )
     min_confidence: float = Field(
-        0.64,
+        0.74,
         ge=0,
         le=1,
         description='Least confidence, from 0 to 1, that the passages hold an answer; below it the answer is "not found". Lower answers more questions, and more of those that nothing answers: docs/quality.md draws the one against the other, `eval abstention` does on questions of your own.',
     )
     near_confidence: float = Field(
-        0.4,
+        0.57,
         ge=0,
         le=1,
         description="Least confidence from which passages are shown as the nearest, without being sure that they answer; below it nothing is. From `min_confidence` on they are shown as an answer.",

@@ -7,6 +7,7 @@ what follows: a chunk's text holds no marks of a list's beginning and end.
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 _GAP: Final = re.compile(r"\n\s*\n|\n(?=\s*(?:[-–—•*▪◦‣·]|\(?[0-9a-z]{1,3}[.)])\s)")
@@ -14,6 +15,8 @@ _BULLET: Final = re.compile(r"\s*(?:[-–—•*▪◦‣·]|\(?[0-9a-z]{1,3}[.)
 _ENDS: Final = re.compile(r"[.!?…][\"'»”)\]]*\s*$")
 _LEADS: Final = re.compile(r"[:：]\s*$")
 _SENTENCE_END: Final = re.compile(r"[.!?]\s+(?=[^\W\d_])")
+_INLINE: Final = re.compile(r"[:：]\s+(?=[*•▪◦‣–]\s)")
+_INLINE_ITEM: Final = re.compile(r"\s(?=[*•▪◦‣–]\s)")
 _LONGEST_ITEM: Final = 420
 _LONGEST_LEAD: Final = 260  # a longer paragraph leads in with its last sentence
 _UNLIKE: Final = 3.0  # times as long as the longest item so far: prose goes on
@@ -53,11 +56,27 @@ def blocks(text: str) -> list[Block]:
     place = 0
     while place < len(spans):
         start, end = spans[place]
+        inline = _inline(text, start, end)
+        if inline is not None:
+            found.append(inline)
+            place += 1
+            continue
         items = _items(text, spans[place + 1 :]) if _LEADS.search(text[start:end]) else []
         if items:
             found.append(Block(_lead_start(text, start, end), items[-1][1], end, tuple(items)))
         place += 1 + len(items)
     return found
+
+
+def _inline(text: str, start: int, end: int) -> Block | None:
+    """A list that was run into one paragraph: "you have to: * name the source * keep the sense"."""
+    lead = _INLINE.search(text, start, end)
+    if lead is None:
+        return None
+    cuts = [lead.end(), *(cut.end() for cut in _INLINE_ITEM.finditer(text, lead.end(), end)), end]
+    items = tuple((a, a + len(text[a:b].rstrip())) for a, b in pairwise(cuts) if text[a:b].strip())
+    first = lead.start() + 1
+    return Block(_lead_start(text, start, first), end, first, items)
 
 
 def _items(text: str, following: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ import pytest
 from sovereign_rag.answering.confidence import WEIGHTS, confidence, signals
 from sovereign_rag.answering.extracts import Extract
 from sovereign_rag.domain import Chunk, PageSpan, Passage, SparseVector
-from sovereign_rag.retrieval.retriever import Query
+from sovereign_rag.retrieval.query import Query
 
 QUERY = Query("Who pays?", "en", SparseVector((), ()), {}, 1.0)
 BOTH_FIRST = {"dense_rank": 1.0, "lexical_rank": 1.0}

@@ -14,7 +14,7 @@ from sovereign_rag.domain import Chunk, PageSpan, Passage
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.embedding.lexical import Bm25Encoder
 from sovereign_rag.generation.llama_cpp import LlamaCppModel
-from sovereign_rag.retrieval.retriever import Query
+from sovereign_rag.retrieval.query import Query
 from sovereign_rag.settings import load_settings
 
 ORDERS = [

@@ -281,9 +281,7 @@ def test_a_search_takes_two_round_trips_at_most_and_finds_what_a_weighed_questio
     )
     question = "How long is the Snake river and the Penobscot?"
 
-    found = search.retrieve(
-        search.query(question, "en", ANA, weighed=False), ANA, limit=1, mode=mode
-    )
+    found = search.retrieve(search.query(question, "en", ANA, weigh=False), ANA, limit=1, mode=mode)
 
     assert store.trips == trips
     weighed = search.query(question, "en", ANA)

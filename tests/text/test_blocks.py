@@ -25,13 +25,23 @@ def test_the_text_behind_a_list_does_not_belong_to_it() -> None:
 
 
 def test_bullets_on_lines_of_their_own_are_items() -> None:
-    text = "Bring along:\n- your badge\n- your laptop\nThe reception opens at 7 a.m."
+    text = "Bring along:\n- your badge\n- your laptop"
 
-    assert lists(text) == [
-        "Bring along:\n- your badge\n- your laptop\nThe reception opens at 7 a.m."
-    ]
+    assert lists(text) == [text]
 
 
 def test_text_without_a_lead_in_holds_no_list() -> None:
     assert blocks("The reception opens at 7 a.m.\n\nIt closes at 8 p.m.") == []
     assert [*paragraphs("One.\n\n Two. ")] == [(0, 4), (7, 11)]
+
+
+def test_a_list_that_was_run_into_one_paragraph_is_a_block_too() -> None:
+    text = "Reuse is free. The reuser has to: * name the source ; * keep the sense of the data."
+
+    (block,) = blocks(text)
+
+    assert [text[start:end] for start, end in block.items] == [
+        "* name the source ;",
+        "* keep the sense of the data.",
+    ]
+    assert text[block.start : block.lead_end] == "Reuse is free. The reuser has to:"

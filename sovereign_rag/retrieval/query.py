@@ -1,0 +1,122 @@
+"""A question as the two legs of the search see it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sovereign_rag.domain import SparseVector
+from sovereign_rag.embedding.protocol import LexicalEncoder
+from sovereign_rag.store.protocol import Hit
+from sovereign_rag.text.lexicon import words
+
+SUBJECT_TERMS = 0.35
+"""Weight of a word that only the earlier questions hold, beside 1 for the question's own."""
+SUBJECT_MEANING = 0.3
+"""Share of the question read after the one before it in the vector of a question that leans on it.
+Both chosen on the follow-up questions of docs/quality.md, where half or double finds much the same.
+"""
+
+NOWHERE: Final = "zqxjkvwpf"
+"""Stands in no document: what a term weighs that was never seen is read off it."""
+_NAME: Final = re.compile(r"\b(?:[A-ZÀ-Ý][A-ZÀ-Ý0-9&.-]+|\w*\d[\w./-]*)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question as the two legs see it."""
+
+    text: str
+    language: str
+    terms: SparseVector
+    idf: Mapping[int, float]  # of each term, once it was weighed
+    ideal: float  # the BM25 score of a chunk that holds every term as often as can be
+    unseen: frozenset[int] = frozenset()  # terms that no document of the tenant holds
+    names: float = (
+        0.0  # share of the ideal that acronyms and identifiers have, alike in all languages
+    )
+    subject: tuple[str, ...] = ()  # earlier questions that it leans on; see `conversation.subject`
+
+    @property
+    def whole(self) -> str:
+        """The question as it can be understood alone: after the one before it, where it leans."""
+        return " ".join((*self.subject[:1], self.text))
+
+    def coverage(self, lexical_score: float) -> float:
+        """A BM25 score as a share of the ideal, in [0, 1]."""
+        return min(1.0, lexical_score / self.ideal) if self.ideal > 0 else 0.0
+
+
+def weighed(query: Query, idf: Mapping[int, float], lexical: LexicalEncoder) -> Query:
+    """The query with what its terms weigh.
+
+    Words that ask ("mean", "signifie") and stand in no document are left out: no answer owes them.
+
+    Args:
+        idf: Of its terms, and of the terms of `NOWHERE` where unseen ones are to be known.
+    """
+    never = max((idf[term] for term in nowhere(lexical) if term in idf), default=None)
+    unseen = frozenset(
+        term for term in query.terms.indices if never is not None and idf[term] >= never
+    )
+    said = " ".join(sorted(words(query.language, "questions", "asking")))
+    asking = (
+        frozenset(lexical.encode_query(said, query.language).indices) if said and unseen else ()
+    )
+    dropped = unseen & frozenset(asking)
+    kept = [
+        pair
+        for pair in zip(query.terms.indices, query.terms.values, strict=True)
+        if pair[0] not in dropped
+    ]
+    if not kept:
+        kept = list(zip(query.terms.indices, query.terms.values, strict=True))
+    terms = SparseVector(tuple(term for term, _ in kept), tuple(weight for _, weight in kept))
+    total = sum(idf[term] * weight for term, weight in kept)
+    named = set(lexical.encode_query(" ".join(_NAME.findall(query.text)), query.language).indices)
+    names = sum(idf[term] * weight for term, weight in kept if term in named)
+    return replace(
+        query,
+        terms=terms,
+        idf=idf,
+        ideal=lexical.max_term_weight * total,
+        unseen=unseen - dropped,
+        names=names / total if total and not query.text.isupper() else 0.0,
+    )
+
+
+def nowhere(lexical: LexicalEncoder) -> tuple[int, ...]:
+    return lexical.encode_query(NOWHERE, None).indices
+
+
+def joined(own: SparseVector, earlier: SparseVector) -> SparseVector:
+    """A question's terms with those of an earlier one, which count for less."""
+    weights = dict.fromkeys(earlier.indices, SUBJECT_TERMS)
+    weights |= dict(zip(own.indices, own.values, strict=True))
+    return SparseVector(tuple(weights), tuple(weights.values()))
+
+
+def lifts(hits: Mapping[str, Hit], counted: Mapping[str, float], query: Query) -> dict[str, float]:
+    """What passages in other languages than the question's are put forward by, by id; none by 0.
+
+    Where documents in several languages lie together, those in the question's language would come
+    first for sharing its words, which the others can't. So the passages of each other language
+    are lifted by what its best coverage lacks to the best in the question's language: languages
+    compete by meaning, the passages of one language by words too. In an index of one language
+    nothing is lifted. The lift decides the order alone; the score keeps what evidence is held
+    against. For the part of a question that is names (an acronym, an identifier) nothing is
+    owed: they are the same words in every language.
+
+    Args:
+        counted: The coverage of each as it counts in its score.
+    """
+    best: dict[str | None, float] = {}
+    for id_, hit in hits.items():
+        spoken = hit.chunk.language
+        best[spoken] = max(best.get(spoken, 0.0), counted[id_])
+    own = best.get(query.language, 0.0)
+    owed = 1 - query.names
+    lifted = {spoken: owed * (own - most) for spoken, most in best.items() if own > most}
+    return {
+        id_: lifted[hit.chunk.language] for id_, hit in hits.items() if hit.chunk.language in lifted
+    }
