@@ -32,6 +32,7 @@ class Principal:
     clearance: int = 0
     is_owner: bool = False  # set by `local_owner` alone
     is_admin: bool = False  # may ingest and delete through the API; reads nothing more for it
+    is_view: bool = field(default=False, compare=False)  # the owner looks as this user would
 
     def __post_init__(self) -> None:
         for what, name in (("user", self.user), ("tenant", self.tenant)):

@@ -111,7 +111,8 @@ class Sync:
             SyncRefused: More would be deleted than is allowed; nothing was changed.
             Busy: Another process syncs it.
             BadInput: Its files are another source's, too.
-            EnvironmentFault: The source can't be reached; nothing was changed.
+            EnvironmentFault: The source can't be reached, or the sync can't be recorded; nothing
+                was changed.
         """
         request = request or SyncRequest()
         source = _with_options(source, request)
@@ -125,6 +126,8 @@ class Sync:
             made = self._plan(source, opened, leased.record, request)
             self._refuse_mass_deletion(made, source, request)
             leased.lease.require()
+            begun = {"source": source.name, "plan": made.counts}
+            self._audit.append(entry("sync.begin", principal, begun))
             carrier = self._carrier(source, opened, leased, principal)
             job = carrier.carry_out(made)
             ingested = None

@@ -49,4 +49,5 @@ class Asker:
             groups=frozenset(g.strip() for g in (self.groups or "").split(",") if g.strip()),
             tenant=self.tenant,
             clearance=self.clearance or 0,
+            is_view=True,
         )

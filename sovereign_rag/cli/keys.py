@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from sovereign_rag.access import DEFAULT_TENANT
+from sovereign_rag.access import DEFAULT_TENANT, local_owner
 from sovereign_rag.cli.app import CommandRun, command, new_app
 from sovereign_rag.cli.identity import Tenant
 from sovereign_rag.cli.output import print_json, safe, table
@@ -40,16 +40,24 @@ def create(
     tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Create a key. Its secret is printed once, on stdout, and stored as a hash alone."""
+    from sovereign_rag.storage.audit import entry
+
+    owner, its_groups = local_owner(tenant), [g.strip() for g in groups.split(",") if g.strip()]
+    expires = datetime.now(UTC) + timedelta(days=days) if days else None
     with run.open() as service:
+        wanted = {"user": user, "groups": sorted(its_groups), "clearance": clearance}
+        wanted |= {"admin": admin, "expires": expires.isoformat() if expires else None}
+        service.audit.append(entry("key.create", owner, wanted))
         record, secret = service.catalog.keys.create(
             name=name or user,
             user=user,
-            groups=frozenset(part.strip() for part in groups.split(",") if part.strip()),
+            groups=frozenset(its_groups),
             tenant=tenant,
             clearance=clearance,
             is_admin=admin,
-            expires=datetime.now(UTC) + timedelta(days=days) if days else None,
+            expires=expires,
         )
+        service.audit.append(entry("key.created", owner, {"key": record.id, "user": user}))
     if run.json:
         print_json({"key": _to_dict(record), "secret": secret})
     else:
@@ -91,7 +99,10 @@ def revoke(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="As `keys list` prints it.")],
 ) -> None:
     """Revoke a key: from now on it opens nothing."""
+    from sovereign_rag.storage.audit import entry
+
     with run.open() as service:
+        service.audit.append(entry("key.revoke", local_owner(), {"key": key_id}))
         service.catalog.keys.revoke(key_id)
     if run.json:
         print_json({"revoked": key_id})

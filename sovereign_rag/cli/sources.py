@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from sovereign_rag.access import DEFAULT_TENANT
+from sovereign_rag.access import DEFAULT_TENANT, local_owner
 from sovereign_rag.cli.app import CommandRun, command, new_app
 from sovereign_rag.cli.identity import Tenant
 from sovereign_rag.cli.output import facts, print_json, safe, table
@@ -74,7 +74,10 @@ def show(run: CommandRun, name: SourceArgument, tenant: Tenant = DEFAULT_TENANT)
 @command(app, "forget", examples=("sovereign-rag sources forget /srv/old",))
 def forget(run: CommandRun, name: SourceArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
     """Forget what a source held and when; its documents stay in the index."""
+    from sovereign_rag.storage.audit import entry
+
     with run.open() as service:
+        service.audit.append(entry("source.forget", local_owner(tenant), {"source": name}))
         service.catalog.sources.forget(tenant, name)
     if run.json:
         print_json({"forgotten": name})

@@ -12,19 +12,21 @@ folder could forge all of it: note the head that `verify` reports somewhere else
 
 import logging
 import os
+import pwd
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from filelock import FileLock, Timeout
 
-from sovereign_rag.access import DEFAULT_TENANT, Principal
+from sovereign_rag.access import DEFAULT_TENANT, OWNER, Principal
 from sovereign_rag.catalog.records import AuditEntry
 from sovereign_rag.domain import Passage
 from sovereign_rag.errors import AuditError, EnvironmentFault
@@ -37,15 +39,14 @@ from sovereign_rag.storage.audit_chain import (
     hash_of,
     lines_of,
     link_of,
-    problem_of,
     record_line,
     sync_folder,
     whole_part,
 )
+from sovereign_rag.storage.audit_walk import TRIMMED, AuditReport, Walk
 
 log = logging.getLogger(__name__)
 
-_TRIMMED: Final = "audit.trimmed"
 _WAIT_S: Final = 10.0
 _FILE = re.compile(r"(\d{12})-\d{4}-\d{2}\.jsonl")
 
@@ -59,8 +60,23 @@ class AuditTrail(Protocol):
 
 
 def entry(action: str, principal: Principal, detail: Mapping[str, Any]) -> AuditEntry:
-    """What `principal` does now. `detail` holds plain JSON types."""
-    return AuditEntry(datetime.now(UTC), action, principal.tenant, principal.label, detail)
+    """What `principal` does now. `detail` holds plain JSON types.
+
+    What the owner does, also looking as somebody, names the system's account that did it.
+    """
+    who = principal.label
+    if principal.is_owner or principal.is_view:
+        who = f"{OWNER} as {who}" if principal.is_view else who
+        detail = {**detail, "account": _account()}
+    return AuditEntry(datetime.now(UTC), action, principal.tenant, who, detail)
+
+
+@cache
+def _account() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container's user without a name
+        return str(os.geteuid())
 
 
 def disclosed(passages: Sequence[Passage]) -> list[dict[str, object]]:
@@ -73,20 +89,6 @@ def disclosed(passages: Sequence[Passage]) -> list[dict[str, object]]:
         }
         for passage in passages
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class AuditReport:
-    """What a check of the whole log found."""
-
-    first: int  # above 1: older files were removed
-    head: Head
-    broken_at: int | None  # number of the first record that isn't what it was
-    problem: str | None  # what is wrong there
-
-    @property
-    def ok(self) -> bool:
-        return self.problem is None
 
 
 class AuditLog:
@@ -155,7 +157,7 @@ class AuditLog:
                 "prev": link.prev if link else NO_HASH,
                 "files": [file.name for file in old],
             }
-            trimmed = replace(entry, action=_TRIMMED, detail=detail)
+            trimmed = replace(entry, action=TRIMMED, detail=detail)
             self._anchors.note_soon(self._write(trimmed, self._mended(entry.at)))
             for file in old:
                 file.unlink()
@@ -189,7 +191,7 @@ class AuditLog:
             AuditError: The log can't be read.
         """
         with self._alone():
-            walk = _Walk([*self._noted(), *self._anchors.last()])
+            walk = Walk([*self._noted(), *self._anchors.last()])
             for file in self._files():
                 for line in lines_of(file):
                     walk.step(file, line)
@@ -325,57 +327,6 @@ class AuditLog:
                 sync_folder(self.folder)
         finally:
             os.close(handle)
-
-
-class _Walk:
-    """The chain followed from its first record to its last, past what was noted of it."""
-
-    def __init__(self, noted: Sequence[tuple[str, Head]]) -> None:
-        self._noted = noted
-        self._first, self._last = 1, Head(0, NO_HASH)
-        self._begins_after = Head(0, NO_HASH)
-        self._beginnings = {(1, NO_HASH)}  # those that the record itself knows
-        self._broken_at = 0
-        self.problem: str | None = None
-
-    def step(self, file: Path, line: bytes) -> None:
-        link = link_of(line)
-        if self._last.number == 0:  # older files may have been removed, not their lines
-            self._first = first_of(file)
-            prev = link.prev if link and self._first > 1 else NO_HASH
-            self._last = self._begins_after = Head(self._first - 1, prev)
-        problem = problem_of(link, self._last)
-        here = Head(self._last.number + 1, hash_of(line))
-        if problem is not None or link is None:
-            self._break(here.number, problem or "the line is no record")
-            return
-        for where, head in self._noted:
-            if head.number == here.number and head.hash != here.hash:
-                self._break(here.number, f"it is not the record that {where} notes")
-                return
-        entry = link.record.entry
-        if entry.action == _TRIMMED:
-            self._beginnings.add((int(entry.detail["first"]), str(entry.detail["prev"])))
-        self._last = here
-
-    def end(self, *, is_noted: bool) -> None:
-        for where, head in self._noted:
-            if head.number > self._last.number:
-                cut = f"{where} notes {head.number} records, the log ends after {self._last.number}"
-                self._break(self._last.number + 1, cut)
-                return
-        if (self._first, self._begins_after.hash) not in self._beginnings:
-            gone = f"records 1 to {self._first - 1} are gone, and no `audit trim` removed them"
-            self._break(1, gone)
-        elif self._last.number and not is_noted:
-            self._break(self._last.number, "the note of the last record, audit/head, is damaged")
-
-    def report(self) -> AuditReport:
-        broken_at = None if self.problem is None else self._broken_at
-        return AuditReport(self._first, self._last, broken_at, self.problem)
-
-    def _break(self, number: int, problem: str) -> None:
-        self._broken_at, self.problem = number, problem
 
 
 def _number(head: Head) -> int:

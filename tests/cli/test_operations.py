@@ -45,9 +45,15 @@ def test_a_key_is_printed_once_listed_without_its_secret_and_revoked(cli: Comman
     listed = cli("keys", "list", "--json")
     revoked = cli("keys", "revoke", created["key"]["id"])
     afterwards = cli("keys", "list", "--json").json["keys"]
+    recorded = cli("audit", "show", "--json").json["entries"]
 
     assert created["secret"]
     assert plain.out.strip()
+    assert [entry["action"] for entry in recorded] == [
+        *("key.create", "key.created", "key.create", "key.created", "key.revoke"),
+    ]
+    assert recorded[0]["detail"]["groups"] == ["finance", "hr"]
+    assert created["secret"] not in str(recorded)
     assert "\n" not in plain.out.strip()  # for SECRET=$(sovereign-rag keys create ...)
     assert created["secret"] not in listed.out
     assert plain.out.strip() not in listed.out

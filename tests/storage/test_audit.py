@@ -1,6 +1,8 @@
 import hashlib
 import json
 import multiprocessing
+import os
+import pwd
 import stat
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -321,3 +323,17 @@ def test_an_entry_says_who_acted() -> None:
     assert ana.at.tzinfo is UTC
     assert entry("search", local_owner(), {}).principal == "owner"
     assert entry("search", Principal("owner"), {}).principal == "user:owner"
+
+
+def test_what_the_owner_does_as_somebody_is_never_taken_for_theirs() -> None:
+    seen = entry("search", Principal("ana", is_view=True), {"question": "?"})
+    own = entry("search", local_owner(), {})
+    hers = entry("search", Principal("ana"), {"question": "?"})
+
+    account = pwd.getpwuid(os.geteuid()).pw_name
+    assert (seen.principal, seen.detail) == (
+        "owner as user:ana",
+        {"question": "?", "account": account},
+    )
+    assert (own.principal, own.detail) == ("owner", {"account": account})
+    assert (hers.principal, hers.detail) == ("user:ana", {"question": "?"})
