@@ -1,7 +1,6 @@
 """The life of a question: request -> scope -> query -> passages -> extracts -> write -> audit."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
 
 from sovereign_rag.access import ReadScope, read_scope
 from sovereign_rag.answering.citations import LivePages, StoredTexts
@@ -21,25 +20,16 @@ from sovereign_rag.answering.trust import TrustPolicy
 from sovereign_rag.answering.understand import Understanding
 from sovereign_rag.answering.verification import ClaimVerifier
 from sovereign_rag.answering.write import AnswerWriter
-from sovereign_rag.catalog.records import LiveDocument
 from sovereign_rag.domain import Answer, AnswerKind, Passage
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.errors import BadInput
 from sovereign_rag.generation.protocol import LanguageModel
-from sovereign_rag.retrieval.retriever import Retriever
+from sovereign_rag.retrieval.retriever import LiveDocuments, Retriever
 from sovereign_rag.settings import AnswerSettings, GenerationSettings, RetrievalSettings
 from sovereign_rag.storage.audit import AuditTrail
 from sovereign_rag.system.admission import Admission
 from sovereign_rag.system.stopwatch import Stopwatch
 from sovereign_rag.text import language as languages
-
-
-class LiveCatalog(Protocol):
-    """Tells where the stored text of documents is; the catalog."""
-
-    def live_versions(
-        self, document_ids: Sequence[str], scope: ReadScope
-    ) -> Mapping[str, LiveDocument]: ...
 
 
 class AnswerService:
@@ -53,7 +43,7 @@ class AnswerService:
         lexical: LexicalEncoder,
         language_model: Callable[[], LanguageModel | None],
         content: StoredTexts,
-        catalog: LiveCatalog,
+        catalog: LiveDocuments,
         audit: AuditTrail,
         index_version: str,
         retrieval: RetrievalSettings,
