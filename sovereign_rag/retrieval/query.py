@@ -7,7 +7,6 @@ from typing import Final
 
 from sovereign_rag.domain import SparseVector
 from sovereign_rag.embedding.protocol import LexicalEncoder
-from sovereign_rag.store.protocol import Hit
 from sovereign_rag.text.lexicon import words
 
 SUBJECT_TERMS = 0.35
@@ -94,29 +93,3 @@ def joined(own: SparseVector, earlier: SparseVector) -> SparseVector:
     weights = dict.fromkeys(earlier.indices, SUBJECT_TERMS)
     weights |= dict(zip(own.indices, own.values, strict=True))
     return SparseVector(tuple(weights), tuple(weights.values()))
-
-
-def lifts(hits: Mapping[str, Hit], counted: Mapping[str, float], query: Query) -> dict[str, float]:
-    """What passages in other languages than the question's are put forward by, by id; none by 0.
-
-    Where documents in several languages lie together, those in the question's language would come
-    first for sharing its words, which the others can't. So the passages of each other language
-    are lifted by what its best coverage lacks to the best in the question's language: languages
-    compete by meaning, the passages of one language by words too. In an index of one language
-    nothing is lifted. The lift decides the order alone; the score keeps what evidence is held
-    against. For the part of a question that is names (an acronym, an identifier) nothing is
-    owed: they are the same words in every language.
-
-    Args:
-        counted: The coverage of each as it counts in its score.
-    """
-    best: dict[str | None, float] = {}
-    for id_, hit in hits.items():
-        spoken = hit.chunk.language
-        best[spoken] = max(best.get(spoken, 0.0), counted[id_])
-    own = best.get(query.language, 0.0)
-    owed = 1 - query.names
-    lifted = {spoken: owed * (own - most) for spoken, most in best.items() if own > most}
-    return {
-        id_: lifted[hit.chunk.language] for id_, hit in hits.items() if hit.chunk.language in lifted
-    }

@@ -1,15 +1,11 @@
 """A question within a scope -> passages, best first.
 
-Two legs are asked, vectors for meaning and BM25 for names, numbers and terms. Their scores are
-fused, not their ranks: the cosine, and the share of the best conceivable BM25 score that a chunk
-reaches (its *coverage*, 0..1, where a term that stands nowhere counts as the rarest). A question
-in another language than the text covers next to nothing, and what it covers there counts for
-less, so the lexical leg falls silent where it can only hurt; rank fusion would give its noise
-half the say.
+Two legs are asked, vectors for meaning and BM25 for names, numbers and terms; `fusion` puts what
+they found into one order.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -21,11 +17,11 @@ from sovereign_rag.domain import Chunk, Passage, SearchMode
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.retrieval.context import ContextBudget, assemble
 from sovereign_rag.retrieval.conversation import Turn, subject
+from sovereign_rag.retrieval.fusion import Found, Ranked, fuse
 from sovereign_rag.retrieval.query import (
     SUBJECT_MEANING,
     Query,
     joined,
-    lifts,
     nowhere,
     weighed,
 )
@@ -36,17 +32,10 @@ from sovereign_rag.store.protocol import (
     NO_FILTER,
     ChunkStore,
     DenseQuery,
-    Hit,
     LexicalQuery,
     SearchFilter,
     point_id,
 )
-
-COVERAGE_ACROSS_LANGUAGES = 0.5
-"""Weight of the coverage where chunk and question are in two languages: names and numbers still
-meet, most other words that do are false friends. Chosen on the development sets of
-docs/quality.md: German and English text, asked in four languages.
-"""
 
 SPARE = 3
 """How many times the passages of an answer are looked for: duplicates and what crowds go out."""
@@ -144,7 +133,7 @@ class Retriever:
             results = self._store.search(legs, scope)
         dense = results[0] if mode != "lexical" else []
         lexical = results[-1] if mode != "dense" else []
-        found = _Found.of(dense, lexical)
+        found = Found.by(dense, lexical)
         if mode == "hybrid":
             found = self._complete(found, legs, scope)
         if self._reranker is None:
@@ -231,8 +220,8 @@ class Retriever:
         return np.asarray(mixed / np.linalg.norm(mixed), np.float32)
 
     def _complete(
-        self, found: "_Found", legs: Sequence[DenseQuery | LexicalQuery], scope: ReadScope
-    ) -> "_Found":
+        self, found: Found, legs: Sequence[DenseQuery | LexicalQuery], scope: ReadScope
+    ) -> Found:
         """Ask each leg for its score of what only the other one found.
 
         A lexical leg with room for more has found every chunk that shares a term.
@@ -256,90 +245,36 @@ class Retriever:
         return found
 
     def _passages(
-        self, found: "_Found", query: Query, scope: ReadScope, mode: SearchMode, limit: int
+        self, found: Found, query: Query, scope: ReadScope, mode: SearchMode, limit: int
     ) -> list[Passage]:
         """The best `limit` of what was found, in order; of them alone passages are made."""
         documents = sorted({hit.chunk.document_id for hit in found.hits.values()})
         live = self._live.live_versions(documents, scope)
-        released: dict[str, Hit] = {}
-        for id_, hit in found.hits.items():
-            document = live.get(hit.chunk.document_id)
+        released = {
+            id_
+            for id_, hit in found.hits.items()
             # A version that was replaced a moment ago, or rights that were: not released.
-            if document is not None and document.version == hit.chunk.version:
-                released[id_] = hit
-        coverage = {id_: query.coverage(found.lexical.get(id_, 0.0)) for id_ in released}
-        counted = {
-            id_: coverage[id_]
-            if hit.chunk.language == query.language
-            else COVERAGE_ACROSS_LANGUAGES * coverage[id_]
-            for id_, hit in released.items()
+            if (document := live.get(hit.chunk.document_id)) is not None
+            and document.version == hit.chunk.version
         }
-        put_forward: Mapping[str, float] = {}
-        if mode == "hybrid":
-            weight = self._settings.dense_weight
-            scores = {id_: weight * found.dense.get(id_, 0.0) + counted[id_] for id_ in released}
-            put_forward = lifts(released, counted, query)
-        else:
-            leg = found.dense if mode == "dense" else found.lexical
-            scores = {id_: leg.get(id_, 0.0) for id_ in released}
+        ranked = fuse(
+            found.only(released), query, mode=mode, dense_weight=self._settings.dense_weight
+        )
+        return [_passage(one, live[one.hit.chunk.document_id]) for one in ranked[:limit]]
 
-        def order(id_: str) -> tuple[float, str]:
-            chunk = released[id_].chunk
-            return -(scores[id_] + put_forward.get(id_, 0.0)), f"{chunk.document_id}:{chunk.index}"
 
-        passages: list[Passage] = []
-        for id_ in sorted(released, key=order)[:limit]:
-            chunk = released[id_].chunk
-            document = live[chunk.document_id]
-            parts = found.parts(id_)
-            if mode == "hybrid":
-                parts["coverage"] = coverage[id_]
-            if id_ in put_forward:
-                parts["lift"] = put_forward[id_]
-            passages.append(
-                Passage(
-                    chunk=chunk,
-                    title=document.title,
-                    uri=document.uri,
-                    paged=document.paged,
-                    score=scores[id_],
-                    score_parts=parts,
-                )
-            )
-        return passages
+def _passage(ranked: Ranked, document: LiveDocument) -> Passage:
+    return Passage(
+        chunk=ranked.hit.chunk,
+        title=document.title,
+        uri=document.uri,
+        paged=document.paged,
+        score=ranked.score,
+        score_parts=ranked.parts,
+    )
 
 
 def _place(id_: str) -> tuple[str, int] | None:
     """The document and the place in it that a passage's id names; None: it names none."""
     document, _, index = id_.rpartition(":")
     return (document, int(index)) if document and index.isascii() and index.isdigit() else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """The union of what the legs found, and what each said of it."""
-
-    hits: dict[str, Hit]
-    dense: dict[str, float]
-    lexical: dict[str, float]
-    dense_rank: dict[str, int]
-    lexical_rank: dict[str, int]
-
-    @classmethod
-    def of(cls, dense: Sequence[Hit], lexical: Sequence[Hit]) -> "_Found":
-        return cls(
-            hits={hit.id: hit for hit in (*lexical, *dense)},
-            dense={hit.id: hit.score for hit in dense},
-            lexical={hit.id: hit.score for hit in lexical},
-            dense_rank={hit.id: rank for rank, hit in enumerate(dense, start=1)},
-            lexical_rank={hit.id: rank for rank, hit in enumerate(lexical, start=1)},
-        )
-
-    def parts(self, id_: str) -> dict[str, float]:
-        named: dict[str, Mapping[str, float]] = {
-            "dense": self.dense,
-            "dense_rank": self.dense_rank,
-            "lexical": self.lexical,
-            "lexical_rank": self.lexical_rank,
-        }
-        return {name: float(part[id_]) for name, part in named.items() if id_ in part}
