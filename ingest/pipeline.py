@@ -90,7 +90,7 @@ class Pipeline:
         embedder: Embedder,
         lexical: LexicalEncoder,
         store: ChunkStore,
-        everywhere: PipelineIndexes,
+        all_indexes: PipelineIndexes,
         documents: Documents,
         erasure: Erasure,
         content: ContentStore,
@@ -99,7 +99,7 @@ class Pipeline:
     ) -> None:
         """Embedder, store, documents and settings are those of the index to take documents into."""
         self._parser, self._embedder, self._lexical = parser, embedder, lexical
-        self._store, self._everywhere = store, everywhere
+        self._store, self._all_indexes = store, all_indexes
         self._documents, self._content, self._erasure = documents, content, erasure
         self._settings, self._reuse_across_tenants = settings, reuse_across_tenants
         self._contents = ContentLocks()
@@ -198,10 +198,10 @@ class Pipeline:
         """
         live = self._documents.live_version(tenant, document_id)
         if live is None:  # nor is it in an index beside this one, where a switch may have left it
-            self._everywhere.prune(tenant, document_id, keep=None)
+            self._all_indexes.prune(tenant, document_id, keep=None)
         else:
             self._store.prune(tenant, document_id, keep=live)
-        self._everywhere.flush()
+        self._all_indexes.flush()
 
     def forget(self, content_hash: str) -> None:
         """Remove a content that nothing needs any more."""
@@ -299,7 +299,9 @@ class Pipeline:
         _check(lease)
         self._store.prune(tenant, record.id, keep=record.version)
         if known is not None and known.content_hash != record.content_hash:
-            self._everywhere.prune_others(tenant, record.id, keep=partial(self._version_in, record))
+            self._all_indexes.prune_others(
+                tenant, record.id, keep=partial(self._version_in, record)
+            )
             self.forget(known.content_hash)
         return record
 

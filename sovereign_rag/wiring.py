@@ -92,7 +92,7 @@ class Application(Service):
                     embedder=index.embedder,
                     lexical=self.lexical_of(index),
                     store=index.store,
-                    everywhere=self.everywhere,
+                    all_indexes=self.all_indexes,
                     documents=self.catalog.at(index.record.id).documents,
                     erasure=self.erasure,
                     content=self.content,

@@ -128,18 +128,18 @@ class Sync:
             leased.lease.require()
             begun = {"source": source.name, "plan": made.counts}
             self._audit.append(entry("sync.begin", principal, begun))
-            carrier = self._carrier(source, opened, leased, principal)
-            job = carrier.carry_out(made)
+            executor = self._executor(source, opened, leased, principal)
+            job = executor.carry_out(made)
             ingested = None
             if job is not None and request.work:
                 ingested = self._ingestion.work_off(
                     job, on_progress=on_progress, on_task=on_task, stop=stop
                 )
             self._catalog.sources.confirm_items(leased.record.id)
-            counts = {**made.counts, **carrier.corrections(made)}
+            counts = {**made.counts, **executor.corrections(made)}
             leased.counts, leased.checkpoint = counts, {"facts_key": opened.facts_key}
         self._audit.append(
-            entry("sync", principal, {"source": source.name, "counts": counts, **carrier.trail})
+            entry("sync", principal, {"source": source.name, "counts": counts, **executor.trail})
         )
         return SyncReport(source.name, made, False, job, ingested, counts)
 
@@ -190,7 +190,7 @@ class Sync:
 
         return Questions(hash_of=_hash_of, facts=facts, is_current=is_current)
 
-    def _carrier(
+    def _executor(
         self, source: NamedSource, opened: DocumentSource, leased: "_Leased", principal: Principal
     ) -> PlanExecutor:
         return PlanExecutor(

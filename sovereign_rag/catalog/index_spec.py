@@ -1,7 +1,7 @@
-"""What an index was made with: settings name what is wanted, a recipe what an index is.
+"""What an index was made with: settings name what is wanted, a spec what an index is.
 
 Vectors of two models can't be compared, nor texts cut in two ways told apart by their ranks, so an
-index is made by one recipe, and whoever searches or adds to it goes by that, whatever the settings
+index is made by one spec, and whoever searches or adds to it goes by that, whatever the settings
 say by then.
 """
 
@@ -24,7 +24,7 @@ _WORDS = {
     "shards": "store.shards",
     "replicas": "store.replication_factor",
 }
-"""What decides about an index; the rest of a recipe only tells how to find the model."""
+"""What decides about an index; the rest of a spec only tells how to find the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class IndexSpec:
 
     @classmethod
     def wanted(cls, settings: Settings, embedder: Embedder, lexical: str) -> Self:
-        """The recipe that the settings ask for, `embedder` being theirs."""
+        """The spec that the settings ask for, `embedder` being theirs."""
         on_server = settings.store.url is not None
         own = settings.embedding
         return cls(
@@ -77,7 +77,7 @@ class IndexSpec:
         return ChunkSettings(max_tokens=self.max_tokens, min_tokens=self.min_tokens)
 
     def embedding(self, present: EmbeddingSettings) -> EmbeddingSettings:
-        """The settings that open this recipe's model; how it is computed stays as it is now."""
+        """The settings that open this spec's model; how it is computed stays as it is now."""
         model = None if self.model is None else Path(self.model)
         return present.model_copy(
             update={

@@ -37,7 +37,7 @@ def run_over(
         index: Whose documents are asked.
         questions: The file, or the folder.
         out: Where every single result is kept, as `eval --out` keeps it.
-        recipe: What the index was made with, kept beside the results.
+        spec: What the index was made with, kept beside the results.
         kind: How answers are made; extracts depend on the search alone.
         mode: Which legs search.
         limit: Most questions to ask.

@@ -34,7 +34,7 @@ class EveryIndexStore:
         """Delete a document's chunks from every index but the live one, save those of a version.
 
         Args:
-            keep: Gives the version that an index of that recipe may be writing at this moment.
+            keep: Gives the version that an index of that spec may be writing at this moment.
         """
 
         def prune(record: IndexRecord, store: "ChunkStore") -> None:

@@ -1,4 +1,4 @@
-"""LlamaIndex's filters and chat messages -> what a search takes: a narrowing, and a conversation.
+"""LlamaIndex's filters and chat messages -> what a search takes: a filter, and a conversation.
 
 Filters may name `document_id`, `language`, `media_type`, `source` (a URI, or a folder's), `label`
 and `modified`. They leave out some of what the principal may read; nothing can add to it.
@@ -42,7 +42,7 @@ _ALLOWED: Final = (
 
 
 def narrowing_of(filters: MetadataFilters | None) -> SearchFilter:
-    """The narrowing that LlamaIndex's filters mean.
+    """The filter that LlamaIndex's filters mean.
 
     Raises:
         BadInput: A filter that can't be kept to: another key or operator, a condition of "or" or

@@ -143,14 +143,14 @@ class Service:
         )
 
     @part
-    def everywhere(self) -> EveryIndexStore:
+    def all_indexes(self) -> EveryIndexStore:
         """The chunks of documents in every index that there is."""
         return EveryIndexStore(self.indexes, self.catalog)
 
     @part
     def erasure(self) -> Erasure:
         return Erasure(
-            documents=self.catalog.documents, content=self.content, everywhere=self.everywhere
+            documents=self.catalog.documents, content=self.content, all_indexes=self.all_indexes
         )
 
     @part

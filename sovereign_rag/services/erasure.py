@@ -16,10 +16,10 @@ class Erasure:
     """Of documents in every index, their texts and their bytes."""
 
     def __init__(
-        self, *, documents: Documents, content: ContentStore, everywhere: AllIndexes
+        self, *, documents: Documents, content: ContentStore, all_indexes: AllIndexes
     ) -> None:
-        """`everywhere` is the chunks of documents in every index that there is."""
-        self._documents, self._content, self._everywhere = documents, content, everywhere
+        """`all_indexes` is the chunks of documents in every index that there is."""
+        self._documents, self._content, self._all_indexes = documents, content, all_indexes
 
     def erase(self, tenant: str, document_id: str, content_hash: str) -> None:
         """Remove a document: its chunks, its text, its original, its page images.
@@ -33,8 +33,8 @@ class Erasure:
         """As `erase`, and what jobs still want to do for the document goes on."""
         # Chunks first: a crash on the way leaves a document that is listed and can be removed
         # again, never one that is found by a search and by nothing else.
-        self._everywhere.prune(tenant, document_id, keep=None)
-        self._everywhere.flush()
+        self._all_indexes.prune(tenant, document_id, keep=None)
+        self._all_indexes.flush()
         self._documents.remove(tenant, document_id)
         self.erase_content(content_hash)
 
@@ -59,11 +59,11 @@ class Erasure:
             LeaseLost: The worker that holds `lease` does not hold it any more.
         """
         labels = stored_readers(readers)
-        self._everywhere.set_access(tenant, document_id, readers=labels, level=level)
+        self._all_indexes.set_access(tenant, document_id, readers=labels, level=level)
         try:
             # The catalog last: until it agrees, the same call finds the same work to do again.
             self._documents.set_readers(tenant, document_id, readers, level, lease)
         except NotFound:  # deleted meanwhile
             return False
-        self._everywhere.confirm_access(tenant, document_id, readers=labels, level=level)
+        self._all_indexes.confirm_access(tenant, document_id, readers=labels, level=level)
         return True

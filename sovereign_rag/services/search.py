@@ -68,7 +68,7 @@ class SearchService:
     ) -> dict[FacetField, Mapping[str, int]]:
         """How many passages `principal` may read, by language and by media type.
 
-        Within the narrowing and within the principal's rights: what they may not read isn't
+        Within the filter and within the principal's rights: what they may not read isn't
         counted, and a value that stands in nothing else doesn't appear.
 
         Raises:
@@ -77,7 +77,7 @@ class SearchService:
         scope = read_scope(principal)
         fields: tuple[FacetField, ...] = get_args(FacetField)
         counted = {field: self._store.facet(field, scope, search_filter) for field in fields}
-        # Counts tell of documents, and a narrowing to a single one tells of that one.
+        # Counts tell of documents, and a filter to a single one tells of that one.
         detail = {
             "counted": {field: dict(values) for field, values in counted.items()},
             "documents": sorted(search_filter.documents)

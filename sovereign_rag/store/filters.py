@@ -1,4 +1,4 @@
-"""A scope and a narrowing as one of Qdrant's filters."""
+"""A scope and a filter as one of Qdrant's filters."""
 
 from qdrant_client import models
 
@@ -50,7 +50,7 @@ def equals(key: str, value: str) -> models.FieldCondition:
 
 
 def _sets(search_filter: SearchFilter, scope: ReadScope) -> dict[str, frozenset[str] | None]:
-    """What a narrowing allows, by payload field."""
+    """What a filter allows, by payload field."""
     labels = search_filter.labels
     return {
         "document_id": search_filter.documents,

@@ -150,7 +150,7 @@ class ChunkStore(Protocol):
     def search(
         self, queries: Sequence[DenseQuery | LexicalQuery], scope: ReadScope
     ) -> list[list[Hit]]:
-        """Run queries in one round trip, each within the scope and its own narrowing.
+        """Run queries in one round trip, each within the scope and its own filter.
 
         Returns:
             One list per query, best first; equal scores by point id. A lexical query returns

@@ -19,7 +19,7 @@ _DENSE_PARAMS = models.SearchParams(
 
 
 def request_of(query: DenseQuery | LexicalQuery, scope: ReadScope) -> models.QueryRequest:
-    """The query within the scope and its own narrowing, with the payload of what it finds."""
+    """The query within the scope and its own filter, with the payload of what it finds."""
     asked: list[float] | models.SparseVector
     if isinstance(query, LexicalQuery):
         indices, values = query.vector.indices, query.vector.values

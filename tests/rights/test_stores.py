@@ -108,7 +108,7 @@ def _optional(values: st.SearchStrategy[str]) -> st.SearchStrategy[frozenset[str
 
 
 PAPER_IDS = [str(uuid.uuid5(uuid.NAMESPACE_OID, f"paper {n}")) for n in range(28)]
-narrowings = st.builds(
+filters = st.builds(
     SearchFilter,
     documents=st.one_of(
         st.none(), st.none(), st.frozensets(st.sampled_from(PAPER_IDS), max_size=20)
@@ -135,7 +135,7 @@ def world(
 
 
 @often
-@given(asker=askers, search_filter=narrowings, changes=changes)
+@given(asker=askers, search_filter=filters, changes=changes)
 def test_a_store_returns_and_counts_what_the_asker_may_read_and_all_of_it(
     world: World,
     asker: Principal,

@@ -87,7 +87,7 @@ class Watched:
             erasure=Erasure(
                 documents=self._counted(self.application.catalog.documents),
                 content=self._counted(self.application.content),
-                everywhere=self._counted(self.application.everywhere),
+                all_indexes=self._counted(self.application.all_indexes),
             ),
             renderer=self.application.parser,
             audit=self.application.audit,

@@ -30,7 +30,7 @@ class DeletedMeanwhile(Erasure):
         level: int,
         lease: Lease | None = None,
     ) -> bool:
-        self._everywhere.prune(tenant, document_id, keep=None)
+        self._all_indexes.prune(tenant, document_id, keep=None)
         self._documents.remove(tenant, document_id)
         return super().change_readers(tenant, document_id, readers, level, lease)
 
@@ -41,7 +41,7 @@ class Crowded(Application):
     @part
     def erasure(self) -> Erasure:
         return DeletedMeanwhile(
-            documents=self.catalog.documents, content=self.content, everywhere=self.everywhere
+            documents=self.catalog.documents, content=self.content, all_indexes=self.all_indexes
         )
 
 

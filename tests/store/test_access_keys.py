@@ -119,7 +119,7 @@ def test_the_three_conditions_of_a_scope_become_one() -> None:
     assert keys.key == access_keys.FIELD
     assert len(keys.match.any) == len(ANA.labels) * 2  # of the levels up to hers
     assert isinstance(labels, rest.FieldCondition)
-    assert labels.key == "readers"  # the narrowing's own condition stays
+    assert labels.key == "readers"  # the filter's own condition stays
 
 
 def test_where_most_of_a_tenant_is_readable_the_rest_of_it_is_left_out() -> None:

@@ -17,7 +17,7 @@ from sovereign_rag.store.queries import request_of, weighing
 
 ANA = read_scope(Principal("ana", frozenset({"hr", "it"}), clearance=2))
 ID = str(uuid.UUID(int=7))
-NARROWINGS = (
+FILTERS = (
     SearchFilter(),
     SearchFilter(chunks=frozenset({ID}), languages=frozenset({"fr", "de"})),
     SearchFilter(
@@ -37,7 +37,7 @@ def body(*searches: rest.QueryRequest) -> bytes:
     return batch.model_dump_json(exclude_unset=True, by_alias=True).encode()
 
 
-@pytest.mark.parametrize("search_filter", NARROWINGS, ids=["none", "some", "others"])
+@pytest.mark.parametrize("search_filter", FILTERS, ids=["none", "some", "others"])
 def test_what_the_store_asks_is_read_as_the_models_read_it(search_filter: SearchFilter) -> None:
     dense = request_of(DenseQuery(VECTOR, 50, search_filter), ANA)
     lexical = request_of(LexicalQuery(TERMS, 50, search_filter), ANA)

@@ -62,7 +62,7 @@ def _enter_scratch(scratch: Path) -> None:
     errors = os.open(scratch / STDERR_NAME, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     for target, source in ((0, nothing), (1, nothing), (2, errors)):
         os.dup2(source, target)
-    # Nothing of the zygote's (its pipes) stays open, whatever was passed by mistake.
+    # Nothing of the fork server's (its pipes) stays open, whatever was passed by mistake.
     os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     gc.enable()
     warnings.simplefilter("ignore")

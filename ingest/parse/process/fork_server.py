@@ -79,7 +79,7 @@ def _preload() -> None:
     child.warm_up()
     heavy = [name for name in _NEVER_IMPORTED if name in sys.modules]
     if heavy or threading.active_count() > 1:
-        raise RuntimeError(f"the zygote must stay light and single-threaded, found {heavy}")
+        raise RuntimeError(f"the fork server must stay light and single-threaded, found {heavy}")
     gc.collect()
     gc.freeze()  # what is shared with the children is not written to by their collector
 

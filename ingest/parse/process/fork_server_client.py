@@ -1,4 +1,4 @@
-"""The zygote as its parent sees it: jobs go down a pipe, outcomes come back."""
+"""The fork server as its parent sees it: jobs go down a pipe, outcomes come back."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from ingest.parse.document.job import Job, JobOutcome
 from sovereign_rag.errors import ParserUnavailable
 
 _START_TIMEOUT_S = 120.0
-_GRACE_S = 30.0  # on top of the limit that the zygote itself enforces
+_GRACE_S = 30.0  # on top of the limit that the fork server itself enforces
 _LOOK_EVERY_S = 0.2  # whether the caller still wants the answer
 _CODE = (
     "import sys, json; sys.path[:] = json.loads(sys.argv.pop(1)); "
@@ -41,7 +41,7 @@ class ForkServerClient:
         self._waiting: dict[int, queue.SimpleQueue[JobOutcome | None]] = {}
         self._started: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._process: subprocess.Popen[str] | None = None
-        # The kernel tells the zygote of the death of the *thread* that started it, so that
+        # The kernel tells the fork server of the death of the *thread* that started it, so that
         # thread must live as long as the program: it is the one that reads the answers.
         self._keeper = threading.Thread(target=self._keep, name="parser-pool", daemon=True)
         self._keeper.start()
@@ -64,7 +64,7 @@ class ForkServerClient:
         """Do a job and wait for its end, killing its process when `cancel` is set.
 
         Raises:
-            ForkServerDied: The zygote ended or does not answer.
+            ForkServerDied: The fork server ended or does not answer.
         """
         outcome: queue.SimpleQueue[JobOutcome | None] = queue.SimpleQueue()
         with self._lock:
@@ -94,7 +94,7 @@ class ForkServerClient:
         raise ForkServerDied("it did not answer in time")
 
     def _kill(self, job_id: int) -> None:
-        with self._lock, contextlib.suppress(OSError):  # a dead zygote has killed it already
+        with self._lock, contextlib.suppress(OSError):  # a dead fork server has killed it already
             assert self._process is not None
             _pipe(self._process.stdin).write(json.dumps({"kill": job_id}) + "\n")
             _pipe(self._process.stdin).flush()

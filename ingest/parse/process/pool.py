@@ -53,7 +53,7 @@ _ENGINES = (
 )
 _MAX_IMAGE_BYTES = 64 << 20
 _ROOM_MIB, _ROOM_ENTRIES = 64, 1_000  # beside what may come out of an archive
-_TRIES = 2  # a zygote that dies is replaced, and the document gets one more chance
+_TRIES = 2  # a fork server that dies is replaced, and the document gets one more chance
 
 
 class ParserPool:
