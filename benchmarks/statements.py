@@ -41,6 +41,9 @@ class Texts:
     def page(self, passage: Passage, number: int) -> PageText | None:
         return self._pages.get(passage.chunk.document_id) if number == 1 else None
 
+    def agrees(self, passage: Passage, page: PageText, start: int, end: int) -> bool:
+        return True
+
 
 class Weights:
     """How rare a term is among the texts of the set, as the search of an index weighs it."""

@@ -12,6 +12,7 @@ from sovereign_rag.answering.extracts import EvidenceFinder
 from sovereign_rag.answering.from_passages import FromPassages
 from sovereign_rag.answering.made import Made, Steps, notice
 from sovereign_rag.answering.messages import message
+from sovereign_rag.answering.page_check import PageCheck
 from sovereign_rag.answering.record import answer_entry, search_entry
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.answering.rewrite import Rewriter
@@ -52,14 +53,16 @@ class AnswerService:
         trust: TrustPolicy,
         admission: Admission,
         documents: DocumentList | None = None,
+        page_check: PageCheck | None = None,
     ) -> None:
         """
         Args:
             language_model: Gives the language model, loading it when first called, or None.
             admission: Whose turn it is at the cores.
             documents: The catalog, for questions about documents; None: there are none.
+            page_check: Holds quotes against their originals; None: against the stored text alone.
         """
-        self._trust = trust
+        self._trust, self._page_check = trust, page_check
         self._content, self._catalog = content, catalog
         self._audit, self._index_version = audit, index_version
         rewriter = Rewriter(language_model=language_model, lexical=lexical, trust=trust)
@@ -190,5 +193,7 @@ class AnswerService:
         ids = sorted({passage.chunk.document_id for passage in passages})
         live = self._catalog.live_versions(ids, scope)
         return LivePages(
-            self._content, {id_: (d.content_hash, d.parse_key) for id_, d in live.items()}
+            self._content,
+            {id_: (d.content_hash, d.parse_key) for id_, d in live.items()},
+            self._page_check,
         )

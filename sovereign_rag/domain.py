@@ -37,6 +37,15 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class PageCharacter:
+    """A character of a page and where its middle stands, in fractions of the page."""
+
+    text: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
 class Word:
     """A word of a page's text and where it stands on the page."""
 

@@ -9,6 +9,7 @@ from PIL import Image
 from ingest import detect
 from ingest.parse.document.job import IMAGE_NAME, Job
 from ingest.parse.ocr.images import frame, opened_image
+from ingest.parse.pdf.characters import PageCharacters
 from ingest.parse.pdf.file import opened_pdf
 from sovereign_rag.errors import DocumentError
 
@@ -31,6 +32,17 @@ def render_page(path: Path, job: Job) -> None:
             "unsupported", "Only PDF files and images have page pictures. Show the text instead."
         )
     picture.save(path.with_name(IMAGE_NAME), "PNG", compress_level=4)
+
+
+def page_characters(path: Path, job: Job) -> dict[str, object]:
+    """The characters that page `job.page` of a PDF shows, with the middles of their boxes.
+
+    Raises:
+        DocumentError: "no_page", or why the file can't be opened.
+    """
+    with opened_pdf(path, job.password) as document:
+        _check_page(job.page, len(document))
+        return PageCharacters(document[job.page - 1], job.page).placed
 
 
 def _pdf_page(path: Path, job: Job) -> Image.Image:

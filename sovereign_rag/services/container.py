@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sovereign_rag.answer import AnswerService
+from sovereign_rag.answering.page_check import PageCheck
 from sovereign_rag.answering.prompt import system_prompts
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.embedding.answer_embedder import AnswerEmbedder
@@ -184,7 +185,13 @@ class Service:
             trust=self.examiner,
             admission=self.admission,
             documents=self.catalog.at(index.record.id).documents,
+            page_check=self.page_check,
         )
+
+    @part
+    def page_check(self) -> PageCheck:
+        """Holds quotes against the originals that they are from."""
+        return PageCheck(self.content, self._renderer)
 
     @part
     def examiner(self) -> Examiner:

@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import Protocol
 
 from sovereign_rag.access import Principal, read_scope
+from sovereign_rag.answering.citations import PROTECTED as PROTECTED
 from sovereign_rag.answering.citations import boxes
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.records import DocumentRecord, JobRecord, NewTask
-from sovereign_rag.domain import Box, PageText, ParsedDocument
+from sovereign_rag.domain import Box, PageCharacter, PageText, ParsedDocument
 from sovereign_rag.errors import Forbidden, NotFound
 from sovereign_rag.services.erasure import Erasure
 from sovereign_rag.storage.audit import AuditTrail, entry
 from sovereign_rag.storage.content import ContentStore
 
 IMAGE_DPI = 110
-PROTECTED = "protected"
-"""The property of a document that a password opened; nothing of it is kept but the text."""
 HAS_IMAGES = {"application/pdf", "image/png", "image/jpeg", "image/tiff", "image/webp", "image/bmp"}
 HAS_IMAGES |= {"image/heic", "image/heif", "image/gif"}
 
@@ -27,6 +26,8 @@ class PageRenderer(Protocol):
     """Draws a page of an original, in a process that may fail; the parser's."""
 
     def render_page(self, path: Path, page: int, *, dpi: int, media_type: str) -> bytes: ...
+
+    def page_characters(self, path: Path, page: int) -> tuple[PageCharacter, ...]: ...
 
 
 class DocumentService:

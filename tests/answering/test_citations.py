@@ -15,6 +15,9 @@ class Pages:
     def page(self, passage: Passage, number: int) -> PageText | None:
         return self._pages.get(number)
 
+    def agrees(self, passage: Passage, page: PageText, start: int, end: int) -> bool:
+        return True
+
 
 def passage(text: str, *spans: PageSpan, language: str = "en", paged: bool = True) -> Passage:
     chunk = Chunk(DOCUMENT, "v1", 0, text, spans or (PageSpan(1, 0, len(text)),), language=language)

@@ -21,6 +21,9 @@ class Pages:
     def page(self, passage: Passage, number: int) -> PageText | None:
         return self._page if number == 1 else None
 
+    def agrees(self, passage: Passage, page: PageText, start: int, end: int) -> bool:
+        return True
+
 
 def passage(text: str, language: str = "en") -> Passage:
     chunk = Chunk(DOCUMENT, "v1", 0, text, (PageSpan(1, 0, len(text)),), language=language)

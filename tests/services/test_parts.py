@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from sovereign_rag.domain import PageCharacter
 from sovereign_rag.errors import ModelMissing
 from sovereign_rag.services.container import Service
 from sovereign_rag.services.parts import part
@@ -35,6 +36,9 @@ class Kitchen(Service):
 class NoRenderer:
     def render_page(self, path: object, page: int, *, dpi: int, media_type: str) -> bytes:
         raise AssertionError("nothing is drawn here")
+
+    def page_characters(self, path: object, page: int) -> tuple[PageCharacter, ...]:
+        raise AssertionError("nothing is read here")
 
 
 @pytest.fixture

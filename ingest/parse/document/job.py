@@ -42,7 +42,7 @@ class Job:
     """
 
     id: int
-    task: Literal["parse", "render", "unpack", "probe"]
+    task: Literal["parse", "render", "characters", "unpack", "probe"]
     scratch: str  # the only folder the child may write to; holds INPUT_NAME, the document
     name: str = ""
     media_type: str | None = None

@@ -39,6 +39,12 @@ class PageCharacters:
         words = (word.text for own in self.words.values() for word in own)
         return self.text, " ".join(words)
 
+    @property
+    def placed(self) -> dict[str, object]:
+        """The characters that have places, and the middles of those, in fractions of the page."""
+        numbers, middles = self.glyphs.middles
+        return {"text": "".join(self.text[number] for number in numbers), "places": middles}
+
     def box(self, word: PageWord, turn: int) -> Box:
         """The place of a word of a frame on the page as shown."""
         glyphs = self.glyphs

@@ -123,6 +123,13 @@ class PageGlyphs:
         """The page turned so that a text of this turn reads upright."""
         return Frame(turn, self.width, self.height)
 
+    @property
+    def middles(self) -> tuple[list[int], list[list[float]]]:
+        """Numbers of the characters, and (x, y) of their middles in fractions of the page."""
+        x = (self._areas[0] + self._areas[2]) / 2 / max(self.width, 0.1)
+        y = (self._areas[1] + self._areas[3]) / 2 / max(self.height, 0.1)
+        return list(self._rows), np.stack([x, y], axis=1).tolist()
+
     def around(self, numbers: Sequence[int]) -> Area:
         """The rectangle of the page as shown around characters, of which there is at least one."""
         left, top, right, bottom = self._areas[:, [self._rows[number] for number in numbers]]

@@ -161,7 +161,10 @@ def _mixed(glyphs: Glyphs, start: int, end: int) -> PageWord:
     """A word of glyphs of several heights: figures that are raised or lowered are marks."""
     own = slice(start, end)
     heights, bases = (glyphs.bottom - glyphs.top)[own], glyphs.base[own]
-    size = statistics.median_high(heights.tolist())
+    written_ones = [
+        h for h, c in zip(heights.tolist(), glyphs.text[own], strict=True) if c.isalnum()
+    ]
+    size = max(written_ones) if written_ones else statistics.median_high(heights.tolist())
     large = heights >= _SMALL * size
     base = statistics.median_low(bases[large].tolist())
     raised = (~large & (bases < base - _RAISED * size)).tolist()
@@ -204,7 +207,8 @@ def _with_marks(words: Sequence[PageWord], text: str) -> list[PageWord]:
     for number, word in enumerate(words):
         owner = None
         if number in small and len(word.text) <= _LONGEST_MARK:
-            owner = next((w for w in (*kept[-1:], *words) if _is_mark_of(word, w)), None)
+            near = [w for w in words if _is_mark_of(word, w)]
+            owner = min(near, key=lambda w: abs(w.base - word.base), default=None)
         place = places.get(owner.numbers[0]) if owner else None
         if owner is None or place is None:
             places[word.numbers[0]] = len(kept)

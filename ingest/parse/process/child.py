@@ -83,6 +83,9 @@ def answer(job: Job, scratch: Path, protections: Protections) -> bytes:
         if job.task == "render":
             render.render_page(scratch / INPUT_NAME, job)
             return orjson.dumps({"rendered": True})
+        if job.task == "characters":
+            shown = render.page_characters(scratch / INPUT_NAME, job)
+            return orjson.dumps({"characters": shown})
         if job.task == "unpack":
             contents = _unpack(job, scratch)
             return orjson.dumps({"contents": contents, "without": list(protections.missing)})

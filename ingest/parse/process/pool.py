@@ -30,7 +30,7 @@ from ingest.parse.process.outcome import read_made, result_of
 from ingest.parse.process.sandbox import Protections, readable_root_of
 from ingest.parse.process.scratch import ScratchRoot, remove_tree
 from ingest.parse.process.validate import validated, validated_contents
-from sovereign_rag.domain import ParsedDocument
+from sovereign_rag.domain import PageCharacter, ParsedDocument
 from sovereign_rag.errors import DocumentError, ParserUnavailable
 from sovereign_rag.settings import ParseSettings
 from sovereign_rag.storage.content import decode_parsed
@@ -148,6 +148,27 @@ class ParserPool:
             )
         return image
 
+    def page_characters(self, path: Path, page: int) -> tuple[PageCharacter, ...]:
+        """The characters that a page of a PDF shows, and where; pages count from 1.
+
+        Raises:
+            DocumentError: As `render_page`.
+            ParserUnavailable: As `parse`.
+        """
+        job = replace(self._job("characters", name=path.name), page=page)
+        with self._done(job, path) as (_, result):
+            found = result["characters"]
+        try:
+            text, places = _mapping(found)["text"], _mapping(found)["places"]
+            return tuple(
+                PageCharacter(str(character), float(x), float(y))
+                for character, (x, y) in zip(text, places, strict=True)
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise DocumentError(
+                "crashed", f"Page {page} could not be read again. Take the file in anew."
+            ) from error
+
     @contextmanager
     def unpack(
         self,
@@ -226,7 +247,7 @@ class ParserPool:
 
     def _job(
         self,
-        task: Literal["parse", "render", "unpack", "probe"],
+        task: Literal["parse", "render", "characters", "unpack", "probe"],
         *,
         name: str = "",
         media_type: str | None = None,

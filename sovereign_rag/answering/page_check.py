@@ -1,0 +1,100 @@
+"""Whether a page of the original shows what a quote from its stored text says.
+
+The stored text is made once, when a document is taken in, by whatever version of the parser there
+was. Where it comes from a PDF with a text layer, each cited word is therefore held against the
+characters that the file has inside the word's box: read anew, in the parser's confinement.
+"""
+
+import logging
+import threading
+import unicodedata
+from collections import Counter, OrderedDict
+from pathlib import Path
+from typing import Protocol
+
+from sovereign_rag.domain import Box, PageCharacter, PageText, Word
+from sovereign_rag.errors import DocumentError, EnvironmentFault, NotFound
+
+_KEPT_PAGES = 64
+
+_log = logging.getLogger(__name__)
+
+
+class CharacterReader(Protocol):
+    """Reads the characters of a PDF page, in a process that may fail; the parser's."""
+
+    def page_characters(self, path: Path, page: int) -> tuple[PageCharacter, ...]: ...
+
+
+class Originals(Protocol):
+    """Gives the file of a content; the content store."""
+
+    def original(self, content_hash: str) -> Path: ...
+
+
+class PageCheck:
+    """Holds quotes against the originals; the last pages read are kept."""
+
+    def __init__(self, originals: Originals, reader: CharacterReader) -> None:
+        self._originals, self._reader = originals, reader
+        self._kept: OrderedDict[tuple[str, int], tuple[PageCharacter, ...] | None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def agrees(self, content_hash: str, page: PageText, start: int, end: int) -> bool:
+        """Whether the original spells `page.text[start:end]` inside the boxes of its words.
+
+        Words without a box (a form's field, a comment) can't be held against anything and pass; a
+        page that can't be read does not.
+        """
+        words = [word for word in page.words if word.start < end and word.end > start]
+        if not words:
+            return True
+        characters = self._characters(content_hash, page.number)
+        return characters is not None and spells(page, words, characters)
+
+    def _characters(self, content_hash: str, number: int) -> tuple[PageCharacter, ...] | None:
+        key = (content_hash, number)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        found: tuple[PageCharacter, ...] | None
+        try:
+            found = self._reader.page_characters(self._originals.original(content_hash), number)
+        except (DocumentError, NotFound, EnvironmentFault) as error:
+            _log.warning("A cited page could not be held against its file: %s", error)
+            return None  # asked again the next time: the machine may have been at fault
+        with self._lock:
+            self._kept[key] = found
+            while len(self._kept) > _KEPT_PAGES:
+                self._kept.popitem(last=False)
+        return found
+
+
+def spells(page: PageText, words: list[Word], characters: tuple[PageCharacter, ...]) -> bool:
+    """Whether the characters inside each word's box spell it.
+
+    A word with figures has all of those characters in their order and no other. Of another one a
+    neighbour may reach into the box, and its letters may come in any order: some scripts are read
+    from right to left. Of signs, those that belong to numbers are compared.
+    """
+    return all(
+        _is_spelled(page.text[word.start : word.end], word.box, characters) for word in words
+    )
+
+
+def _is_spelled(word: str, box: Box, characters: tuple[PageCharacter, ...]) -> bool:
+    stored = _bare(word)
+    shown = _bare("".join(c.text for c in characters if _stands_in(c, box)))
+    if any(map(str.isdigit, word)):
+        return stored == shown
+    return Counter(stored) <= Counter(shown)
+
+
+def _stands_in(character: PageCharacter, box: Box) -> bool:
+    return box.left <= character.x <= box.right and box.top <= character.y <= box.bottom
+
+
+def _bare(text: str) -> list[str]:
+    plain = unicodedata.normalize("NFKD", text).casefold()
+    return [c for c in plain if c.isalnum() or c in ".,%"]
