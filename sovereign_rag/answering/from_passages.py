@@ -66,7 +66,7 @@ class FromPassages:
             statements = self._quote(judged, pages)
             yield from map(Quoted, statements)
             evidence = Evidence(
-                understood.whole,
+                understood.text,
                 language,
                 judged.extracts,
                 statements,

@@ -35,6 +35,7 @@ class Question:
 class Understood:
     """A text as it is searched for."""
 
+    text: str  # what was asked, made whole where it leaned on the conversation
     questions: tuple[Question, ...]  # at least one
     follow_up: FollowUp | None  # what it was understood as, where it leaned on the conversation
     turns_dropped: int  # of the conversation, for its length
@@ -42,11 +43,6 @@ class Understood:
     @property
     def corrected(self) -> tuple[str, ...]:
         return tuple(word for question in self.questions for word in question.corrected)
-
-    @property
-    def whole(self) -> str:
-        """All that is asked, as it can be understood alone."""
-        return " ".join(question.query.whole for question in self.questions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +71,8 @@ class Understanding:
         leaning = next((q.query for q in questions if q.query.subject), None)
         if leaning is not None:
             follow_up = FollowUp(leaning.whole, "rules")
-        return Understood(questions, follow_up, dropped)
+        whole = follow_up.question if follow_up else request.question
+        return Understood(whole, questions, follow_up, dropped)
 
     def _question(
         self,
