@@ -28,7 +28,7 @@ from sovereign_rag.http.looks import SharedLooks
 from sovereign_rag.http.middleware import (
     AllowedHosts,
     BodyLimit,
-    Head,
+    HeadAsGet,
     Patience,
     SecurityHeaders,
     UnexpectedErrors,
@@ -70,7 +70,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, streamed=frozenset({uploads.PATH}))
     app.add_middleware(Patience, receive_s=server.request_timeout_s, send_s=server.send_timeout_s)
     app.add_middleware(UnexpectedErrors, respond=_unexpected)
-    app.add_middleware(Head)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(AllowedHosts, allowed=server.allowed_hosts, open_paths=health.PATHS)
     app.add_middleware(SecurityHeaders)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ingest.sources import sidecar
-from ingest.sources.sidecar import AccessRules, InvalidSidecar, Rule
+from ingest.sources.sidecar import AccessRule, AccessRules, InvalidSidecar
 from ingest.sources.source import Entry, Sidecar
 from sovereign_rag.access import EVERYONE, parse_readers
 from sovereign_rag.errors import BadInput
@@ -103,7 +103,7 @@ class Resolver:
             readers, origin = self._without_sidecar(entry, facts)
         return Access(readers, level, origin)
 
-    def _rule(self, folder: str, key: str) -> Rule | None:
+    def _rule(self, folder: str, key: str) -> AccessRule | None:
         rules = self.rules.get(folder)
         if rules is None:
             return None

@@ -36,7 +36,7 @@ class InvalidSidecar(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AccessRule:
     """Who may read; None: this file doesn't say."""
 
     readers: frozenset[str] | None
@@ -47,10 +47,10 @@ class Rule:
 class AccessRules:
     """A sidecar, read."""
 
-    general: Rule
-    files: tuple[tuple[str, Rule], ...] = ()  # pattern and rule, in the file's order
+    general: AccessRule
+    files: tuple[tuple[str, AccessRule], ...] = ()  # pattern and rule, in the file's order
 
-    def for_path(self, path: str) -> Rule:
+    def for_path(self, path: str) -> AccessRule:
         """The rule for a file, by its path from the sidecar's folder."""
         return next((rule for pattern, rule in self.files if matches(pattern, path)), self.general)
 
@@ -106,7 +106,7 @@ def _refuse_depth_and_aliases(text: str) -> None:
 
 def _rules(root: yaml.Node) -> AccessRules:
     readers, level = None, None
-    files: tuple[tuple[str, Rule], ...] = ()
+    files: tuple[tuple[str, AccessRule], ...] = ()
     for key, node in _pairs(root, known=("readers", "level", "files")):
         if key == "readers":
             readers = _readers(node)
@@ -119,12 +119,12 @@ def _rules(root: yaml.Node) -> AccessRules:
     for pattern, _ in files:
         if not pattern.strip("/"):
             raise InvalidSidecar("an empty pattern below files; write a name such as *.pdf")
-    return AccessRules(Rule(readers, level), files)
+    return AccessRules(AccessRule(readers, level), files)
 
 
-def _file_rule(node: yaml.Node) -> Rule:
+def _file_rule(node: yaml.Node) -> AccessRule:
     if not isinstance(node, yaml.MappingNode):
-        return Rule(_readers(node), None)
+        return AccessRule(_readers(node), None)
     readers, level = None, None
     for key, part in _pairs(node, known=("readers", "level")):
         if key == "readers":
@@ -133,7 +133,7 @@ def _file_rule(node: yaml.Node) -> Rule:
             level = _level(part)
     if readers is None:
         raise InvalidSidecar(f"{_line(node)}: a pattern needs readers; write readers: [group:NAME]")
-    return Rule(readers, level)
+    return AccessRule(readers, level)
 
 
 def _readers(node: yaml.Node) -> frozenset[str]:

@@ -16,7 +16,7 @@ from sovereign_rag.domain import Passage, SparseVector
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.retrieval.query import Query
 from sovereign_rag.retrieval.versions import is_older
-from sovereign_rag.text.blocks import Block, blocks
+from sovereign_rag.text.blocks import ListBlock, blocks
 from sovereign_rag.text.sentences import sentences
 
 _LETTERS = re.compile(r"\w")
@@ -45,7 +45,7 @@ class Extract:
     score: float  # evidence that it answers; see EvidenceFinder.find
     cosine: float  # to the question, [-1, 1]
     coverage: float  # of the question's terms by the sentence, [0, 1]
-    block: Block | None = None  # the list that it is of, the lead-in or an item
+    block: ListBlock | None = None  # the list that it is of, the lead-in or an item
     defines: bool = False  # the term that the question wants defined
 
     @property
@@ -135,7 +135,7 @@ class _Place:
     passage: Passage
     start: int
     end: int
-    block: Block | None
+    block: ListBlock | None
 
     @property
     def text(self) -> str:
@@ -179,7 +179,7 @@ def _places(passage: Passage) -> Iterator[_Place]:
             yield _Place(passage, start, end, block)
 
 
-def _lead(passage: Passage, start: int, block: Block | None) -> str:
+def _lead(passage: Passage, start: int, block: ListBlock | None) -> str:
     chunk = passage.chunk
     if block is not None:
         return chunk.text[block.start : block.lead_end] if start >= block.lead_end else ""

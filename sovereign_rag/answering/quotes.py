@@ -11,7 +11,7 @@ from typing import Final
 from sovereign_rag.answering.citations import StoredPages, cite
 from sovereign_rag.answering.extracts import Extract
 from sovereign_rag.domain import Chunk, Passage, Statement, Verdict
-from sovereign_rag.text.blocks import Block, paragraphs
+from sovereign_rag.text.blocks import ListBlock, paragraphs
 
 _LONGEST_LIST: Final = 1200  # characters; of a longer one the item is quoted, with the lead-in
 _LONGEST_PARAGRAPH: Final = 420  # of a longer one the sentence is quoted
@@ -74,7 +74,7 @@ def _shown(extract: Extract) -> _Quote:
     return _Quote(passage, extract.start, extract.end)
 
 
-def _of_list(passage: Passage, extract: Extract, block: Block, first: int, last: int) -> _Quote:
+def _of_list(passage: Passage, extract: Extract, block: ListBlock, first: int, last: int) -> _Quote:
     start, end = max(block.start, first), min(block.end, last)
     if end - start <= _LONGEST_LIST:
         return _Quote(passage, start, end)

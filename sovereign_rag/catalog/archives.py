@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select
 
-from sovereign_rag.catalog.database import Part, batches
+from sovereign_rag.catalog.database import CatalogPart, batches
 from sovereign_rag.catalog.holding import require_held
 from sovereign_rag.catalog.jobs import new_row
 from sovereign_rag.catalog.records import Lease, NewTask, TaskRecord, TaskState, document_id
@@ -20,7 +20,7 @@ class NewMember:
     failure: str | None = None
 
 
-class Archives(Part):
+class Archives(CatalogPart):
     """The archive itself is no document; its id is the one that it would have."""
 
     def add_members(

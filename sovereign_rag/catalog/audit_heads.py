@@ -4,13 +4,13 @@ from typing import Final
 
 from sqlalchemy import insert, select, update
 
-from sovereign_rag.catalog.database import Part
+from sovereign_rag.catalog.database import CatalogPart
 from sovereign_rag.catalog.tables import audit_heads
 
 _NAME: Final = "audit"
 
 
-class AuditHeads(Part):
+class AuditHeads(CatalogPart):
     """One row: number and hash of the last record that was noted."""
 
     def last(self) -> tuple[int, str] | None:

@@ -138,7 +138,7 @@ class Database:
         return f"The catalog {where} failed: {first_line}. {hint or _ANY_HINT}"
 
 
-class Part:
+class CatalogPart:
     """What each part of the catalog is made of."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -146,7 +146,7 @@ class Part:
         self._database, self._clock = database, clock
 
 
-class IndexedPart(Part):
+class IndexedPart(CatalogPart):
     """A part that speaks of the versions that documents have in one index."""
 
     def __init__(self, database: Database, clock: Clock, index: int | None = None) -> None:

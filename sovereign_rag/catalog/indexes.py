@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
-from sovereign_rag.catalog.database import Part, batches
+from sovereign_rag.catalog.database import CatalogPart, batches
 from sovereign_rag.catalog.document_rows import readers_of, record_of, select_whole
 from sovereign_rag.catalog.index_rows import LIVE, IndexState, in_index, outdated, put_row
 from sovereign_rag.catalog.index_spec import IndexSpec
@@ -52,7 +52,7 @@ class Outdated:
     present: str  # its version in that index, written before something changed; "": none
 
 
-class Indexes(Part):
+class Indexes(CatalogPart):
     """For whoever opens, builds, switches and drops them."""
 
     def all(self) -> list[IndexRecord]:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, case, delete, exists, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
-from sovereign_rag.catalog.database import Part, batches
+from sovereign_rag.catalog.database import CatalogPart, batches
 from sovereign_rag.catalog.holding import close_finished_jobs
 from sovereign_rag.catalog.idempotency import check_same, job_by_key
 from sovereign_rag.catalog.records import (
@@ -30,7 +30,7 @@ _IN_WORK = (TaskState.PARSING.value, TaskState.EMBEDDING.value)
 _FINAL = [state.value for state in TaskState if state.is_final]
 
 
-class Jobs(Part):
+class Jobs(CatalogPart):
     """Submitted, looked at, cancelled, tried again; `leases` is how workers do them."""
 
     def create(

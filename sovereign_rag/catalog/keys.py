@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, insert, or_, select, update
 from sqlalchemy.engine import RowMapping
 
 from sovereign_rag.access import DEFAULT_TENANT, HIGHEST_LEVEL, Principal
-from sovereign_rag.catalog.database import Part
+from sovereign_rag.catalog.database import CatalogPart
 from sovereign_rag.catalog.records import KeyRecord
 from sovereign_rag.catalog.tables import api_keys
 from sovereign_rag.errors import BadInput, CatalogError, NotFound, Unauthenticated
@@ -26,7 +26,7 @@ _REFUSED: Final = (
 _NO_HASH: Final = "0" * 64
 
 
-class Keys(Part):
+class Keys(CatalogPart):
     """A secret is `srag_ID_RANDOM`: the id is public and unique, of the whole a hash is kept."""
 
     def create(

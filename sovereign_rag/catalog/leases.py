@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Update, and_, exists, or_, select, update
 
-from sovereign_rag.catalog.database import Clock, Database, Part
+from sovereign_rag.catalog.database import CatalogPart, Clock, Database
 from sovereign_rag.catalog.holding import UNFINISHED, close_finished_jobs, is_cancelled, lease_state
 from sovereign_rag.catalog.jobs import task_record
 from sovereign_rag.catalog.records import Lease, LeaseState, TaskRecord, TaskState
@@ -23,7 +23,7 @@ _LONGEST_PAUSE_S = 60.0
 _LONGEST_WAIT_S = 600.0  # of one document that the machine keeps failing at
 
 
-class Leases(Part):
+class Leases(CatalogPart):
     """For workers. `worker` names one thread of one process and is never used again."""
 
     def __init__(self, database: Database, clock: Clock, max_attempts: int) -> None:

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 from sqlalchemy import and_, delete, insert, select, update
 
-from sovereign_rag.catalog.database import Part
+from sovereign_rag.catalog.database import CatalogPart
 from sovereign_rag.catalog.tables import holds
 from sovereign_rag.errors import Busy
 
 
-class Locks(Part):
+class Locks(CatalogPart):
     """Each lock has a name and at most one holder."""
 
     def acquire(self, name: str, holder: str, *, lease_s: float, doing: str) -> None:

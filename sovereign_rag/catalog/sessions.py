@@ -6,13 +6,13 @@ from datetime import timedelta
 from sqlalchemy import delete, exists, insert, or_, select
 
 from sovereign_rag.access import Principal
-from sovereign_rag.catalog.database import Part
+from sovereign_rag.catalog.database import CatalogPart
 from sovereign_rag.catalog.keys import digest, key_is_valid, principal_of
 from sovereign_rag.catalog.tables import api_keys, sessions
 from sovereign_rag.errors import Forbidden, Unauthenticated
 
 
-class Sessions(Part):
+class Sessions(CatalogPart):
     """Only the hash of a token is kept; a token is 256 random bits."""
 
     def create(self, principal: Principal, hours: float, *, key_id: str | None) -> str:

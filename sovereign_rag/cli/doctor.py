@@ -16,7 +16,7 @@ from rich.text import Text
 import sovereign_rag
 from sovereign_rag.cli.app import CommandRun, command
 from sovereign_rag.cli.output import print_json, table
-from sovereign_rag.cli.packages import NEEDED, Package, is_installed, stranger_named_ingest
+from sovereign_rag.cli.packages import NEEDED, NamedPackage, is_installed, stranger_named_ingest
 from sovereign_rag.errors import EnvironmentFault, SovereignError
 from sovereign_rag.generation.protocol import CompletionRequest
 
@@ -92,7 +92,7 @@ def _python() -> Finding:
     return Finding("Python", "missing", version, "install Python 3.11, 3.12 or 3.13")
 
 
-def _package(package: Package) -> Finding:
+def _package(package: NamedPackage) -> Finding:
     if is_installed(package.module):
         return Finding(f"package {package.module}", "ok", package.use)
     return Finding(

@@ -165,7 +165,10 @@ def progress_bar(run: CommandRun) -> Iterator[_Bar]:
 
 
 @contextmanager
-def interruptible(run: CommandRun) -> Iterator[threading.Event]:
+def interruptible(
+    run: CommandRun,
+    note: str = "Stopping after the documents at hand; Ctrl-C again stops at once.",
+) -> Iterator[threading.Event]:
     """An event that SIGTERM and the first Ctrl-C set; the second Ctrl-C interrupts as usual."""
     stop = threading.Event()
 
@@ -175,7 +178,8 @@ def interruptible(run: CommandRun) -> Iterator[threading.Event]:
                 raise KeyboardInterrupt
             return
         stop.set()
-        run.note("Stopping after the documents at hand; Ctrl-C again stops at once.")
+        if note:
+            run.note(note)
 
     before = {n: signal.signal(n, on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
     try:

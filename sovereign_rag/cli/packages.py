@@ -7,7 +7,7 @@ from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
+class NamedPackage:
     """One installed package."""
 
     module: str  # as it is imported
@@ -16,20 +16,22 @@ class Package:
 
 
 NEEDED: Final = (
-    Package("unstructured", "reading HTML, Markdown, Org and reStructuredText", "ingest/parse"),
-    Package("lxml", "reading office files, EPUB and HTML", "ingest/parse"),
-    Package("python_calamine", "reading spreadsheets", "ingest/parse"),
-    Package("icalendar", "reading calendars and address cards", "ingest/parse"),
-    Package("liteparse", "reading PDF", "ingest/parse"),
-    Package("pypdfium2", "reading and drawing PDF", "ingest/parse"),
-    Package("PIL", "reading pictures", "ingest/parse"),
-    Package("sentence_transformers", "embedding", "sovereign_rag/embedding"),
-    Package("torch", "embedding", "sovereign_rag/embedding"),
-    Package("qdrant_client", "the vector store", "sovereign_rag/store"),
-    Package("qdrant_edge", "the embedded vector store", "sovereign_rag/store"),
-    Package("llama_cpp", "the language model", "sovereign_rag/generation"),
-    Package("fastapi", "the API and the page", "sovereign_rag/api"),
-    Package("uvicorn", "the API and the page", "sovereign_rag/cli"),
+    NamedPackage(
+        "unstructured", "reading HTML, Markdown, Org and reStructuredText", "ingest/parse"
+    ),
+    NamedPackage("lxml", "reading office files, EPUB and HTML", "ingest/parse"),
+    NamedPackage("python_calamine", "reading spreadsheets", "ingest/parse"),
+    NamedPackage("icalendar", "reading calendars and address cards", "ingest/parse"),
+    NamedPackage("liteparse", "reading PDF", "ingest/parse"),
+    NamedPackage("pypdfium2", "reading and drawing PDF", "ingest/parse"),
+    NamedPackage("PIL", "reading pictures", "ingest/parse"),
+    NamedPackage("sentence_transformers", "embedding", "sovereign_rag/embedding"),
+    NamedPackage("torch", "embedding", "sovereign_rag/embedding"),
+    NamedPackage("qdrant_client", "the vector store", "sovereign_rag/store"),
+    NamedPackage("qdrant_edge", "the embedded vector store", "sovereign_rag/store"),
+    NamedPackage("llama_cpp", "the language model", "sovereign_rag/generation"),
+    NamedPackage("fastapi", "the API and the page", "sovereign_rag/api"),
+    NamedPackage("uvicorn", "the API and the page", "sovereign_rag/cli"),
 )
 
 

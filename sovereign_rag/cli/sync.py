@@ -1,11 +1,6 @@
 """`sync` and `watch`: the index made, and kept, equal to where documents come from."""
 
-import signal
-import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -173,7 +168,7 @@ def watch(
 
     _check(access, max_delete)
     seconds = None if every is None else parse_interval(every).total_seconds()
-    with run.open() as service, _ending() as stop:
+    with run.open() as service, interruptible(run, note="") as stop:
         sources = [service.sync.find(name, tenant) for name in wanted]
         said = [
             _request(s, readers=readers, level=level, access=access, max_delete=max_delete)
@@ -305,21 +300,3 @@ def _tell(run: CommandRun, report: "SyncReport") -> None:
 
 def _tell_error(run: CommandRun, name: str, error: "SovereignError") -> None:
     run.note(f"{name}: {error}", "red")
-
-
-@contextmanager
-def _ending() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts."""
-    stop = threading.Event()
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {n: signal.signal(n, on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -145,7 +145,7 @@ class UnexpectedErrors:
                 await self.respond(Request(scope))(scope, receive, send)
 
 
-class Head:
+class HeadAsGet:
     """Answers HEAD as GET without its body, on every route; a stream ends at its headers."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -22,7 +22,7 @@ docs/quality.md: German and English text, asked in four languages.
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LegResults:
     """The union of what the legs found, and what each said of it; all by id of the hit."""
 
     hits: dict[str, Hit]
@@ -32,7 +32,7 @@ class Found:
     lexical_rank: dict[str, int]
 
     @classmethod
-    def by(cls, dense: Sequence[Hit], lexical: Sequence[Hit]) -> "Found":
+    def by(cls, dense: Sequence[Hit], lexical: Sequence[Hit]) -> "LegResults":
         """What each leg found, best first; none where a leg was not asked."""
         return cls(
             hits={hit.id: hit for hit in (*lexical, *dense)},
@@ -42,7 +42,7 @@ class Found:
             lexical_rank={hit.id: rank for rank, hit in enumerate(lexical, start=1)},
         )
 
-    def only(self, ids: Collection[str]) -> "Found":
+    def only(self, ids: Collection[str]) -> "LegResults":
         """The hits of these ids; nothing else is ordered, nor lifts anything."""
         return replace(self, hits={id_: hit for id_, hit in self.hits.items() if id_ in ids})
 
@@ -66,7 +66,7 @@ class Ranked:
     parts: dict[str, float]  # where the score came from: dense, lexical, coverage, lift, ...
 
 
-def fuse(found: Found, query: Query, *, mode: SearchMode, dense_weight: float) -> list[Ranked]:
+def fuse(found: LegResults, query: Query, *, mode: SearchMode, dense_weight: float) -> list[Ranked]:
     """Put hits into one order, best first.
 
     Args:

@@ -17,7 +17,7 @@ from sovereign_rag.domain import Chunk, Passage, SearchMode
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.retrieval.context import ContextBudget, assemble
 from sovereign_rag.retrieval.conversation import Turn, subject
-from sovereign_rag.retrieval.fusion import Found, Ranked, fuse
+from sovereign_rag.retrieval.fusion import LegResults, Ranked, fuse
 from sovereign_rag.retrieval.query import (
     SUBJECT_MEANING,
     Query,
@@ -133,7 +133,7 @@ class Retriever:
             results = self._store.search(legs, scope)
         dense = results[0] if mode != "lexical" else []
         lexical = results[-1] if mode != "dense" else []
-        found = Found.by(dense, lexical)
+        found = LegResults.by(dense, lexical)
         if mode == "hybrid":
             found = self._complete(found, legs, scope)
         if self._reranker is None:
@@ -220,8 +220,8 @@ class Retriever:
         return np.asarray(mixed / np.linalg.norm(mixed), np.float32)
 
     def _complete(
-        self, found: Found, legs: Sequence[DenseQuery | LexicalQuery], scope: ReadScope
-    ) -> Found:
+        self, found: LegResults, legs: Sequence[DenseQuery | LexicalQuery], scope: ReadScope
+    ) -> LegResults:
         """Ask each leg for its score of what only the other one found.
 
         A lexical leg with room for more has found every chunk that shares a term.
@@ -245,7 +245,7 @@ class Retriever:
         return found
 
     def _passages(
-        self, found: Found, query: Query, scope: ReadScope, mode: SearchMode, limit: int
+        self, found: LegResults, query: Query, scope: ReadScope, mode: SearchMode, limit: int
     ) -> list[Passage]:
         """The best `limit` of what was found, in order; of them alone passages are made."""
         documents = sorted({hit.chunk.document_id for hit in found.hits.values()})

@@ -34,7 +34,7 @@ from sovereign_rag.storage.audit_anchor import Anchors, AuditAnchor, head_line, 
 from sovereign_rag.storage.audit_chain import (
     NO_HASH,
     AuditRecord,
-    Head,
+    ChainHead,
     first_of,
     hash_of,
     lines_of,
@@ -220,7 +220,7 @@ class AuditLog:
     def _files(self) -> list[Path]:
         return sorted(p for p in self.folder.glob("*.jsonl") if _FILE.fullmatch(p.name))
 
-    def _mended(self, at: datetime) -> Head:
+    def _mended(self, at: datetime) -> ChainHead:
         """What the next record is chained to, after what a crash or somebody did is recorded."""
         found, torn = self._found()
         last = max([found, *(head for _, head in self._noted_anywhere())], key=_number)
@@ -237,25 +237,25 @@ class AuditLog:
             last = self._write(gap, last)
         return last
 
-    def _found(self) -> tuple[Head, list[tuple[Path, int]]]:
+    def _found(self) -> tuple[ChainHead, list[tuple[Path, int]]]:
         """The last record, and files with the place where they are torn."""
-        found, torn = Head(0, NO_HASH), []
+        found, torn = ChainHead(0, NO_HASH), []
         for file in reversed(self._files()):
             end, line = whole_part(file)
             if file.stat().st_size > end:
                 torn.append((file, end))
             if line is not None and (link := link_of(line)) is not None:
-                found = Head(link.record.number, hash_of(line))
+                found = ChainHead(link.record.number, hash_of(line))
                 break
         noted = self._noted_head()
         # A record that was changed stays a break: the chain goes on from what was written.
         return (noted if noted is not None and noted.number == found.number else found), torn
 
-    def _noted(self) -> list[tuple[str, Head]]:
+    def _noted(self) -> list[tuple[str, ChainHead]]:
         head = self._noted_head()
         return [] if head is None else [("audit/head", head)]
 
-    def _noted_anywhere(self) -> list[tuple[str, Head]]:
+    def _noted_anywhere(self) -> list[tuple[str, ChainHead]]:
         """Anchors are asked at this process's first record alone, and where the note is gone."""
         noted = self._noted()
         if self._is_joined and noted:
@@ -278,7 +278,7 @@ class AuditLog:
             os.fsync(opened.fileno())
         return kept
 
-    def _write(self, entry: AuditEntry, last: Head) -> Head:
+    def _write(self, entry: AuditEntry, last: ChainHead) -> ChainHead:
         number = last.number + 1
         line = record_line(entry, number, last.hash)
         file = self._file_for(number, entry.at)
@@ -298,7 +298,7 @@ class AuditLog:
             os.close(handle)
         if size == 0:
             sync_folder(self.folder)  # the file's name, too, has to outlive a power cut
-        head = Head(number, hash_of(line))
+        head = ChainHead(number, hash_of(line))
         self._note(head)
         return head
 
@@ -309,13 +309,13 @@ class AuditLog:
             return files[-1]
         return self.folder / f"{number:012d}-{month}.jsonl"
 
-    def _noted_head(self) -> Head | None:
+    def _noted_head(self) -> ChainHead | None:
         try:
             return head_of((self.folder / "head").read_text(encoding="ascii"))
         except (FileNotFoundError, ValueError):
             return None
 
-    def _note(self, head: Head) -> None:
+    def _note(self, head: ChainHead) -> None:
         # Not forced to the disk: after a power cut it may be behind the log, never ahead of it.
         path = self.folder / "head"
         is_new = not path.exists()
@@ -329,7 +329,7 @@ class AuditLog:
             os.close(handle)
 
 
-def _number(head: Head) -> int:
+def _number(head: ChainHead) -> int:
     return head.number
 
 

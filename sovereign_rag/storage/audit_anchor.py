@@ -14,7 +14,7 @@ from sovereign_rag.catalog.audit_heads import AuditHeads
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.errors import AuditError, EnvironmentFault
 from sovereign_rag.settings import Settings
-from sovereign_rag.storage.audit_chain import Head
+from sovereign_rag.storage.audit_chain import ChainHead
 
 _SOON_S: Final = 1.0
 
@@ -27,11 +27,11 @@ class AuditAnchor(Protocol):
         """The place, for people."""
         ...
 
-    def last(self) -> Head | None:
+    def last(self) -> ChainHead | None:
         """What was noted last; None: nothing was, ever. Raises EnvironmentFault."""
         ...
 
-    def note(self, head: Head) -> None:
+    def note(self, head: ChainHead) -> None:
         """Note the last record. Raises EnvironmentFault."""
         ...
 
@@ -44,11 +44,11 @@ class CatalogAnchor:
     def __init__(self, heads: AuditHeads) -> None:
         self._heads = heads
 
-    def last(self) -> Head | None:
+    def last(self) -> ChainHead | None:
         noted = self._heads.last()
-        return None if noted is None else Head(*noted)
+        return None if noted is None else ChainHead(*noted)
 
-    def note(self, head: Head) -> None:
+    def note(self, head: ChainHead) -> None:
         self._heads.note(head.number, head.hash)
 
 
@@ -58,7 +58,7 @@ class FileAnchor:
     def __init__(self, path: Path) -> None:
         self._path, self.where = path, str(path)
 
-    def last(self) -> Head | None:
+    def last(self) -> ChainHead | None:
         try:
             return head_of(self._path.read_text(encoding="ascii"))
         except FileNotFoundError:
@@ -69,7 +69,7 @@ class FileAnchor:
                 "or correct audit.anchor."
             ) from error
 
-    def note(self, head: Head) -> None:
+    def note(self, head: ChainHead) -> None:
         try:
             handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -92,17 +92,17 @@ def anchors_of(settings: Settings, catalog: Catalog | None) -> list[AuditAnchor]
     return anchors
 
 
-def head_line(head: Head) -> bytes:
+def head_line(head: ChainHead) -> bytes:
     """As it stands in a file: of one length, so that it is written over in one go."""
     return f"{head.number:012d} {head.hash}\n".encode("ascii")
 
 
-def head_of(line: str) -> Head:
+def head_of(line: str) -> ChainHead:
     """The reverse of `head_line`. Raises ValueError."""
     number, _, hash_ = line.strip().partition(" ")
     if len(hash_) != 64:
         raise ValueError("no number and hash stand in it")
-    return Head(int(number), hash_)
+    return ChainHead(int(number), hash_)
 
 
 class Anchors:
@@ -111,16 +111,16 @@ class Anchors:
     def __init__(self, places: Sequence[AuditAnchor]) -> None:
         self._places = tuple(places)
         self._guard = threading.Lock()
-        self._head: Head | None = None  # still to be noted
+        self._head: ChainHead | None = None  # still to be noted
         self._timer: threading.Timer | None = None
         self._problem: EnvironmentFault | None = None
 
-    def last(self) -> list[tuple[str, Head]]:
+    def last(self) -> list[tuple[str, ChainHead]]:
         """Each place that has a note, with it. Raises EnvironmentFault."""
         found = ((place.where, place.last()) for place in self._places)
         return [(where, head) for where, head in found if head is not None]
 
-    def note_soon(self, head: Head) -> None:
+    def note_soon(self, head: ChainHead) -> None:
         """Note it within a second. Raises EnvironmentFault where the last note failed."""
         if not self._places:
             return

@@ -27,7 +27,7 @@ class AuditRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ChainHead:
     """How far a log has come: the number and the hash of its last record."""
 
     number: int
@@ -78,7 +78,7 @@ def link_of(line: bytes) -> Link | None:
         return None
 
 
-def problem_of(link: Link | None, expected: Head) -> str | None:
+def problem_of(link: Link | None, expected: ChainHead) -> str | None:
     if link is None:
         return "the line is no record"
     if link.record.number != expected.number + 1:

@@ -7,7 +7,7 @@ from typing import Final
 
 from sovereign_rag.storage.audit_chain import (
     NO_HASH,
-    Head,
+    ChainHead,
     first_of,
     hash_of,
     link_of,
@@ -23,7 +23,7 @@ class AuditReport:
     """What a check of the whole log found."""
 
     first: int  # above 1: older files were removed
-    head: Head
+    head: ChainHead
     broken_at: int | None  # number of the first record that isn't what it was
     problem: str | None  # what is wrong there
 
@@ -35,10 +35,10 @@ class AuditReport:
 class Walk:
     """The chain followed from its first record to its last, past what was noted of it."""
 
-    def __init__(self, noted: Sequence[tuple[str, Head]]) -> None:
+    def __init__(self, noted: Sequence[tuple[str, ChainHead]]) -> None:
         self._noted = noted
-        self._first, self._last = 1, Head(0, NO_HASH)
-        self._begins_after = Head(0, NO_HASH)
+        self._first, self._last = 1, ChainHead(0, NO_HASH)
+        self._begins_after = ChainHead(0, NO_HASH)
         self._beginnings = {(1, NO_HASH)}  # those that the record itself knows
         self._broken_at = 0
         self.problem: str | None = None
@@ -49,9 +49,9 @@ class Walk:
         if self._last.number == 0:  # older files may have been removed, not their lines
             self._first = first_of(file)
             prev = link.prev if link and self._first > 1 else NO_HASH
-            self._last = self._begins_after = Head(self._first - 1, prev)
+            self._last = self._begins_after = ChainHead(self._first - 1, prev)
         problem = problem_of(link, self._last)
-        here = Head(self._last.number + 1, hash_of(line))
+        here = ChainHead(self._last.number + 1, hash_of(line))
         if problem is not None or link is None:
             self._break(here.number, problem or "the line is no record")
             return

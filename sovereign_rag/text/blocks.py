@@ -24,7 +24,7 @@ _USUAL_ITEM: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class ListBlock:
     """A list in a text: `text[start:end]`, the lead-in first."""
 
     start: int
@@ -49,9 +49,9 @@ def paragraphs(text: str) -> list[tuple[int, int]]:
     return spans
 
 
-def blocks(text: str) -> list[Block]:
+def blocks(text: str) -> list[ListBlock]:
     """The lists of `text` that a lead-in with a colon opens, in order; they do not overlap."""
-    found: list[Block] = []
+    found: list[ListBlock] = []
     spans = paragraphs(text)
     place = 0
     while place < len(spans):
@@ -63,12 +63,12 @@ def blocks(text: str) -> list[Block]:
             continue
         items = _items(text, spans[place + 1 :]) if _LEADS.search(text[start:end]) else []
         if items:
-            found.append(Block(_lead_start(text, start, end), items[-1][1], end, tuple(items)))
+            found.append(ListBlock(_lead_start(text, start, end), items[-1][1], end, tuple(items)))
         place += 1 + len(items)
     return found
 
 
-def _inline(text: str, start: int, end: int) -> Block | None:
+def _inline(text: str, start: int, end: int) -> ListBlock | None:
     """A list that was run into one paragraph: "you have to: * name the source * keep the sense"."""
     lead = _INLINE.search(text, start, end)
     if lead is None:
@@ -76,7 +76,7 @@ def _inline(text: str, start: int, end: int) -> Block | None:
     cuts = [lead.end(), *(cut.end() for cut in _INLINE_ITEM.finditer(text, lead.end(), end)), end]
     items = tuple((a, a + len(text[a:b].rstrip())) for a, b in pairwise(cuts) if text[a:b].strip())
     first = lead.start() + 1
-    return Block(_lead_start(text, start, first), end, first, items)
+    return ListBlock(_lead_start(text, start, first), end, first, items)
 
 
 def _items(text: str, following: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sovereign_rag.cli.packages import NEEDED, Package, stranger_named_ingest
+from sovereign_rag.cli.packages import NEEDED, NamedPackage, stranger_named_ingest
 from tests.project.imports import (
     ROOT,
     imported_modules,
@@ -112,7 +112,9 @@ def test_the_decisions_name_the_place_where_a_package_is_imported(
 
 
 @pytest.mark.parametrize("package", NEEDED, ids=lambda package: package.module)
-def test_the_doctor_looks_for_packages_that_are_imported_where_it_says(package: Package) -> None:
+def test_the_doctor_looks_for_packages_that_are_imported_where_it_says(
+    package: NamedPackage,
+) -> None:
     assert package.module in third_party([ROOT / package.where])
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from sovereign_rag.domain import Chunk, PageSpan, SearchMode, SparseVector
-from sovereign_rag.retrieval.fusion import COVERAGE_ACROSS_LANGUAGES, Found, Ranked, fuse
+from sovereign_rag.retrieval.fusion import COVERAGE_ACROSS_LANGUAGES, LegResults, Ranked, fuse
 from sovereign_rag.retrieval.query import Query
 from sovereign_rag.store.protocol import Hit
 
@@ -16,7 +16,9 @@ def hit(name: str, score: float, *, language: str = "en", place: int = 0) -> Hit
     return Hit(name, chunk, score, "default", frozenset({"everyone"}), 0)
 
 
-def fused(found: Found, *, mode: SearchMode = "hybrid", dense_weight: float = 5) -> list[Ranked]:
+def fused(
+    found: LegResults, *, mode: SearchMode = "hybrid", dense_weight: float = 5
+) -> list[Ranked]:
     return fuse(found, QUERY, mode=mode, dense_weight=dense_weight)
 
 
@@ -31,7 +33,7 @@ def order(ranked: list[Ranked]) -> list[str]:
 def test_a_meaning_and_the_share_of_the_words_are_added(
     dense_weight: float, expected: dict[str, float]
 ) -> None:
-    found = Found.by([hit("near", 0.9), hit("worded", 0.5)], [hit("worded", 4.0)])
+    found = LegResults.by([hit("near", 0.9), hit("worded", 0.5)], [hit("worded", 4.0)])
 
     ranked = fused(found, dense_weight=dense_weight)
 
@@ -40,14 +42,14 @@ def test_a_meaning_and_the_share_of_the_words_are_added(
 
 
 def test_words_in_another_language_count_for_less() -> None:
-    (own,) = fused(Found.by([], [hit("own", 4.0)]))
-    (other,) = fused(Found.by([], [hit("other", 4.0, language="de")]))
+    (own,) = fused(LegResults.by([], [hit("own", 4.0)]))
+    (other,) = fused(LegResults.by([], [hit("other", 4.0, language="de")]))
 
     assert other.score == COVERAGE_ACROSS_LANGUAGES * own.score
 
 
 def test_a_passage_in_another_language_is_put_forward_by_the_words_that_it_cannot_share() -> None:
-    found = Found.by(
+    found = LegResults.by(
         [hit("german", 0.6, language="de"), hit("english", 0.5)], [hit("english", 4.0)]
     )
 
@@ -59,7 +61,7 @@ def test_a_passage_in_another_language_is_put_forward_by_the_words_that_it_canno
 
 
 def test_what_is_not_released_lifts_nothing() -> None:
-    found = Found.by(
+    found = LegResults.by(
         [hit("german", 0.6, language="de"), hit("english", 0.5)], [hit("english", 4.0)]
     )
 
@@ -74,7 +76,7 @@ def test_what_is_not_released_lifts_nothing() -> None:
     [("dense", {"near": 0.9, "worded": 0.5}), ("lexical", {"worded": 3.0, "near": 0.0})],
 )
 def test_one_leg_alone_gives_its_own_scores(mode: SearchMode, expected: dict[str, float]) -> None:
-    found = Found.by([hit("near", 0.9), hit("worded", 0.5)], [hit("worded", 3.0)])
+    found = LegResults.by([hit("near", 0.9), hit("worded", 0.5)], [hit("worded", 3.0)])
 
     ranked = fused(found, mode=mode)
 
@@ -84,7 +86,7 @@ def test_one_leg_alone_gives_its_own_scores(mode: SearchMode, expected: dict[str
 
 
 def test_where_a_score_came_from_is_named() -> None:
-    found = Found.by([hit("far", 0.9), hit("near", 0.5)], [hit("near", 2.0)])
+    found = LegResults.by([hit("far", 0.9), hit("near", 0.5)], [hit("near", 2.0)])
 
     parts = {one.hit.id: one.parts for one in fused(found)}
 
@@ -101,8 +103,8 @@ def test_where_a_score_came_from_is_named() -> None:
 def test_equal_scores_stand_in_the_order_of_documents_and_places() -> None:
     hits = [hit("b", 0.5), hit("a1", 0.5, place=1), hit("a0", 0.5)]
 
-    assert order(fused(Found.by(hits, []))) == ["a0", "a1", "b"]
+    assert order(fused(LegResults.by(hits, []))) == ["a0", "a1", "b"]
 
 
 def test_nothing_found_is_an_empty_order() -> None:
-    assert fused(Found.by([], [])) == []
+    assert fused(LegResults.by([], [])) == []

@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from sovereign_rag.access import Principal, local_owner, read_scope
-from sovereign_rag.catalog.database import Part
+from sovereign_rag.catalog.database import CatalogPart
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.errors import NotFound
 from sovereign_rag.retrieval.conversation import Turn
@@ -37,7 +37,7 @@ class Counted:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._part, name)
-        if isinstance(value, Part):  # of the catalog
+        if isinstance(value, CatalogPart):  # of the catalog
             return Counted(value, self._calls)
         if not callable(value):
             return value

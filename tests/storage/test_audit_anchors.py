@@ -14,7 +14,7 @@ from sovereign_rag.errors import AuditError
 from sovereign_rag.settings import AuditSettings, Settings
 from sovereign_rag.storage.audit import AuditLog
 from sovereign_rag.storage.audit_anchor import FileAnchor, anchors_of, head_line
-from sovereign_rag.storage.audit_chain import Head, hash_of
+from sovereign_rag.storage.audit_chain import ChainHead, hash_of
 
 JANUARY = datetime(2026, 1, 15, tzinfo=UTC)
 MONTHS = 3
@@ -69,7 +69,7 @@ def cut(count: int) -> Callable[[Place], None]:
         lines = place.files()[-1].read_bytes().splitlines(keepends=True)
         kept = lines[: len(lines) - count]
         place.files()[-1].write_bytes(b"".join(kept))
-        last = Head(MONTHS * A_MONTH - count, hash_of(kept[-1].rstrip(b"\n")))
+        last = ChainHead(MONTHS * A_MONTH - count, hash_of(kept[-1].rstrip(b"\n")))
         (place.folder / "head").write_bytes(head_line(last))
 
     return tamper
@@ -79,7 +79,7 @@ def last_edited(place: Place) -> None:
     file = place.files()[-1]
     file.write_bytes(file.read_bytes().replace(b"question 12", b"question XX"))
     line = file.read_bytes().splitlines()[-1]
-    (place.folder / "head").write_bytes(head_line(Head(12, hash_of(line))))
+    (place.folder / "head").write_bytes(head_line(ChainHead(12, hash_of(line))))
 
 
 def file_gone(number: int) -> Callable[[Place], None]:
@@ -121,7 +121,7 @@ def older_copy(place: Place) -> None:
     cut_to = 2 * A_MONTH
     place.files()[-1].unlink()
     last = place.files()[-1].read_bytes().splitlines()[-1]
-    (place.folder / "head").write_bytes(head_line(Head(cut_to, hash_of(last))))
+    (place.folder / "head").write_bytes(head_line(ChainHead(cut_to, hash_of(last))))
 
 
 TAMPERINGS: dict[str, Callable[[Place], None]] = {

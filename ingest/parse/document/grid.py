@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class GridCell:
     """A cell where it begins; `continues`: it only goes on with the one above."""
 
     text: str
@@ -21,7 +21,7 @@ class Cell:
 _MOST_COLUMNS = 1_000
 
 
-def spread(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
+def spread(rows: Sequence[Sequence[GridCell]]) -> list[list[str]]:
     """The texts of a table, each row with one entry a column.
 
     Header rows are those at the top that hold a cell over several columns, and the one that ends
@@ -46,7 +46,7 @@ def spread(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
                     hanging[at] = left - 1, text
                 line.append(_again(text, number, header))
                 continue
-            cell = waiting.pop(0) if waiting else Cell("")
+            cell = waiting.pop(0) if waiting else GridCell("")
             columns = min(cell.columns, _MOST_COLUMNS - at)
             whole = columns >= width > 1
             for k in range(columns):
@@ -61,11 +61,11 @@ def spread(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
     return lines
 
 
-def _width(rows: Sequence[Sequence[Cell]]) -> int:
+def _width(rows: Sequence[Sequence[GridCell]]) -> int:
     return max((sum(cell.columns for cell in row) for row in rows), default=0)
 
 
-def _header_rows(rows: Sequence[Sequence[Cell]]) -> int:
+def _header_rows(rows: Sequence[Sequence[GridCell]]) -> int:
     """How many rows at the top are headers: those with cells over several columns, and one more."""
     width = _width(rows)
     count = 0

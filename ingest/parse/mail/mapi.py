@@ -152,7 +152,7 @@ def _codec(page: int) -> str:
 
 
 @dataclass(slots=True)
-class Message:
+class MapiMessage:
     """A message with what belongs to it."""
 
     properties: Bag
@@ -165,4 +165,4 @@ class Attached:
     """A file, or a message of its own."""
 
     properties: Bag
-    message: Message | None = None
+    message: MapiMessage | None = None

@@ -13,7 +13,7 @@ import olefile  # type: ignore[import-untyped]  # the package has no types
 from ingest.parse.document.blocks import DocumentDraft
 from ingest.parse.document.job import Job
 from ingest.parse.mail import mapi
-from ingest.parse.mail.mapi import Attached, Bag, Key, Message, Value
+from ingest.parse.mail.mapi import Attached, Bag, Key, MapiMessage, Value
 from ingest.parse.mail.outlook_items import item_draft
 
 _STREAM = re.compile(r"__substg1\.0_([0-9A-F]{4})([0-9A-F]{4})(-[0-9A-F]{8})?", re.IGNORECASE)
@@ -47,10 +47,10 @@ class _Container:
         self._entries: list[list[str]] = container.listdir(streams=True, storages=True)
         self._named = _names(container)
 
-    def message(self, place: list[str], kind: str) -> Message:
+    def message(self, place: list[str], kind: str) -> MapiMessage:
         properties = self._bag(place, kind)
         properties.encodings = mapi.encodings_of(properties)
-        message = Message(properties)
+        message = MapiMessage(properties)
         for storage in self._storages(place):
             inner = self._bag([*place, storage], "part")
             inner.encodings = properties.encodings

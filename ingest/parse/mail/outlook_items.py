@@ -20,7 +20,7 @@ from ingest.parse.document.job import Job
 from ingest.parse.document.text import one_line
 from ingest.parse.mail import mapi
 from ingest.parse.mail.compressed_rtf import decompressed
-from ingest.parse.mail.mapi import Attached, Bag, Key, Message
+from ingest.parse.mail.mapi import Attached, Bag, Key, MapiMessage
 from ingest.parse.mail.message import encrypted_mail, mail_draft
 from ingest.parse.markup.html import html_blocks
 from ingest.parse.markup.plain import text_blocks
@@ -80,7 +80,7 @@ _TASK_TEXTS: tuple[tuple[str, Key], ...] = (
 )
 
 
-def item_draft(message: Message, job: Job, folder: Path) -> DocumentDraft:
+def item_draft(message: MapiMessage, job: Job, folder: Path) -> DocumentDraft:
     """A message, whatever it is, with what is attached to it.
 
     Raises:
@@ -98,7 +98,7 @@ def item_draft(message: Message, job: Job, folder: Path) -> DocumentDraft:
     return with_inner(replace(draft, warnings=tuple(lost)), inner, job, folder)
 
 
-def _headers(message: Message) -> dict[str, str]:
+def _headers(message: MapiMessage) -> dict[str, str]:
     own = message.properties
     kind = own.text(mapi.CLASS).lower()
     headers = {"subject": _spoken(own.text(mapi.SUBJECT, mapi.TOPIC, mapi.NAME))}

@@ -11,7 +11,7 @@ from uuid import UUID
 from ingest.parse.document.blocks import DocumentDraft
 from ingest.parse.document.job import Job
 from ingest.parse.mail import mapi
-from ingest.parse.mail.mapi import Attached, Bag, Key, Message
+from ingest.parse.mail.mapi import Attached, Bag, Key, MapiMessage
 from ingest.parse.mail.outlook_items import item_draft
 from sovereign_rag.errors import DocumentError
 
@@ -43,9 +43,9 @@ def read_tnef(path: Path, job: Job) -> DocumentDraft:
     return item_draft(message, job, path.parent)
 
 
-def _message(data: bytes, depth: int) -> Message:
+def _message(data: bytes, depth: int) -> MapiMessage:
     bag = Bag()
-    message = Message(bag)
+    message = MapiMessage(bag)
     encoding = "cp1252"
     for number, value in _attributes(data):
         if number == _CODE_PAGE and len(value) >= 4:

@@ -32,15 +32,15 @@ Style = Mapping[str, Tokens]
 """What holds for an element, by property; shorthands as they were written."""
 
 
-class Element(cssselect2.ElementWrapper):  # type: ignore[misc]  # the package has no types
+class StyledElement(cssselect2.ElementWrapper):  # type: ignore[misc]  # the package has no types
     """An element to be matched, of a tree as deep and as wide as it likes.
 
     cssselect2 finds ancestors and siblings by recursion and keeps them all for each element.
     """
 
     @property
-    def ancestors(self) -> list["Element"]:
-        found: list[Element] = []
+    def ancestors(self) -> list["StyledElement"]:
+        found: list[StyledElement] = []
         at = self.parent
         while at is not None:
             found.append(at)
@@ -48,8 +48,8 @@ class Element(cssselect2.ElementWrapper):  # type: ignore[misc]  # the package h
         return found
 
     @property
-    def previous_siblings(self) -> list["Element"]:
-        found: list[Element] = []
+    def previous_siblings(self) -> list["StyledElement"]:
+        found: list[StyledElement] = []
         at = self.previous
         while at is not None and len(found) < _FAR_SIBLING:
             found.append(at)
@@ -88,7 +88,7 @@ class Cascade:
             if _is_for_screens(_parsed(node.get("media") or "all")):
                 self._add(node.text or "", is_authors=True)
 
-    def style_of(self, element: Element) -> dict[str, Tokens]:
+    def style_of(self, element: StyledElement) -> dict[str, Tokens]:
         """What the rules and the element's own `style` declare for it."""
         found: list[tuple[Any, ...]] = []
         for specificity, order, pseudo, declared in self._matcher.match(element):

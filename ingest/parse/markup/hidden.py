@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import lxml.html
 
-from ingest.parse.markup.css import Cascade, Element, Style, Tokens
+from ingest.parse.markup.css import Cascade, Style, StyledElement, Tokens
 from ingest.parse.markup.css_values import (
     BLACK,
     ROOT_PX,
@@ -83,7 +83,7 @@ class _Look:
 def separate_hidden(tree: lxml.html.HtmlElement) -> list[str]:
     """Take what is not shown out of a page; returns its texts, in order."""
     cascade = Cascade(tree, _READ)
-    looks = _looks(Element.from_html_root(tree), cascade)
+    looks = _looks(StyledElement.from_html_root(tree), cascade)
     wholly = _wholly_hidden(tree, looks)
     found: list[str] = []
     for node in _outermost(tree, wholly, looks):
@@ -94,7 +94,7 @@ def separate_hidden(tree: lxml.html.HtmlElement) -> list[str]:
     return [text for text in found if text]
 
 
-def _looks(root: Element, cascade: Cascade) -> dict[lxml.html.HtmlElement, _Look]:
+def _looks(root: StyledElement, cascade: Cascade) -> dict[lxml.html.HtmlElement, _Look]:
     ground = None if cascade.is_linked else WHITE
     looks: dict[lxml.html.HtmlElement, _Look] = {}
     stack = [(root, _Look(ground=ground))]
@@ -154,7 +154,7 @@ def _own_text(node: lxml.html.HtmlElement, *, take: bool = False) -> str:
     return " ".join(parts)
 
 
-def _look(element: Element, around: _Look, declared: Style) -> _Look:
+def _look(element: StyledElement, around: _Look, declared: Style) -> _Look:
     node = element.etree_element
     if not declared and _HINTS.isdisjoint(node.keys()) and element.local_name != "details":
         return around

@@ -12,7 +12,7 @@ from lxml import etree
 
 from ingest.parse.document.elements import cell_text
 from ingest.parse.document.formula import mathml
-from ingest.parse.document.grid import Cell, spread
+from ingest.parse.document.grid import GridCell, spread
 from ingest.parse.document.scripts import subscript, superscript
 from ingest.parse.document.symbol_fonts import CHECKED, UNCHECKED, spelled
 from ingest.parse.document.text import one_line
@@ -126,7 +126,7 @@ def _spread(table: lxml.html.HtmlElement) -> bool:
         return False
     grid = [
         [
-            Cell(one_line(cell_text(cell)), _span(cell, "colspan"), _span(cell, "rowspan"))
+            GridCell(one_line(cell_text(cell)), _span(cell, "colspan"), _span(cell, "rowspan"))
             for cell in row
         ]
         for row in cells

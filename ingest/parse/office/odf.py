@@ -13,7 +13,7 @@ from lxml import etree
 from ingest.parse.document.attachments import EMBEDDED, Inner, stored, with_inner
 from ingest.parse.document.blocks import Block, DocumentDraft, Page, block
 from ingest.parse.document.formula import MATHML, mathml
-from ingest.parse.document.grid import Cell, spread
+from ingest.parse.document.grid import GridCell, spread
 from ingest.parse.document.job import Job
 from ingest.parse.document.scripts import subscript, superscript
 from ingest.parse.document.symbol_fonts import CHECKED, UNCHECKED
@@ -321,10 +321,10 @@ def _cells(row: etree._Element) -> Iterator[etree._Element]:
             yield from [node] * min(_number(node, "number-columns-repeated"), _MOST_REPEATED)
 
 
-def _cell(node: etree._Element, made: list[Block]) -> Cell:
+def _cell(node: etree._Element, made: list[Block]) -> GridCell:
     text = one_line(" ".join(b.text for b in made if b.kind is not ElementKind.HIDDEN))
     across, down = (_number(node, f"number-{name}-spanned") for name in ("columns", "rows"))
-    return Cell(text, across, down)
+    return GridCell(text, across, down)
 
 
 def _number(node: etree._Element, name: str) -> int:

@@ -7,7 +7,7 @@ from functools import cached_property
 from lxml import etree
 
 from ingest.parse.document.blocks import Block, block
-from ingest.parse.document.grid import Cell, spread
+from ingest.parse.document.grid import GridCell, spread
 from ingest.parse.document.scripts import subscript, superscript
 from ingest.parse.document.symbol_fonts import spelled
 from ingest.parse.document.text import one_line
@@ -201,11 +201,11 @@ def _placed(text: str, looks: etree._Element | None, before: str) -> str:
     return subscript(text) if moved < 0 else text
 
 
-def _cells(row: etree._Element) -> list[Cell]:
+def _cells(row: etree._Element) -> list[GridCell]:
     """The cells of a table's row, each with the columns and rows that it takes."""
     on = {"1", "true"}
     cells = (c for c in row.findall(A + "tc") if not {c.get("hMerge"), c.get("vMerge")} & on)
-    return [Cell(one_line(_all(c)), _span(c, "gridSpan"), _span(c, "rowSpan")) for c in cells]
+    return [GridCell(one_line(_all(c)), _span(c, "gridSpan"), _span(c, "rowSpan")) for c in cells]
 
 
 def _span(cell: etree._Element, name: str) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from ingest.parse.document.blocks import Block, block
-from ingest.parse.document.grid import Cell, spread
+from ingest.parse.document.grid import GridCell, spread
 from ingest.parse.document.scripts import subscript, superscript
 from ingest.parse.document.text import one_line
 from ingest.parse.office.omml import FORMULAS, linear
@@ -315,16 +315,16 @@ def _continues(cell: etree._Element) -> bool:
 
 def _grid(
     table: etree._Element, nodes: list[list[etree._Element]], blocks: list[list[list[Block]]]
-) -> Iterator[list[Cell]]:
+) -> Iterator[list[GridCell]]:
     """The rows of a table, each cell with the columns that it takes."""
     for row, cells, made in zip(_rows(table), nodes, blocks, strict=True):
         skipped = value(row, "trPr/gridBefore") or "0"
-        line = [Cell("")] * (int(skipped) if skipped.isdigit() else 0)
+        line = [GridCell("")] * (int(skipped) if skipped.isdigit() else 0)
         for node, inside in zip(cells, made, strict=True):
             span = value(node, "tcPr/gridSpan") or "1"
             columns = max(1, int(span)) if span.isdigit() else 1
             text = one_line(" ".join(b.text for b in inside))
-            line.append(Cell(text, columns, continues=_continues(node)))
+            line.append(GridCell(text, columns, continues=_continues(node)))
         yield line
 
 

@@ -39,14 +39,16 @@ _MOST_CROSSINGS = 400  # of rules, with one of them
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundAreas:
     """A block as the layout engine sees it."""
 
     area: Area
     tabular: bool
 
 
-def table_areas(words: Sequence[PageWord], blocks: Sequence[Found], rules: Rules) -> list[Area]:
+def table_areas(
+    words: Sequence[PageWord], blocks: Sequence[FoundAreas], rules: Rules
+) -> list[Area]:
     """Areas that hold tables, none over another.
 
     Args:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ingest.parse.document.blocks import Block
 from ingest.parse.document.text import squashed
-from ingest.parse.pdf.areas import Found, grids, is_prose, table_areas
+from ingest.parse.pdf.areas import FoundAreas, grids, is_prose, table_areas
 from ingest.parse.pdf.characters import PageCharacters
 from ingest.parse.pdf.glyphs import Area
 from ingest.parse.pdf.layout import BULLETS, PageLayout, Region
@@ -72,7 +72,7 @@ class _FrameReader:
         self._areas = [(rank, area) for rank, area in enumerate(areas) if area is not None]
 
     def blocks(self, words: Sequence[PageWord]) -> Iterator[_Placed]:
-        found = [Found(area, self._regions[rank].tabular) for rank, area in self._areas]
+        found = [FoundAreas(area, self._regions[rank].tabular) for rank, area in self._areas]
         places = WordPlaces(words)
         left = np.ones(len(words), np.bool_)
         for area in table_areas(words, found, self._rules):

@@ -65,7 +65,7 @@ def main() -> None:
     os.dup2(2, 1)  # a library that prints must not write into the protocol
     _preload()
     _send(answers, {"ready": os.getpid()})
-    Service(answers, sys.argv[1:], child.answer).serve()
+    ForkServer(answers, sys.argv[1:], child.answer).serve()
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
@@ -88,7 +88,7 @@ def _send(handle: int, message: dict[str, object]) -> None:
     os.write(handle, json.dumps(message).encode() + b"\n")
 
 
-class Service:
+class ForkServer:
     """Starts and ends the children.
 
     Args:

@@ -11,7 +11,7 @@ from lxml import etree
 from pptx.util import Inches
 
 from ingest.parse.document.formula import mathml
-from ingest.parse.document.grid import Cell, spread
+from ingest.parse.document.grid import GridCell, spread
 from ingest.parse.document.scripts import subscript, superscript
 from ingest.parse.office.omml import linear
 from ingest.parse.process.pool import ParserPool
@@ -135,11 +135,11 @@ def test_a_header_over_columns_stands_over_each_and_a_label_beside_each_of_its_r
 
 def test_below_a_header_a_number_over_several_rows_is_not_repeated_and_a_word_is() -> None:
     rows = [
-        [Cell("Region"), Cell("2023", 2)],
-        [Cell("", continues=True), Cell("Q1"), Cell("Q2")],
-        [Cell("Nord", rows=2), Cell("7", rows=2), Cell("8")],
-        [Cell("9")],
-        [Cell("Summe", columns=2), Cell("17")],
+        [GridCell("Region"), GridCell("2023", 2)],
+        [GridCell("", continues=True), GridCell("Q1"), GridCell("Q2")],
+        [GridCell("Nord", rows=2), GridCell("7", rows=2), GridCell("8")],
+        [GridCell("9")],
+        [GridCell("Summe", columns=2), GridCell("17")],
     ]
 
     assert spread(rows) == [
@@ -152,7 +152,11 @@ def test_below_a_header_a_number_over_several_rows_is_not_repeated_and_a_word_is
 
 
 def test_a_title_over_the_whole_table_is_written_once() -> None:
-    rows = [[Cell("Umsatz in Mio.", 3)], [Cell("A"), Cell("B"), Cell("C")], [Cell("1")] * 3]
+    rows = [
+        [GridCell("Umsatz in Mio.", 3)],
+        [GridCell("A"), GridCell("B"), GridCell("C")],
+        [GridCell("1")] * 3,
+    ]
 
     assert spread(rows)[0] == ["Umsatz in Mio.", "", ""]
 

@@ -32,7 +32,7 @@ def obey(job, scratch, protections):
     exec((scratch / "input").read_text(), names)
     return json.dumps(found).encode()
 
-fork_server.Service(os.dup(1), sys.argv[1:], obey).serve()
+fork_server.ForkServer(os.dup(1), sys.argv[1:], obey).serve()
 """
 
 JOB = Job(id=1, task="parse", scratch="", timeout_s=30, memory_mib=512)
