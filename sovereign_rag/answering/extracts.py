@@ -73,9 +73,9 @@ class EvidenceFinder:
         A sentence scores dense_weight * cosine + coverage, as a chunk does in the search, plus a
         share of its passage's own score: a sentence alone has lost what the paragraph was about.
         All are scored without the cosine first, which costs next to nothing; those that come first
-        then are embedded, as many as the budget lets. What asks instead of stating, or speaks to
-        a language model, is passed over. Where a definition is asked for, sentences that define
-        the term come forward.
+        then are embedded, as many as the budget lets. What asks instead of stating, only names
+        what was asked for, as a heading does, or speaks to a language model, is passed over. Where
+        a definition is asked for, sentences that define the term come forward.
         """
         places = [place for passage in passages for place in _places(passage)]
         if not places:
@@ -93,6 +93,7 @@ class EvidenceFinder:
                 denied and negated(place.with_lead, place.language or query.language),
             )
             for place, weight in zip(places, weights, strict=True)
+            if not (_is_label(place) and self._repeats(query, place))
         ]
         likely.sort(key=lambda sentence: -sentence.score)
         likely = likely[: self._most]
@@ -113,6 +114,10 @@ class EvidenceFinder:
                 )
             )
         return sorted(extracts, key=lambda extract: -extract.score)
+
+    def _repeats(self, query: Query, place: "_Place") -> bool:
+        terms = self._lexical.encode_query(place.text, place.language)
+        return set(terms.indices) <= set(query.terms.indices)
 
     def _headings(self, passages: Sequence[Passage]) -> dict[str, SparseVector]:
         """The weights of the headings that a passage stands under, by its id."""
@@ -177,6 +182,13 @@ def _places(passage: Passage) -> Iterator[_Place]:
         block = next((b for b in lists if b.start <= start < b.end), None)
         if _can_state(text[start:end], in_list=block is not None):
             yield _Place(passage, start, end, block)
+
+
+def _is_label(place: _Place) -> bool:
+    """Whether it is no sentence, nor of a list or a table: a heading, a caption, a field's name."""
+    if place.block is not None or place.passage.chunk.kind == "table":
+        return False
+    return not place.text.rstrip().endswith((".", "!", ":", ";"))
 
 
 def _lead(passage: Passage, start: int, block: ListBlock | None) -> str:

@@ -1,0 +1,64 @@
+"""Which sentences of a passage may answer: those that say more than was asked."""
+
+import pytest
+
+from sovereign_rag.answering.extracts import EvidenceFinder
+from sovereign_rag.domain import Chunk, PageSpan, Passage
+from sovereign_rag.embedding.dense import DenseEmbedder
+from sovereign_rag.embedding.lexical import Bm25Encoder
+from sovereign_rag.retrieval.query import Query
+
+
+@pytest.fixture(scope="module")
+def lexical() -> Bm25Encoder:
+    return Bm25Encoder()
+
+
+@pytest.mark.parametrize(
+    ("question", "language", "text", "quoted", "passed_over"),
+    [
+        (
+            "Quelle est la température maximale de chauffage ?",
+            "fr",
+            "Température maximale\n\nLa température est limitée à 19°C.",
+            "La température est limitée à 19°C.",
+            "Température maximale",
+        ),
+        (
+            "Is parking free on Sundays?",
+            "en",
+            "Parking on Sundays\n\nParking is free on Sundays.",
+            "Parking is free on Sundays.",
+            "Parking on Sundays",
+        ),
+        (
+            "When is the office open?",
+            "en",
+            "Opening hours of the office\n\nOffice open Monday to Friday 9 to 5\n\nOur office",
+            "Office open Monday to Friday 9 to 5",
+            "Our office",
+        ),
+    ],
+)
+def test_a_heading_that_only_repeats_the_question_is_no_answer(
+    embedder: DenseEmbedder,
+    lexical: Bm25Encoder,
+    question: str,
+    language: str,
+    text: str,
+    quoted: str,
+    passed_over: str,
+) -> None:
+    finder = EvidenceFinder(embedder=embedder, lexical=lexical, dense_weight=5, sentences=10)
+    terms = lexical.encode_query(question, language)
+    query = Query(question, language, terms, dict.fromkeys(terms.indices, 1.0), 1.0)
+
+    found = [extract.text.strip() for extract in finder.find(query, [passage(text, language)])]
+
+    assert quoted in found
+    assert passed_over not in found
+
+
+def passage(text: str, language: str) -> Passage:
+    chunk = Chunk("document", "v1", 0, text, (PageSpan(1, 0, len(text)),), language=language)
+    return Passage(chunk, "Title", "file:///title", True, 8.0, {})
