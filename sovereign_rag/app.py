@@ -62,8 +62,10 @@ def create_app(service: Service) -> FastAPI:
     app.state.job_looks = SharedLooks[JobProgress]()
     app.state.leaving = threading.Event()  # set when the service goes down
 
-    for module in (answers, search, documents, uploads, jobs, health, pages, job_pages, reference):
+    for module in (answers, search, documents, uploads, jobs, health):
         app.include_router(module.router, dependencies=[Depends(known_parameters)])
+    for module in (pages, job_pages, reference):  # addresses that people copy keep what they hold
+        app.include_router(module.router)
     app.mount("/static", _Assets(directory=STATIC))
 
     # The last added is the outermost.

@@ -37,7 +37,7 @@ def test_the_commands_that_scripts_rely_on_are_all_there() -> None:
         *("keys create", "keys list", "keys revoke"),
         *("models catalogue", "models fetch", "models import", "models remove"),
         *("models list", "models verify", "models tune", "models exam"),
-        *("audit verify", "audit show"),
+        *("audit verify", "audit show", "audit trim"),
         *("reindex switch", "reindex status", "reindex back", "reindex drop"),
         *("sync", "watch", "sources list", "sources show", "sources forget"),
         *("eval retrieval", "eval answers", "eval compare", "eval abstention"),

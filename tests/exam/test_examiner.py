@@ -70,7 +70,7 @@ def test_until_it_is_examined_its_size_decides_and_then_its_exam(examiner: Make)
 
     assert (before.trusted, before.by) == (False, "prior")
     assert (after.trusted, after.by) == (True, "exam")
-    assert (after.questions, after.right, after.extracts_right) == (2, 2, 1)
+    assert (after.questions, after.right, after.extracts_right) == (2, 2, 2)
 
 
 def test_a_large_model_that_is_worse_than_the_passages_loses_its_trust(examiner: Make) -> None:

@@ -1,5 +1,6 @@
 """A small product whose settings ask for other chunks than its index was made with."""
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -76,10 +77,15 @@ def filled(
 @pytest.fixture
 def folder(filled: Filled) -> Iterator[Path]:
     """The documents' folder, which is put back as it was."""
+    texts = {filled.documents / "rules.md": RULES, filled.documents / "menu.txt": MENU}
+    times = {path: path.stat() for path in texts}
     yield filled.documents
-    (filled.documents / "late.txt").unlink(missing_ok=True)
-    (filled.documents / "rules.md").write_text(RULES)
-    (filled.documents / "menu.txt").write_text(MENU)
+    for path in set(filled.documents.iterdir()) - set(texts):
+        path.unlink()
+    for path, text in texts.items():
+        path.write_text(text)
+        # As old as it was: a file that is newer than its document counts as changed.
+        os.utime(path, ns=(times[path].st_atime_ns, times[path].st_mtime_ns))
 
 
 @pytest.fixture
