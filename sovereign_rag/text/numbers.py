@@ -33,13 +33,24 @@ class Number:
         """Whether it can be one: a whole number from 1000 to 2099 without a unit."""
         return not self.unit and any(looks_like_a_year(value) for value in self.readings)
 
+    @property
+    def measure(self) -> str:
+        """The unit, or "cent" for what a currency is divided into, whose unit it is not."""
+        return self.unit or ("cent" if self.noun in _CENTS else "")
+
     def agrees(self, other: "Number") -> bool:
         """Whether both can be one value; a unit that one of them lacks is not held against it."""
-        if self.unit and other.unit and self.unit != other.unit:
+        if self.measure and other.measure and self.measure != other.measure:
             return _converted(self) is not None and _converted(self) == _converted(other)
         return bool(self.readings & other.readings)
 
 
+_CENTS: Final = frozenset(
+    [
+        *("cent", "cents", "centime", "centimes", "céntimo", "céntimos", "centavo", "centavos"),
+        *("centesimo", "centesimi", "pence", "rappen"),
+    ]
+)
 UNITS: Final[dict[str, tuple[str, float]]] = {
     "second": ("time", 1),
     "minute": ("time", 60),
