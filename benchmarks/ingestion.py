@@ -194,7 +194,7 @@ def _texts(files: Sequence[Path], work: Path) -> Measured:
 
     from ingest.chunk import chunk
     from sovereign_rag.embedding.dense import DenseEmbedder
-    from sovereign_rag.storage.content import decode_parsed
+    from sovereign_rag.storage.parsed_texts import decode_parsed
 
     settings, texts = _settings(work / "data"), list[str]()
     count = DenseEmbedder.open(settings).count_tokens

@@ -29,7 +29,7 @@ from sovereign_rag.catalog.records import (
 )
 from sovereign_rag.domain import Chunk, ParsedDocument, SourceFile
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
-from sovereign_rag.errors import DocumentError, NoText
+from sovereign_rag.errors import DocumentError, NoText, StoreError
 from sovereign_rag.services.documents import PROTECTED
 from sovereign_rag.services.erasure import Erasure
 from sovereign_rag.services.uploads import UPLOAD
@@ -203,6 +203,10 @@ class Pipeline:
             self._store.prune(tenant, document_id, keep=live)
         self._all_indexes.flush()
 
+    def state(self, tenant: str, document_id: str, lease: DocumentLease) -> None:
+        """Say of a document what its task says of it."""
+        self._erasure.state_by_task(tenant, document_id, lease.fence)
+
     def forget(self, content_hash: str) -> None:
         """Remove a content that nothing needs any more."""
         self._erasure.erase_content(content_hash)
@@ -261,13 +265,30 @@ class Pipeline:
         tenant: str,
         lease: DocumentLease,
     ) -> list[int]:
-        """Write the chunks, which no search returns yet; returns how many each document has."""
+        """Write the chunks, which no search returns yet; returns how many each document has.
+
+        Where the store is away the rest is embedded all the same, and kept: the next try has
+        nothing left to do but to write.
+
+        Raises:
+            StoreError: Something could not be written.
+        """
+        away: StoreError | None = None
         cut = [(item, self._chunk(item, tenant)) for item in items]
         for batch in _batches([(item, part) for item, parts in cut for part in parts]):
             _check(lease)
             embedded = chunk_embedder.embed(batch, tenant)
             _check(lease)
-            self._store.put(embedded)
+            if away is None:
+                try:
+                    self._store.put(embedded)
+                except StoreError as error:
+                    away = error
+        if chunk_embedder.computed:
+            for item in items:
+                self._content.share_vectors(item.source.content_hash, self._embedder.model_id)
+        if away is not None:
+            raise away
         self._store.flush()
         return [len(parts) for _, parts in cut]
 
@@ -295,8 +316,12 @@ class Pipeline:
         if known is not None:
             record = replace(record, created=known.created)
         # From here on searches return the new version; the catalog refuses it without the lease.
-        self._documents.publish(record, lease.fence)
+        published = self._documents.publish(record, lease.fence)
         _check(lease)
+        if published != record:
+            # Other rights since it was read, or something stated: its chunks are without.
+            self._erasure.follow_up(record.id, lease.fence)
+            record = published
         self._store.prune(tenant, record.id, keep=record.version)
         if known is not None and known.content_hash != record.content_hash:
             self._all_indexes.prune_others(

@@ -12,6 +12,7 @@ from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.embedding.vector_cache import VectorCache
 from sovereign_rag.storage.content import ContentStore
 from sovereign_rag.store.protocol import ChunkOrigin, IndexedChunk
+from sovereign_rag.system.tracing import span
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,12 @@ class ChunkEmbedder:
                 level=item.source.level,
                 dense=vector,
                 lexical=terms,
-                origin=ChunkOrigin(item.source.uri, item.parsed.media_type, item.source.modified),
+                origin=ChunkOrigin(
+                    item.source.uri,
+                    item.parsed.media_type,
+                    item.source.modified,
+                    item.source.facts,
+                ),
             )
             for (item, part), vector, terms in zip(batch, self._dense(batch), lexical, strict=True)
         ]
@@ -67,7 +73,8 @@ class ChunkEmbedder:
             else:
                 found[text] = vector
         texts = list(missing)
-        vectors = self._embedder.embed_passages(texts)
+        with span("ingest.embed", texts=len(texts)):
+            vectors = self._embedder.embed_passages(texts)
         found.update(zip(texts, vectors, strict=True))
         self.computed += len(texts)
         for content_hash in set(missing.values()):

@@ -4,14 +4,14 @@ What is done here needs neither parser nor embedding model, and every step may r
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sovereign_rag.access import stored_readers
 from sovereign_rag.catalog.documents import Documents
-from sovereign_rag.catalog.records import document_id
+from sovereign_rag.catalog.records import DocumentRecord, document_id
 from sovereign_rag.services.erasure import Erasure
-from sovereign_rag.store.protocol import ChunkOrigin, ChunkStore
+from sovereign_rag.store.protocol import ChunkOrigin, ChunkStore, IndexedChunk
 
 _BATCH = 64  # chunks read and written at a time
 
@@ -49,25 +49,14 @@ class DocumentLifecycle:
         if old is None or not old.version:
             return False
         new_id = document_id(tenant, uri)
-        origin = ChunkOrigin(uri, old.media_type, modified)
-        for begin in range(0, old.chunks, _BATCH):
-            indexes = range(begin, min(begin + _BATCH, old.chunks))
-            chunks = store.stored(tenant, old.id, old.version, indexes)
-            if len(chunks) < len(indexes):
-                store.prune(tenant, new_id, keep=None)
-                return False
-            store.put(
-                [
-                    replace(
-                        indexed,
-                        chunk=replace(indexed.chunk, document_id=new_id),
-                        readers=stored_readers(readers),
-                        level=level,
-                        origin=origin,
-                    )
-                    for indexed in chunks
-                ]
-            )
+        if not self._erasure.follow_up(new_id):
+            return False  # the chunks of one that was there before are still to be removed
+        dated = old.stated.date or modified
+        origin = ChunkOrigin(uri, old.media_type, dated, old.stated.facts)
+        moved = MovedChunks(old, new_id, stored_readers(readers), level, origin)
+        if not moved.write(store):
+            store.prune(tenant, new_id, keep=None)
+            return False
         store.flush()
         documents.publish(
             replace(
@@ -82,5 +71,39 @@ class DocumentLifecycle:
                 updated=datetime.now(UTC),
             )
         )
+        if store.versions(tenant, new_id).get(old.version) != old.chunks:
+            # Whoever followed up a late write meanwhile took them for left over.
+            moved.write(store)
+            store.flush()
         self._erasure.erase(tenant, old.id, old.content_hash)
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class MovedChunks:
+    """The chunks of a document as those of another one will be."""
+
+    old: DocumentRecord
+    new_id: str
+    labels: frozenset[str]
+    level: int
+    origin: ChunkOrigin
+
+    def write(self, store: ChunkStore) -> bool:
+        """Write them beside the old ones; False: those are not all there."""
+        for begin in range(0, self.old.chunks, _BATCH):
+            indexes = range(begin, min(begin + _BATCH, self.old.chunks))
+            chunks = store.stored(self.old.tenant, self.old.id, self.old.version, indexes)
+            if len(chunks) < len(indexes):
+                return False
+            store.put([self._moved(indexed) for indexed in chunks])
+        return True
+
+    def _moved(self, indexed: IndexedChunk) -> IndexedChunk:
+        return replace(
+            indexed,
+            chunk=replace(indexed.chunk, document_id=self.new_id),
+            readers=self.labels,
+            level=self.level,
+            origin=self.origin,
+        )

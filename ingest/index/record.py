@@ -45,9 +45,10 @@ def source_of(document: DocumentRecord) -> SourceFile:
         name=document.name,
         content_hash=document.content_hash,
         size=document.size,
-        modified=document.modified,
+        modified=document.stated.date or document.modified,
         readers=document.readers,
         level=document.level,
+        facts=document.stated.facts,
     )
 
 

@@ -4,7 +4,6 @@ import hashlib
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from pathlib import Path
 from ingest.index.embed import ParsedFile
 from ingest.jobs.unpack import Unpacker
 from ingest.jobs.worker import Worker
-from ingest.leases.holder import is_dead
 from ingest.leases.lease import NoLease
 from ingest.pipeline import Pipeline
 from ingest.sources.folder import FoundFile, find_files
@@ -25,11 +23,13 @@ from sovereign_rag.catalog.records import JobRecord, NewTask, TaskRecord
 from sovereign_rag.domain import ParsedDocument, SourceFile
 from sovereign_rag.errors import EnvironmentFault
 from sovereign_rag.services.erasure import Erasure
+from sovereign_rag.services.operations import OperationRecorder
+from sovereign_rag.services.submission import Submission
 from sovereign_rag.settings import IngestSettings
-from sovereign_rag.storage.audit import AuditTrail, entry
 from sovereign_rag.storage.content import ContentStore
 from sovereign_rag.storage.password_box import Seal
 from sovereign_rag.system.cpu import usable_cores
+from sovereign_rag.system.holder import is_dead
 
 log = logging.getLogger(__name__)
 
@@ -69,23 +69,27 @@ class Ingestion:
         *,
         catalog: Catalog,
         content: ContentStore,
-        audit: AuditTrail,
+        submission: Submission,
+        operations: OperationRecorder,
         erasure: Erasure,
         seal: Seal,
         pipeline: Callable[[], Pipeline],
         unpacker: Unpacker,
+        store_check: Callable[[], None],
         settings: IngestSettings,
         workers: int,
         max_bytes: int,
     ) -> None:
         """`pipeline` gives the pipeline, loading its models when the first document comes.
 
-        `workers` is the number of documents worked on at once, 0 for one a core; `max_bytes` the
-        size above which a file is refused.
+        `store_check` raises StoreError where the vector store can't be written to; `workers` is
+        the number of documents worked on at once, 0 for one a core; `max_bytes` the size above
+        which a file is refused.
         """
-        self._catalog, self._content, self._audit = catalog, content, audit
+        self._catalog, self._content = catalog, content
+        self._submission, self._operations = submission, operations
         self._seal, self._pipeline, self._settings = seal, pipeline, settings
-        self._unpacker, self._erasure = unpacker, erasure
+        self._unpacker, self._erasure, self._store_check = unpacker, erasure, store_check
         self._workers, self._max_bytes = workers or usable_cores(), max_bytes
 
     def ingest(
@@ -164,16 +168,7 @@ class Ingestion:
 
         It is on the record before a worker sees it. Raises AuditError; then there is no job.
         """
-        job_id = str(uuid.uuid4())
-
-        def record_then_bring() -> None:
-            detail = {"job": job_id, "origin": list(origin)}
-            self._audit.append(entry("ingest", principal, detail))
-            before_commit()
-
-        return self._catalog.jobs.create(
-            principal.tenant, principal.label, tasks, job_id=job_id, before_commit=record_then_bring
-        )
+        return self._submission.submit(tasks, principal, origin=origin, before_commit=before_commit)
 
     def work_off(
         self,
@@ -204,6 +199,8 @@ class Ingestion:
                 watch.look()
                 stop.wait(_LOOK_EVERY_S)
         job = watch.look()
+        self._operations.settle()
+        self._follow_up()
         fault = next((e for worker in workers if (e := worker.exception())), None)
         if fault is not None and job.finished is None:
             raise fault
@@ -240,9 +237,16 @@ class Ingestion:
                 try:
                     self._free_leases_of_the_dead()
                     told = self._tell(told)
+                    self._operations.settle()
+                    self._follow_up()
                 except EnvironmentFault as fault:
                     log.warning("The catalog does not answer: %s", fault)
                 stop.wait(_TELL_EVERY_S)
+
+    def _follow_up(self) -> None:
+        """Tell the store what it does not know, or may have forgotten by a write that came late."""
+        self._catalog.late_writes.follow_up()
+        self._erasure.follow_up_all()
 
     def _tell(self, told: dict[str, int]) -> dict[str, int]:
         """Log how far the open jobs are, where that has changed; returns what was told."""
@@ -300,6 +304,7 @@ class Ingestion:
             seal=self._seal,
             pipeline=self._pipeline,
             unpacker=self._unpacker,
+            store_check=self._store_check,
             settings=self._settings,
             max_bytes=self._max_bytes,
         )

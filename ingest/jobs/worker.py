@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ingest.jobs.unpack import Unpacker
-from ingest.leases.holder import holder_name
 from ingest.leases.lease import TaskLease
 from ingest.pipeline import Pipeline
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.holding import LeaseLost
+from sovereign_rag.catalog.outages import STORE
 from sovereign_rag.catalog.records import (
     DocumentStatus,
     Lease,
@@ -24,11 +24,20 @@ from sovereign_rag.catalog.records import (
     TaskState,
     document_id,
 )
+from sovereign_rag.catalog.tombstones import message
 from sovereign_rag.domain import SourceFile
-from sovereign_rag.errors import DocumentError, EnvironmentFault, NotFound, SovereignError
+from sovereign_rag.errors import (
+    DocumentError,
+    EnvironmentFault,
+    NotFound,
+    SovereignError,
+    StoreError,
+)
 from sovereign_rag.settings import IngestSettings
 from sovereign_rag.storage.content import ContentStore
 from sovereign_rag.storage.password_box import Seal
+from sovereign_rag.system.holder import holder_name
+from sovereign_rag.system.tracing import span
 
 log = logging.getLogger(__name__)
 failures = logging.getLogger(f"{__name__}.failures")  # who tells of each document mutes it
@@ -49,10 +58,16 @@ class Worker:
         seal: Seal,
         pipeline: Callable[[], Pipeline],
         unpacker: Unpacker,
+        store_check: Callable[[], None],
         settings: IngestSettings,
         max_bytes: int,
     ) -> None:
-        """`pipeline` gives the pipeline, loading its models when the first document comes."""
+        """
+        Args:
+            pipeline: Gives the pipeline, loading its models when the first document comes.
+            store_check: Raises StoreError where the vector store can't be written to.
+        """
+        self._store_check = store_check
         self._unpacker = unpacker
         self.name = holder_name()
         self._catalog, self._content, self._seal = catalog, content, seal
@@ -76,6 +91,7 @@ class Worker:
         in_a_row = 0
         while not stop.is_set():
             try:
+                self._look_for_the_store(is_told=faults is not None)
                 task = self._catalog.leases.acquire(self.name, lease_s=self._settings.lease_s)
                 if task is not None:
                     self.work_off(task, stop)
@@ -97,6 +113,26 @@ class Worker:
                 log.exception("The worker goes on after an unexpected error")
                 stop.wait(_PAUSE_S)
 
+    def _look_for_the_store(self, *, is_told: bool) -> None:
+        """Where it is away, and it is this worker's turn: let what waits for it go on.
+
+        Args:
+            is_told: Somebody waits and is to be told; else it stays away, and that is all.
+
+        Raises:
+            EnvironmentFault: It is still away.
+        """
+        if not self._catalog.outages.claim():
+            return
+        try:
+            self._store_check()
+        except EnvironmentFault:
+            if is_told:
+                raise
+            return
+        self._catalog.outages.end()
+        log.info("The vector store is back; what waited for it goes on")
+
     def work_off(self, task: TaskRecord, stop: threading.Event) -> None:
         """Take one document in and record how it ended; raises nothing that is the document's.
 
@@ -104,7 +140,10 @@ class Worker:
             EnvironmentFault: The machine is at fault, and the document waits.
         """
         fence = Lease(task.id, self.name)
-        with TaskLease(self._catalog.leases, fence, self._settings.lease_s) as lease:
+        with (
+            span("ingest.document", job=task.job_id),
+            TaskLease(self._catalog.leases, fence, self._settings.lease_s) as lease,
+        ):
             try:
                 self._end_well_or_badly(task, lease)
             except EnvironmentFault as fault:
@@ -113,7 +152,12 @@ class Worker:
 
     def _end_well_or_badly(self, task: TaskRecord, lease: TaskLease) -> None:
         try:
-            task = self._brought_in(task, lease)
+            known = self._as_known(task) if task.keeps_access else task
+            if known is None:
+                reason = "The document was deleted."
+                self._catalog.leases.finish(task.id, self.name, TaskState.CANCELLED, reason=reason)
+                return
+            task = self._brought_in(known, lease)
             if not self._unpacked(task, lease):
                 self._take_in(task, lease)
         except LeaseLost:
@@ -132,7 +176,10 @@ class Worker:
         password = None
         if task.password is not None:
             password = self._seal.open(task.password, tenant=task.tenant, uri=task.uri)
-        done = self._pipeline().take_in(source, task.tenant, lease=lease, password=password)
+        pipeline = self._pipeline()
+        done = pipeline.take_in(source, task.tenant, lease=lease, password=password)
+        if task.stated is not None:  # where nothing had to be published, it is still to be said
+            pipeline.state(task.tenant, done.record.id, lease)
         if not done.changed:
             state = TaskState.UNCHANGED
         elif done.record.status is DocumentStatus.PARTIAL:
@@ -176,15 +223,24 @@ class Worker:
         if task.path is not None:
             return replace(task, content_hash=self._read(task, Path(task.path), lease))
         if task.content_hash is not None:
+            self._refuse_erased(task, task.content_hash)
             return task
         raise DocumentError(
             "missing", f"The bytes of {task.name} are not kept any more; hand it in again."
         )
 
+    def _refuse_erased(self, task: TaskRecord, content_hash: str) -> None:
+        """Refuse what was erased for good, wherever it comes from by now."""
+        found = self._catalog.tombstones.among(
+            task.tenant, [document_id(task.tenant, task.uri)], [content_hash]
+        )
+        if found:
+            raise DocumentError("erased", message(found[0]))
+
     def _source(self, task: TaskRecord) -> SourceFile:
         assert task.content_hash is not None
         try:
-            size = self._content.original(task.content_hash).stat().st_size
+            size = self._content.original_size(task.content_hash)
         except NotFound as error:
             raise DocumentError("missing", str(error)) from error
         return SourceFile(
@@ -195,6 +251,20 @@ class Worker:
             modified=task.modified,
             readers=task.readers,
             level=task.level,
+        )
+
+    def _as_known(self, task: TaskRecord) -> TaskRecord | None:
+        """A task to read a document again, as the catalog has that by now; None: it is gone."""
+        known = self._catalog.documents.find(task.tenant, task.uri)
+        if known is None:
+            return None
+        return replace(
+            task,
+            name=known.name,
+            readers=known.readers,
+            level=known.level,
+            modified=known.modified,
+            content_hash=known.content_hash,
         )
 
     def _read(self, task: TaskRecord, path: Path, lease: TaskLease) -> str:
@@ -213,13 +283,15 @@ class Worker:
                     "Split it, or raise parse.max_file_mib.",
                 )
             content_hash = ContentStore.hash_of(path)
+            self._refuse_erased(task, content_hash)
             lease.record_content(content_hash)
             if self._content.holds(content_hash):
+                self._content.keep_for(content_hash, task.tenant)
                 return content_hash
             with path.open("rb") as file:
                 received = self._content.receive(iter(lambda: file.read(_BLOCK), b""))
             lease.record_content(received.content_hash)  # another, if it was written to meanwhile
-            self._content.keep(received)
+            self._content.keep(received, task.tenant)
             return received.content_hash
         except FileNotFoundError as error:
             raise DocumentError("missing", f"{path} is not there any more.") from error
@@ -266,10 +338,11 @@ class Worker:
 
     def _give_back(self, task: TaskRecord, fault: EnvironmentFault, stop: threading.Event) -> None:
         """Let the task wait, and its job with it; a full disk may keep even that from the books."""
+        awaits = STORE if isinstance(fault, StoreError) else None
         while True:
             try:
                 self._catalog.leases.release(
-                    task.id, self.name, reason=str(fault), pause_s=_PAUSE_S
+                    task.id, self.name, reason=str(fault), pause_s=_PAUSE_S, awaits=awaits
                 )
                 return
             except EnvironmentFault as also:
@@ -279,6 +352,8 @@ class Worker:
 
     def _tidy_up(self) -> bool:
         """Remove what an ended task left in the store; False: there was none."""
+        if self._catalog.outages.current() is not None:
+            return False
         task = self._catalog.leases.acquire_leftover(self.name, lease_s=self._settings.lease_s)
         if task is None:
             return False

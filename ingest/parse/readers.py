@@ -6,7 +6,8 @@ from typing import Final
 
 from ingest import detect
 from ingest.parse.document.job import Reader
-from ingest.parse.mail.calendar import read_calendar, read_cards
+from ingest.parse.mail.calendar import read_calendar
+from ingest.parse.mail.cards import read_cards
 from ingest.parse.mail.message import read_eml, read_mbox
 from ingest.parse.mail.outlook import read_msg
 from ingest.parse.mail.tnef import read_tnef

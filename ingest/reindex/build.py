@@ -19,7 +19,6 @@ from itertools import groupby
 from typing import Protocol
 
 from ingest.leases.heartbeat import LeaseHeartbeat, since_boot
-from ingest.leases.holder import holder_name, is_dead
 from ingest.leases.lease import DocumentLease, NoLease
 from sovereign_rag.access import Principal
 from sovereign_rag.catalog.catalog import Catalog
@@ -34,6 +33,7 @@ from sovereign_rag.settings import Settings
 from sovereign_rag.storage.audit import AuditTrail, entry
 from sovereign_rag.storage.content import ContentStore
 from sovereign_rag.store.connect import alias, first_collection
+from sovereign_rag.system.holder import holder_name, is_dead
 
 log = logging.getLogger(__name__)
 

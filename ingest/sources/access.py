@@ -36,6 +36,12 @@ class Access:
     readers: frozenset[str]
     level: int
     origin: AccessOrigin
+    place: str = field(default="", compare=False)  # the sidecar's path, or the pattern that fits
+
+    @property
+    def said_by(self) -> str:
+        """Who said so, for the record: "sidecar finance/.access.yaml"."""
+        return f"{self.origin} {self.place}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +84,18 @@ class Resolver:
                     raise InvalidSidecar(found.problem)
                 rules[found.folder] = sidecar.parse(found.data)
             except InvalidSidecar as error:
-                place = f"{found.folder}/{sidecar.NAME}" if found.folder else sidecar.NAME
-                invalid.append(InvalidAccess(place, str(error)))
+                invalid.append(InvalidAccess(_sidecar_of(found.folder), str(error)))
                 closed.add(found.folder)
         return cls(policy, rules, tuple(invalid), frozenset(closed))
 
     def access(self, entry: Entry, facts: tuple[str, ...] | None = None) -> Access:
         """Who may read `entry`; `facts` are its metadata's values."""
         base, above = self.policy.level, _above(entry.key)
-        if not self._closed.isdisjoint(above):
-            return Access(frozenset(), base, AccessOrigin.INVALID)
+        for folder in above:
+            if folder in self._closed:
+                return Access(frozenset(), base, AccessOrigin.INVALID, _sidecar_of(folder))
         readers: frozenset[str] | None = None
-        origin, level = AccessOrigin.UNKNOWN, base
+        origin, level, place = AccessOrigin.UNKNOWN, base, ""
         said_level = False
         for folder in above:  # the nearest first
             rule = self._rule(folder, entry.key)
@@ -97,11 +103,12 @@ class Resolver:
                 continue
             if readers is None and rule.readers is not None:
                 readers, origin = rule.readers, AccessOrigin.SIDECAR
+                place = _sidecar_of(folder)
             if not said_level and rule.level is not None:
                 level, said_level = max(base, rule.level), True
         if readers is None:
-            readers, origin = self._without_sidecar(entry, facts)
-        return Access(readers, level, origin)
+            readers, origin, place = self._without_sidecar(entry, facts)
+        return Access(readers, level, origin, place)
 
     def _rule(self, folder: str, key: str) -> AccessRule | None:
         rules = self.rules.get(folder)
@@ -111,23 +118,23 @@ class Resolver:
 
     def _without_sidecar(
         self, entry: Entry, facts: tuple[str, ...] | None
-    ) -> tuple[frozenset[str], AccessOrigin]:
+    ) -> tuple[frozenset[str], AccessOrigin, str]:
         policy = self.policy
         for pattern, readers in policy.paths:
             if sidecar.matches(pattern, entry.key):
-                return readers, AccessOrigin.PATHS
+                return readers, AccessOrigin.PATHS, pattern
         if policy.honours is AccessOrigin.POSIX:
             return (
-                (entry.readers, AccessOrigin.POSIX)
+                (entry.readers, AccessOrigin.POSIX, "")
                 if entry.readers
-                else (frozenset(), AccessOrigin.UNKNOWN)
+                else (frozenset(), AccessOrigin.UNKNOWN, "")
             )
         if policy.honours is AccessOrigin.METADATA and policy.metadata is not None:
             labels = mapped(policy.metadata, facts or ())
-            return labels, AccessOrigin.METADATA if labels else AccessOrigin.UNKNOWN
+            return labels, AccessOrigin.METADATA if labels else AccessOrigin.UNKNOWN, ""
         if policy.readers is None:
-            return frozenset(), AccessOrigin.UNKNOWN
-        return policy.readers, AccessOrigin.READERS
+            return frozenset(), AccessOrigin.UNKNOWN, ""
+        return policy.readers, AccessOrigin.READERS, ""
 
 
 def mapped(mapping: MetadataMapping, values: Iterable[str]) -> frozenset[str]:
@@ -146,6 +153,10 @@ def mapped(mapping: MetadataMapping, values: Iterable[str]) -> frozenset[str]:
     if mapping.kind != "label" and not mapping.values:
         labels.discard(EVERYONE)
     return frozenset(labels)
+
+
+def _sidecar_of(folder: str) -> str:
+    return f"{folder}/{sidecar.NAME}" if folder else sidecar.NAME
 
 
 def _above(key: str) -> list[str]:

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from llama_index.core.readers.base import BaseReader
 from llama_index.core.schema import Document
 
+from sovereign_rag.access import DEFAULT_TENANT
 from sovereign_rag.catalog.records import NewTask
 from sovereign_rag.errors import BadInput, EnvironmentFault
 from sovereign_rag.storage.content import ContentStore
@@ -35,6 +36,7 @@ def read(
     source: str,
     readers: frozenset[str],
     level: int = 0,
+    tenant: str = DEFAULT_TENANT,
 ) -> Iterator[NewTask]:
     """Load everything that `reader` gives, as tasks for a job (`Ingestion.take_in`).
 
@@ -45,12 +47,15 @@ def read(
             document's URI, so that the same document of the same source is the same document
             next time.
         readers: Labels of who may read; empty: nobody but the owner.
+        tenant: Whose documents they are: its keys open them where contents are encrypted.
 
     Raises:
         BadInput: The source's name is impossible or taken.
         EnvironmentFault: The reader failed, while the tasks are taken.
     """
-    return tasks(_loaded(reader), content, source=source, readers=readers, level=level)
+    return tasks(
+        _loaded(reader), content, source=source, readers=readers, level=level, tenant=tenant
+    )
 
 
 def tasks(
@@ -60,6 +65,7 @@ def tasks(
     source: str,
     readers: frozenset[str],
     level: int = 0,
+    tenant: str = DEFAULT_TENANT,
 ) -> Iterator[NewTask]:
     """As `read`, for documents that a reader has loaded. One without text is left out."""
     if not _SOURCE.fullmatch(source) or source in _TAKEN:
@@ -67,7 +73,7 @@ def tasks(
             f"{source!r} can't name a source: take lower-case letters, digits and . + -, and "
             f"neither of {', '.join(sorted(_TAKEN))}."
         )
-    return _tasks(documents, content, source, readers, level)
+    return _tasks(documents, content, source, readers, level, tenant)
 
 
 def _tasks(
@@ -76,10 +82,11 @@ def _tasks(
     source: str,
     readers: frozenset[str],
     level: int,
+    tenant: str,
 ) -> Iterator[NewTask]:
     for identity, name, modified, document in identified(documents):
         text = document.get_content()
-        content_hash, _ = content.add_stream([text.encode("utf-8", "replace")])
+        content_hash, _ = content.add_stream([text.encode("utf-8", "replace")], tenant=tenant)
         yield NewTask(
             uri=f"{source}:{identity}",
             name=name,

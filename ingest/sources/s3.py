@@ -1,27 +1,24 @@
 """A bucket of an S3-compatible object storage; each object is a document.
 
-Only the endpoint that the admin named is contacted. The region is said, not asked for; no
-metadata service is looked up for keys; no proxy of the environment is used.
+Only the endpoint that the admin named is contacted: see `s3_client`.
 """
 
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
-from urllib.parse import urlsplit
 
 import urllib3
 from minio import Minio
-from minio.credentials.providers import StaticProvider
 from minio.datatypes import Object
 from minio.error import MinioException, S3Error
 
 from ingest.sources import sidecar
 from ingest.sources.folder import is_hidden
 from ingest.sources.source import Entry, LeftOut, Listing, Sidecar
-from sovereign_rag.errors import DocumentError, EnvironmentFault, SettingsError
+from sovereign_rag.errors import DocumentError, EnvironmentFault
 from sovereign_rag.settings import S3Source
 from sovereign_rag.settings.sources import secret
+from sovereign_rag.storage import s3_client
 
 _BLOCK: Final = 1 << 20
 _GONE = {"NoSuchKey", "NoSuchVersion"}
@@ -37,7 +34,7 @@ class Bucket:
         self.name = name
         self._section = section
         self._below = f"{section.prefix.strip('/')}/" if section.prefix.strip("/") else ""
-        self._pool = _pool(section)
+        self._pool = s3_client.pool(timeout_s=section.timeout_s, ca_file=section.ca_file)
         self._client = _client(name, section, self._pool)
 
     @property
@@ -156,35 +153,13 @@ class Bucket:
         self._pool.clear()
 
 
-def _pool(section: S3Source) -> urllib3.PoolManager:
-    """Connections with a time limit; no redirects, which would lead to another address."""
-    context = ssl.create_default_context()
-    if section.ca_file is not None:
-        try:
-            context.load_verify_locations(section.ca_file)
-        except OSError as error:
-            raise SettingsError(f"ca_file {section.ca_file} can't be read: {error}.") from error
-    return urllib3.PoolManager(
-        timeout=urllib3.Timeout(total=section.timeout_s),
-        retries=urllib3.Retry(total=3, redirect=0, backoff_factor=0.2, status_forcelist=[502, 503]),
-        ssl_context=context,
-    )
-
-
-def _client(name: str, section: S3Source, pool: urllib3.PoolManager) -> Minio:
-    access = secret(
-        section.access_key, section.access_key_file, what=f"sources.{name}.access_key_file"
-    )
-    key = secret(
-        section.secret_key, section.secret_key_file, what=f"sources.{name}.secret_key_file"
-    )
-    if (access is None) != (key is None):
-        raise SettingsError(f"sources.{name} needs both access_key and secret_key, or neither.")
-    address = urlsplit(section.endpoint)
-    return Minio(
-        endpoint=address.netloc,
-        secure=address.scheme == "https",
-        region=section.region,  # given, so that it isn't asked for
-        credentials=StaticProvider(access, key) if access and key else None,
-        http_client=pool,
+def _client(name: str, section: S3Source, http: urllib3.PoolManager) -> Minio:
+    what = f"sources.{name}"
+    return s3_client.client(
+        section.endpoint,
+        http,
+        region=section.region,
+        access=secret(section.access_key, section.access_key_file, what=f"{what}.access_key_file"),
+        key=secret(section.secret_key, section.secret_key_file, what=f"{what}.secret_key_file"),
+        section=what,
     )

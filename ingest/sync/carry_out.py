@@ -7,20 +7,24 @@ from dataclasses import dataclass, field
 
 from ingest.index.lifecycle import DocumentLifecycle
 from ingest.jobs.ingestion import Ingestion
+from ingest.sources.access import Access
 from ingest.sources.source import DocumentSource, Entry
 from ingest.sync.plan import Change, Plan, Step, is_movable, match, moved_step
 from sovereign_rag.access import Principal
 from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.catalog.database import batches
 from sovereign_rag.catalog.records import JobRecord, NewTask, document_id
-from sovereign_rag.catalog.sources import SourceItem
+from sovereign_rag.catalog.sources import KnownDocument, SourceItem
+from sovereign_rag.catalog.tombstones import message
 from sovereign_rag.errors import DocumentError, TooLarge
 from sovereign_rag.services.erasure import Erasure
+from sovereign_rag.services.operations import Act
+from sovereign_rag.services.submission import AT_ONCE, access
 from sovereign_rag.storage.content import ContentStore, Received
 
 log = logging.getLogger(__name__)
 
 _ITEMS = 500  # recorded at a time
-_TOLD = 1_000  # URIs in the audit record
 
 
 @dataclass
@@ -36,6 +40,7 @@ class PlanExecutor:
     source_id: str
     tenant: str
     principal: Principal
+    act: Act  # the sync, on whose record each step is before it is taken
     max_bytes: int
     check: Callable[[], None]  # raises once the source is not ours any more
     _found: Counter[str] = field(default_factory=Counter)  # what a fetch told better than the plan
@@ -45,26 +50,25 @@ class PlanExecutor:
     _unreadable: list[str] = field(default_factory=list)
     _late: list[Step] = field(default_factory=list)  # what was to be moved, and is read instead
     _reading: list[Step] = field(default_factory=list)  # what the job reads
-    trail: dict[str, object] = field(default_factory=dict)  # for the audit record
 
     def carry_out(self, plan: Plan) -> JobRecord | None:
         """Do everything but reading; returns the job that reads, None where there is nothing."""
         self._gone = {step.target: step for step in plan.steps_of(Change.DELETED)}
         self._rights(plan)
-        for step in plan.steps_of(Change.MOVED):
-            self.check()
-            self._move(step)
+        for batch in batches(plan.steps_of(Change.MOVED), AT_ONCE):
+            self.act.note("moves", {"documents": [d for s in batch for d in _moves(s)]})
+            for step in batch:
+                self.check()
+                self._move(step)
         self._remember(plan.steps_of(Change.UNCHANGED, Change.RIGHTS))
         job = self._submit(plan)
-        for step in self._gone.values():
-            self.check()
-            self._delete(step)
+        for batch in batches(self._gone.values(), AT_ONCE):
+            gone = [document for step in batch for document in step.documents]
+            self.act.note("deletes", {"documents": [_named(document) for document in gone]})
+            for step in batch:
+                self.check()
+                self._delete(step)
         self._flush_items()
-        self.trail = {
-            "rights": [s.uri for s in plan.steps_of(Change.RIGHTS)][:_TOLD],
-            "deleted": [s.uri for s in self._gone.values()][:_TOLD],
-            "job": None if job is None else job.id,
-        }
         return job
 
     def corrections(self, plan: Plan) -> dict[str, int]:
@@ -75,19 +79,24 @@ class PlanExecutor:
         return counts | {"unreadable": len(self._unreadable)}
 
     def _rights(self, plan: Plan) -> None:
-        for step in plan.steps:
-            if step.access is None or step.change is Change.UNCHANGED:
-                continue
-            # Also of what will be read again: its old text must not be seen until then.
-            wanted = (step.access.readers, step.access.level)
-            for document in step.documents if step.change is not Change.MOVED else ():
-                if (document.readers, document.level) != wanted:
-                    self.erasure.change_readers(self.tenant, document.id, *wanted)
-        waiting = plan.steps_of(Change.WAITING)
-        self.catalog.sources.set_waiting_rights(
-            self.tenant,
-            {s.target: (s.access.readers, s.access.level) for s in waiting if s.access is not None},
-        )
+        for batch in batches(_changes_of_rights(plan), AT_ONCE):
+            told = [
+                {**_named(document), "before": access(document.readers, document.level)}
+                | _said(wanted)
+                for document, wanted in batch
+            ]
+            self.act.note("rights", {"documents": told, "origin": [self.source.name]})
+            for document, wanted in batch:
+                self.erasure.change_readers(self.tenant, document.id, wanted.readers, wanted.level)
+        waiting = [step for step in plan.steps_of(Change.WAITING) if step.access is not None]
+        for some in batches(waiting, AT_ONCE):
+            rights = {s.target: (s.access.readers, s.access.level) for s in some if s.access}
+            told = [
+                {"document": s.target, "uri": s.uri, **_said(s.access)} for s in some if s.access
+            ]
+            origin = {"origin": [self.source.name], "waiting": True}
+            self.act.note("rights", {"documents": told, **origin})
+            self.catalog.sources.set_waiting_rights(self.tenant, rights)
 
     def _move(self, step: Step) -> bool:
         """Move a document, or all that came out of an archive; False: read it anew instead."""
@@ -159,9 +168,14 @@ class PlanExecutor:
         assert entry is not None
         assert access is not None
         content_hash: str | None = None
+        if self._is_erased(entry, step.target):
+            return None
         if entry.path is None:
             received = self._fetch(entry)
             if received is None:
+                return None
+            if self._is_erased(entry, received.content_hash):
+                self.content.drop(received)
                 return None
             if self._is_known(step, received.content_hash):
                 self.content.drop(received)
@@ -176,7 +190,16 @@ class PlanExecutor:
             content_hash=content_hash,
             path=None if entry.path is None else str(entry.path),
             modified=entry.modified,
+            said_by=access.said_by,
         )
+
+    def _is_erased(self, entry: Entry, key: str) -> bool:
+        """Whether a document, or bytes, of that id or hash were erased for good."""
+        found = self.catalog.tombstones.among(self.tenant, [key], [key])
+        if found:
+            log.warning("%s is left out. %s", found[0].document, message(found[0]))
+            self._unreadable.append(entry.uri)
+        return bool(found)
 
     def _fetch(self, entry: Entry) -> Received | None:
         try:
@@ -195,7 +218,11 @@ class PlanExecutor:
             self._item(step, content_hash=content_hash)
             return True
         origin = match(step, content_hash, filter(is_movable, self._gone.values()), set())
-        if origin is None or not self._move(moved_step(step, origin)):
+        if origin is None:
+            return False
+        moved = moved_step(step, origin)
+        self.act.note("moves", {"documents": list(_moves(moved))})
+        if not self._move(moved):
             return False
         del self._gone[origin.target]
         self._count(Change.NEW, Change.MOVED)
@@ -209,7 +236,7 @@ class PlanExecutor:
 
     def _before_commit(self) -> None:
         for received in self._received:
-            self.content.keep(received)
+            self.content.keep(received, self.tenant)
         self._received.clear()
 
     def _delete(self, step: Step) -> None:
@@ -250,3 +277,36 @@ class PlanExecutor:
     def _flush_items(self) -> None:
         self.catalog.sources.put_items(self.source_id, self._items)
         self._items.clear()
+
+
+def _changes_of_rights(plan: Plan) -> Iterator[tuple[KnownDocument, Access]]:
+    """Also of what will be read again: its old text must not be seen until then."""
+    for step in plan.steps:
+        if step.access is None or step.change in {Change.UNCHANGED, Change.MOVED}:
+            continue
+        wanted = (step.access.readers, step.access.level)
+        for document in step.documents:
+            if (document.readers, document.level) != wanted:
+                yield document, step.access
+
+
+def _said(wanted: Access) -> dict[str, object]:
+    """What the record tells of rights: who may read, and what says so."""
+    return {**access(wanted.readers, wanted.level), "said_by": wanted.said_by}
+
+
+def _moves(step: Step) -> Iterator[dict[str, object]]:
+    """What the record tells of a move: from where, to where, and who may read it then."""
+    assert step.moved_from is not None
+    assert step.access is not None
+    for document in step.documents:
+        yield {
+            **_named(document),
+            "to": step.uri + document.uri.removeprefix(step.moved_from.uri),
+            **_said(step.access),
+            "before": access(document.readers, document.level),
+        }
+
+
+def _named(document: KnownDocument) -> dict[str, object]:
+    return {"document": document.id, "uri": document.uri}

@@ -16,9 +16,9 @@ from typing import Any
 from ingest.index.lifecycle import DocumentLifecycle
 from ingest.jobs.ingestion import Ingestion, IngestProgress, IngestReport
 from ingest.leases.heartbeat import LeaseHeartbeat, since_boot
-from ingest.leases.holder import holder_name, is_dead
 from ingest.pipeline import Pipeline
 from ingest.sources.access import Resolver
+from ingest.sources.added import with_added
 from ingest.sources.build import (
     NamedSource,
     chosen,
@@ -35,10 +35,12 @@ from sovereign_rag.catalog.records import JobRecord, TaskRecord
 from sovereign_rag.catalog.sources import KnownDocument, SourceRecord
 from sovereign_rag.errors import DocumentError, SyncRefused
 from sovereign_rag.services.erasure import Erasure
+from sovereign_rag.services.operations import Act, OperationRecorder
 from sovereign_rag.settings import Settings
 from sovereign_rag.settings.sources import parse_max_delete
 from sovereign_rag.storage.audit import AuditTrail, entry
 from sovereign_rag.storage.content import ContentStore
+from sovereign_rag.system.holder import holder_name, is_dead
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +81,7 @@ class Sync:
         catalog: Catalog,
         content: ContentStore,
         audit: AuditTrail,
+        operations: OperationRecorder,
         lifecycle: DocumentLifecycle,
         erasure: Erasure,
         pipeline: Callable[[], Pipeline],
@@ -90,10 +93,12 @@ class Sync:
         self._catalog, self._content, self._audit = catalog, content, audit
         self._pipeline, self._ingestion, self._settings = pipeline, ingestion, settings
         self._lifecycle, self._erasure, self._clock = lifecycle, erasure, clock
+        self._operations = operations
 
     def find(self, wanted: str, tenant: str = DEFAULT_TENANT) -> NamedSource:
         """The source that somebody means. Raises NotFound, BadInput."""
-        return chosen(wanted, self._settings, self._catalog.sources.all(), tenant)
+        settings = with_added(self._settings, self._catalog)
+        return chosen(wanted, settings, self._catalog.sources.all(), tenant)
 
     def sync(
         self,
@@ -116,20 +121,27 @@ class Sync:
         """
         request = request or SyncRequest()
         source = _with_options(source, request)
-        refuse_overlap(source, self._settings, self._catalog.sources.all())
+        named = with_added(self._settings, self._catalog)
+        refuse_overlap(source, named, self._catalog.sources.all())
         if request.dry_run:
             record = self._catalog.sources.find(source.section.tenant, source.name)
             with open_source(source, self._settings) as opened:
                 made = self._plan(source, opened, record, request)
             return SyncReport(source.name, made, dry_run=True, counts=made.counts)
-        with self._leased(source) as leased, open_source(source, self._settings) as opened:
+        with (
+            self._leased(source, principal) as leased,
+            open_source(source, self._settings) as opened,
+        ):
             made = self._plan(source, opened, leased.record, request)
             self._refuse_mass_deletion(made, source, request)
             leased.lease.require()
+            whose = replace(principal, tenant=source.section.tenant)
             begun = {"source": source.name, "plan": made.counts}
-            self._audit.append(entry("sync.begin", principal, begun))
-            executor = self._executor(source, opened, leased, principal)
-            job = executor.carry_out(made)
+            with self._operations.begun("sync", whose, begun) as act:
+                executor = self._executor(source, opened, leased, whose, act)
+                job = executor.carry_out(made)
+                act.outcome["counts"] = {**made.counts, **executor.corrections(made)}
+                act.outcome["job"] = None if job is None else job.id
             ingested = None
             if job is not None and request.work:
                 ingested = self._ingestion.work_off(
@@ -138,9 +150,6 @@ class Sync:
             self._catalog.sources.confirm_items(leased.record.id)
             counts = {**made.counts, **executor.corrections(made)}
             leased.counts, leased.checkpoint = counts, {"facts_key": opened.facts_key}
-        self._audit.append(
-            entry("sync", principal, {"source": source.name, "counts": counts, **executor.trail})
-        )
         return SyncReport(source.name, made, False, job, ingested, counts)
 
     def _plan(
@@ -191,7 +200,12 @@ class Sync:
         return Questions(hash_of=_hash_of, facts=facts, is_current=is_current)
 
     def _executor(
-        self, source: NamedSource, opened: DocumentSource, leased: "_Leased", principal: Principal
+        self,
+        source: NamedSource,
+        opened: DocumentSource,
+        leased: "_Leased",
+        principal: Principal,
+        act: Act,
     ) -> PlanExecutor:
         return PlanExecutor(
             catalog=self._catalog,
@@ -202,7 +216,8 @@ class Sync:
             source=opened,
             source_id=leased.record.id,
             tenant=source.section.tenant,
-            principal=replace(principal, tenant=source.section.tenant),
+            principal=principal,
+            act=act,
             max_bytes=self._settings.parse.max_file_mib << 20,
             check=leased.lease.require,
         )
@@ -223,12 +238,16 @@ class Sync:
             )
 
     @contextmanager
-    def _leased(self, source: NamedSource) -> Iterator["_Leased"]:
+    def _leased(self, source: NamedSource, principal: Principal) -> Iterator["_Leased"]:
         """Have a source to oneself, and let go of it with what came of it."""
         self._free_syncs_of_the_dead()
-        holder = holder_name()
+        holder, tenant = holder_name(), source.section.tenant
+        if self._catalog.sources.find(tenant, source.name) is None:
+            added = {"source": source.name, "kind": source.section.kind}
+            whose = replace(principal, tenant=tenant)
+            self._audit.append(entry("source.add", whose, {**added, **_options(source)}))
         record = self._catalog.sources.begin_sync(
-            source.section.tenant,
+            tenant,
             source.name,
             source.section.kind,
             holder=holder,
@@ -298,4 +317,4 @@ def _with_options(source: NamedSource, request: SyncRequest) -> NamedSource:
 
 
 def _options(source: NamedSource) -> dict[str, Any]:
-    return source.section.model_dump(include={"readers", "level", "access"})
+    return source.section.model_dump(mode="json", include={"readers", "level", "access"})

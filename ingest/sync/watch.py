@@ -7,16 +7,18 @@ minutes, until the next scheduled look, and nothing else.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ingest.sources.added import with_added
 from ingest.sources.build import NamedSource, all_sources
 from ingest.sync.sync import Sync, SyncReport, SyncRequest
 from sovereign_rag.access import local_owner
 from sovereign_rag.catalog.catalog import Catalog
-from sovereign_rag.errors import Busy, SovereignError
+from sovereign_rag.catalog.source_plans import SourcePlan
+from sovereign_rag.errors import Busy, EnvironmentFault, SovereignError
 from sovereign_rag.settings import FolderSource, Settings
 
 log = logging.getLogger(__name__)
@@ -92,31 +94,58 @@ class Watcher:
                 thread.join()
 
     def run_schedules(self, stop: threading.Event) -> None:
-        """Sync each source of the settings that has a schedule when it is due, until `stop`.
+        """Sync each source when its schedule or somebody says so, until `stop`.
 
         Any number of processes may do so: which of them finds a source due first, syncs it. What
-        is new is left to the workers.
+        is new is left to the workers. A paused source is synced when somebody asks alone.
         """
-        scheduled = [s for s in all_sources(self._settings).values() if _interval_s(s)]
-        not_before = dict.fromkeys((s.name for s in scheduled), 0.0)
-        while scheduled and not stop.wait(_LOOK_S):
-            for source in scheduled:
-                if stop.is_set() or time.monotonic() < not_before[source.name]:
-                    continue
-                try:
-                    if self._is_due(source):
-                        self._once(source, SyncRequest(work=False), stop)
-                except Busy:
-                    continue
-                except SovereignError as error:
-                    log.warning("The source %s was not synced: %s", source.name, error)
-                    not_before[source.name] = time.monotonic() + _RETRY_S
+        not_before: dict[str, float] = {}
+        while not stop.wait(_LOOK_S):
+            try:
+                self.sync_due(stop, not_before)
+            except EnvironmentFault as error:
+                log.warning("What is to be synced can't be looked up: %s", error)
+                stop.wait(_RETRY_S)
+
+    def sync_due(self, stop: threading.Event, not_before: dict[str, float]) -> None:
+        """Sync what is due or wanted at this moment.
+
+        Args:
+            not_before: When sources that failed are tried again, on the monotonic clock, by name;
+                kept from one call to the next.
+
+        Raises:
+            EnvironmentFault: The catalog does not answer.
+        """
+        plans = {plan.name: plan for plan in self._catalog.source_plans.all()}
+        for source in all_sources(with_added(self._settings, self._catalog)).values():
+            if stop.is_set():
+                return
+            try:
+                if self._is_wanted(source, plans.get(source.name), not_before):
+                    self._once(source, SyncRequest(work=False), stop)
+            except Busy:
+                continue
+            except SovereignError as error:
+                log.warning("The source %s was not synced: %s", source.name, error)
+                not_before[source.name] = time.monotonic() + _RETRY_S
+
+    def _is_wanted(
+        self, source: NamedSource, plan: SourcePlan | None, not_before: Mapping[str, float]
+    ) -> bool:
+        """Whether to sync it now: what somebody asked for is taken upon oneself by that."""
+        if plan is not None and plan.tenant == source.section.tenant:
+            if plan.wanted is not None:
+                return self._catalog.source_plans.take(plan)
+            if plan.is_paused:
+                return False
+        return time.monotonic() >= not_before.get(source.name, 0.0) and self._is_due(source)
 
     def _is_due(self, source: NamedSource) -> bool:
         interval = source.section.interval
-        record = self._catalog.sources.find(source.section.tenant, source.name)
         if interval is None:
             return False
+        record = self._catalog.sources.find(source.section.tenant, source.name)
         if record is None or record.started is None:
             return True
         return record.holder is None and datetime.now(UTC) - record.started >= interval

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePath
 
 from ingest.parse.document.attachments import LABELS
@@ -91,7 +92,7 @@ def _compose(page: Page, elements: list[Element]) -> tuple[str, tuple[Word, ...]
     for item in page.blocks:
         end = at + len(item.text)
         elements.append(Element(item.kind, page.number, at, end, max(0, item.level)))
-        words += (Word(at + w.start, at + w.end, w.box) for w in item.words)
+        words += (replace(w, start=at + w.start, end=at + w.end) for w in item.words)
         texts.append(item.text)
         at = end + len(_SEPARATOR)
     return _SEPARATOR.join(texts), tuple(words)

@@ -25,9 +25,9 @@ def spread(rows: Sequence[Sequence[GridCell]]) -> list[list[str]]:
     """The texts of a table, each row with one entry a column.
 
     Header rows are those at the top that hold a cell over several columns, and the one that ends
-    them. Below, a cell over several columns is written once, with empty places behind it, and of
-    the cells over several rows only those that say a word are repeated: a number belongs to all
-    of its rows together, and to none of them alone.
+    them, unless it has amounts. Below, a cell over several columns is written once, with empty
+    places behind it, and of the cells over several rows only those that say a word are repeated: a
+    number belongs to all of its rows together, and to none of them alone.
     """
     header = _header_rows(rows)
     width = _width(rows)
@@ -48,9 +48,9 @@ def spread(rows: Sequence[Sequence[GridCell]]) -> list[list[str]]:
                 continue
             cell = waiting.pop(0) if waiting else GridCell("")
             columns = min(cell.columns, _MOST_COLUMNS - at)
-            whole = columns >= width > 1
+            once = columns >= width > 1 or _is_number(cell.text)
             for k in range(columns):
-                shown = k == 0 or (number < header and not whole)
+                shown = k == 0 or (number < header and not once)
                 text = cell.text if shown else ""
                 if cell.continues and lines and at + k < len(lines[-1]):
                     text = _again(lines[-1][at + k], number, header)
@@ -79,7 +79,8 @@ def _header_rows(rows: Sequence[Sequence[GridCell]]) -> int:
         if any(_is_number(cell.text) for cell in row):
             break
         count += 1
-    return count + 1 if count else 0
+    ends = rows[count] if count else ()
+    return count + (bool(count) and not any(_is_number(cell.text) for cell in ends))
 
 
 def _again(text: str, number: int, header: int) -> str:

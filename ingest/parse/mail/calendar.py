@@ -1,21 +1,22 @@
-"""Calendars (ICS) and address cards (VCF): entries with their fields, one line each.
+"""Calendars (ICS): entries with their fields, one line each.
 
-Sources: RFC 5545 (iCalendar), RFC 6350 and its forerunners (vCard).
+Source: RFC 5545 (iCalendar).
 """
 
-import quopri
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from icalendar import Calendar, Component
+from icalendar import BrokenCalendarProperty, Calendar, Component
 from icalendar.parser import unescape_backslash
-from icalendar.prop import vRecur
 
 from ingest.parse.document.blocks import Block, DocumentDraft, block, unpaged
 from ingest.parse.document.job import Job
 from ingest.parse.document.text import decode, one_line
+from ingest.parse.mail.folding import unfolded
+from ingest.parse.mail.recurrence import repeats
 from ingest.parse.markup.html import html_blocks
 from ingest.parse.markup.plain import text_blocks
 from sovereign_rag.domain import ElementKind
@@ -25,22 +26,18 @@ MOMENT, DAY = "%d.%m.%Y %H:%M", "%d.%m.%Y"
 _ENTRIES = {"VEVENT": "Event", "VTODO": "Task", "VJOURNAL": "Journal", "VFREEBUSY": "Busy"}
 _MOMENTS = (("Start", "DTSTART"), ("End", "DTEND"), ("Due", "DUE"), ("Completed", "COMPLETED"))
 _TEXTS = (
-    *(("Location", "LOCATION"), ("Status", "STATUS"), ("Categories", "CATEGORIES")),
-    *(("Contact", "CONTACT"), ("Resources", "RESOURCES"), ("Web page", "URL")),
+    *(("Location", "LOCATION"), ("Categories", "CATEGORIES"), ("Contact", "CONTACT")),
+    *(("Resources", "RESOURCES"), ("Web page", "URL")),
 )
-_DAYS = {"MO": "Monday", "TU": "Tuesday", "WE": "Wednesday", "TH": "Thursday", "FR": "Friday"}
-_DAYS |= {"SA": "Saturday", "SU": "Sunday"}
-_CARD_FIELDS = {
-    **{"ORG": "Company", "TITLE": "Job title", "ROLE": "Role", "TEL": "Phone", "EMAIL": "E-mail"},
-    **{"ADR": "Address", "URL": "Web page", "BDAY": "Birthday", "NOTE": "Note", "LABEL": "Address"},
-    **{"NICKNAME": "Nickname", "CATEGORIES": "Categories", "IMPP": "Messenger", "TZ": "Time zone"},
-    **{"ANNIVERSARY": "Anniversary", "LANG": "Language", "MAILER": "Mail program"},
-    **{"RELATED": "Related", "X-ASSISTANT": "Assistant", "X-MANAGER": "Manager"},
-}
-_KINDS = frozenset(("home", "work", "cell", "fax", "pager", "main", "mobile", "other", "video"))
-_CARD_LINE = re.compile(r'((?:[^:"]|"[^"]*")+):(.*)')
-_PARAMETER = re.compile(r'(?:[^;"]|"[^"]*")+')
-_COMPACT_DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)")
+_PRIORITIES = {**dict.fromkeys("1234", "high"), "5": "normal", **dict.fromkeys("6789", "low")}
+_ROLES = {"CHAIR": "chair", "OPT-PARTICIPANT": "optional", "NON-PARTICIPANT": "for information"}
+_ANSWERS = {"ACCEPTED": "accepted", "DECLINED": "declined", "TENTATIVE": "tentative"}
+_ANSWERS |= {"DELEGATED": "delegated"}
+_MARKUP = re.compile(
+    r"</?(?:html|body|p|br|div|span|ul|ol|li|table|b|i|u|a)\b[^<>]*>", re.IGNORECASE
+)
+_EDGE = re.compile(r"(?im)^(BEGIN|END):[ \t]*([\w-]+)[ \t]*$")
+_CUT_OFF = "The calendar is cut off: what stood behind its last line is missing. Export it anew."
 
 
 def read_calendar(path: Path, job: Job) -> DocumentDraft:
@@ -50,59 +47,116 @@ def read_calendar(path: Path, job: Job) -> DocumentDraft:
         DocumentError: "broken".
     """
     del job
+    text, is_cut_off = _closed(decode(unfolded(path.read_bytes())))
     try:
-        calendars = Calendar.from_ical(decode(path.read_bytes()), multiple=True)
+        calendars = Calendar.from_ical(text, multiple=True)
     except (ValueError, IndexError, KeyError) as error:
         raise DocumentError(
             "broken", f"The calendar is damaged ({error}). Export it anew from its program."
         ) from error
-    entries = [e for calendar in calendars for e in calendar.walk() if e.name in _ENTRIES]
+    entries = [
+        (entry, _text(calendar.get("METHOD", "")).upper() == "CANCEL")
+        for calendar in calendars
+        for entry in calendar.walk()
+        if entry.name in _ENTRIES
+    ]
     names = (one_line(str(calendar.get("X-WR-CALNAME", ""))) for calendar in calendars)
     title = next(filter(None, names), None)
     if title is None and len(entries) == 1:
-        title = one_line(str(entries[0].get("SUMMARY", ""))) or None
-    return unpaged((b for entry in entries for b in _entry(entry)), title=title)
+        title = one_line(str(entries[0][0].get("SUMMARY", ""))) or None
+    made = (b for entry, is_cancelled in entries for b in _entry(entry, is_cancelled))
+    warnings = [_CUT_OFF] * is_cut_off
+    lost = sum(name is None for c in calendars for part in c.walk() for name, _ in part.errors)
+    if lost:
+        warnings.append(f"The calendar has {lost} lines that are no fields; they were not read.")
+    return unpaged(made, title=title, warnings=tuple(warnings))
 
 
-def _entry(entry: Component) -> Iterator[Block | None]:
+def _closed(text: str) -> tuple[str, bool]:
+    """A calendar with the ends of what it leaves open, and whether there were such."""
+    left_open: list[str] = []
+    for edge, name in _EDGE.findall(text.replace("\r", "")):
+        if edge.upper() == "BEGIN":
+            left_open.append(name)
+        elif left_open and left_open[-1].upper() == name.upper():
+            left_open.pop()
+    ends = "".join(f"\r\nEND:{name}" for name in reversed(left_open))
+    return text + ends, bool(left_open)
+
+
+def _entry(entry: Component, is_cancelled: bool) -> Iterator[Block | None]:
     summary = one_line(str(entry.get("SUMMARY", "")))
     yield block(ElementKind.TITLE, summary or _ENTRIES[entry.name or "VEVENT"], 1)
-    lines = [f"{label}: {said}" for label, name in _MOMENTS if (said := _moment(entry, name))]
-    if entry.get("DTEND") is None and (length := _length(entry)):
-        lines.append(f"Duration: {length}")
-    lines += (
-        f"Repeats: {_repeats(rule)}" for rule in _all(entry, "RRULE") if isinstance(rule, vRecur)
-    )
-    if left_out := [said for found in _all(entry, "EXDATE") for said in _dates(found)]:
-        lines.append(f"Not on: {', '.join(left_out)}")
-    for label, name in _TEXTS:
-        if said := ", ".join(filter(None, map(_text, _all(entry, name)))):
-            lines.append(f"{label}: {said}")
-    for label, name in (("Organizer", "ORGANIZER"), ("Attendees", "ATTENDEE")):
-        if said := ", ".join(map(_person, _all(entry, name))):
-            lines.append(f"{label}: {said}")
-    lines += _alarms(entry)
-    yield block(ElementKind.PARAGRAPH, "\n".join(lines))
+    yield block(ElementKind.PARAGRAPH, "\n".join(_lines(entry, is_cancelled)))
     described = "\n\n".join(str(found) for found in _all(entry, "DESCRIPTION"))
-    rich = str(entry.get("X-ALT-DESC", ""))
-    if not described.strip() and rich:
-        yield from html_blocks(rich)
-    elif described.strip():
+    rich = unescape_backslash(str(entry.get("X-ALT-DESC", "")))
+    if described.strip() and not _MARKUP.search(described):
         yield from text_blocks(described)
+    elif page := described.strip() or rich:
+        yield from html_blocks(page)
     for comment in _all(entry, "COMMENT"):
         yield from text_blocks(str(comment))
 
 
+def _lines(entry: Component, is_cancelled: bool) -> Iterator[str]:
+    """The fields of an entry, each with its label."""
+    yield from (f"{label}: {said}" for label, name in _MOMENTS if (said := _moment(entry, name)))
+    if entry.get("DTEND") is None and (length := _length(_value(entry.get("DURATION")))):
+        yield f"Duration: {length}"
+    if one := _value(entry.get("RECURRENCE-ID")):
+        yield f"Series: {_of_series(entry, one)}"
+    start = _value(entry.get("DTSTART"))
+    yield from (f"Repeats: {repeats(rule, start)}" for rule in _all(entry, "RRULE"))
+    for label, name in (("Also on", "RDATE"), ("Not on", "EXDATE")):
+        if days := [said for found in _all(entry, name) for said in _dates(found, entry)]:
+            yield f"{label}: {', '.join(days)}"
+    yield from (f"Busy: {period}" for found in _all(entry, "FREEBUSY") for period in _busy(found))
+    if status := "CANCELLED" if is_cancelled else _text(entry.get("STATUS", "")):
+        yield f"Status: {status.replace('-', ' ').lower()}"
+    yield from _standing(entry)
+    for label, name in _TEXTS:
+        if said := ", ".join(filter(None, map(_text, _all(entry, name)))):
+            yield f"{label}: {said}"
+    for label, name in (("Organizer", "ORGANIZER"), ("Attendees", "ATTENDEE")):
+        if said := ", ".join(map(_person, _all(entry, name))):
+            yield f"{label}: {said}"
+    links = (str(found) for found in _all(entry, "ATTACH"))
+    yield from (f"Attachment: {link}" for link in links if re.match(r"https?://", link))
+    yield from _alarms(entry)
+
+
+def _standing(entry: Component) -> Iterator[str]:
+    if done := _text(entry.get("PERCENT-COMPLETE", "")):
+        yield f"Done: {done} %"
+    if priority := _PRIORITIES.get(_text(entry.get("PRIORITY", ""))):
+        yield f"Priority: {priority}"
+    kept = _text(entry.get("CLASS", "")).lower()
+    if kept not in {"", "public"}:
+        yield f"Class: {kept}"
+
+
+def _value(found: object) -> object:
+    """The moment, day or length that a property holds; None where there is none to be read."""
+    with suppress(BrokenCalendarProperty):
+        return getattr(found, "dt", None)
+    return None
+
+
 def _moment(entry: Component, name: str) -> str:
     found = entry.get(name)
-    value = getattr(found, "dt", None)
-    if found is None or value is None:
+    value = _value(found)
+    if not isinstance(value, date):
         return one_line(str(found or ""))  # no date that could be read
     if name == "DTEND" and not isinstance(value, datetime):
         value -= timedelta(days=1)  # the day after the last
-        if value == getattr(entry.get("DTSTART"), "dt", None):
+        if value == _value(entry.get("DTSTART")):
             return ""
-    return _shown(value, str(getattr(found, "params", {}).get("TZID", "")))
+    return _shown(value, _zone(found))
+
+
+def _zone(found: object) -> str:
+    """The time zone that a property names, in the words of its file."""
+    return str(getattr(found, "params", {}).get("TZID", ""))
 
 
 def _shown(value: date, zone: str = "") -> str:
@@ -113,53 +167,69 @@ def _shown(value: date, zone: str = "") -> str:
     return value.strftime(MOMENT) + (f" ({zone})" if zone else "")
 
 
-def _dates(found: object) -> Iterator[str]:
-    for one in getattr(found, "dts", ()):
-        value = one.dt[0] if isinstance(one.dt, tuple) else one.dt
-        if isinstance(value, date):
-            yield value.strftime(DAY if not isinstance(value, datetime) else MOMENT)
+def _of_series(entry: Component, one: object) -> str:
+    """Which part of a series an entry speaks of, and where it has moved, from when."""
+    found = entry.get("RECURRENCE-ID")
+    later = str(getattr(found, "params", {}).get("RANGE", "")).upper() == "THISANDFUTURE"
+    said = "this occurrence and all later ones" if later else "this occurrence alone"
+    if isinstance(one, date) and one != _value(entry.get("DTSTART")):
+        said += f", instead of {_shown(one, _zone(found))}"
+    return said
 
 
-def _length(entry: Component) -> str:
-    value = getattr(entry.get("DURATION"), "dt", None)
+def _dates(found: object, entry: Component) -> Iterator[str]:
+    """Days or moments of a list; their zone where it isn't the one that the entry starts in."""
+    try:
+        values = [_value(one) for one in getattr(found, "dts", ())]
+    except BrokenCalendarProperty:
+        yield one_line(str(found))
+        return
+    zone = _zone(found)
+    start = entry.get("DTSTART")
+    usual = _zone(start) or str(getattr(_value(start), "tzinfo", None) or "")
+    for value in values:
+        one = value[0] if isinstance(value, tuple) else value
+        if isinstance(one, datetime):
+            own = zone or str(one.tzinfo or "")
+            yield one.strftime(MOMENT) + (f" ({own})" if own not in {"", usual} else "")
+        elif isinstance(one, date):
+            yield one.strftime(DAY)
+
+
+def _busy(found: object) -> Iterator[str]:
+    """The stretches of time that somebody isn't free in."""
+    try:
+        periods = [_value(one) for one in getattr(found, "dts", (found,))]
+    except BrokenCalendarProperty:
+        periods = []
+    for period in periods:
+        if not isinstance(period, tuple):
+            continue
+        start, end = period
+        end = start + end if isinstance(end, timedelta) else end
+        yield f"{_shown(start)} to {_shown(end)}"
+
+
+def _length(value: object) -> str:
     if not isinstance(value, timedelta):
         return ""
-    minutes = int(value.total_seconds()) // 60
+    minutes = abs(int(value.total_seconds())) // 60
     days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
     parts = ((days, "d"), (hours, "h"), (rest, "min"))
     return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
-def _repeats(rule: vRecur) -> str:
-    """A rule of recurrence in words: "weekly, every 2, on Monday, until 31.12.2026"."""
-    said = [str(rule.get("FREQ", [""])[0]).lower()]
-    interval = rule.get("INTERVAL", [1])[0]
-    if interval != 1:
-        said.append(f"every {interval}")
-    if days := rule.get("BYDAY"):
-        said.append("on " + ", ".join(_day_of(str(day)) for day in days))
-    if numbers := rule.get("BYMONTHDAY"):
-        said.append("on day " + ", ".join(map(str, numbers)))
-    if months := rule.get("BYMONTH"):
-        said.append("in month " + ", ".join(map(str, months)))
-    if count := rule.get("COUNT"):
-        said.append(f"{count[0]} times")
-    if until := rule.get("UNTIL"):
-        said.append(f"until {until[0].strftime(DAY)}")
-    return ", ".join(filter(None, said))
-
-
-def _day_of(day: str) -> str:
-    name = _DAYS.get(day[-2:].upper(), day)
-    number = day[:-2].lstrip("+")
-    return f"{number}. {name}" if number else name
-
-
 def _alarms(entry: Component) -> Iterator[str]:
     for alarm in entry.walk("VALARM"):
-        before = getattr(alarm.get("TRIGGER"), "dt", None)
-        if isinstance(before, timedelta) and before <= timedelta():
-            yield f"Reminder: {int(-before.total_seconds()) // 60} min before"
+        trigger = alarm.get("TRIGGER")
+        value = _value(trigger)
+        if isinstance(value, datetime):
+            yield f"Reminder: {_shown(value)}"
+        elif isinstance(value, timedelta):
+            of_end = str(getattr(trigger, "params", {}).get("RELATED", "")).upper() == "END"
+            when = f"{'before' if value < timedelta() else 'after'}{' the end' if of_end else ''}"
+            at_once = "at the end" if of_end else "at the start"
+            yield f"Reminder: {f'{_length(value)} {when}' if value else at_once}"
 
 
 def _all(entry: Component, name: str) -> list[object]:
@@ -170,93 +240,21 @@ def _all(entry: Component, name: str) -> list[object]:
 
 
 def _text(value: object) -> str:
-    cats = getattr(value, "cats", None)
-    return one_line(", ".join(map(str, cats)) if cats is not None else str(value))
+    with suppress(BrokenCalendarProperty):
+        if (cats := getattr(value, "cats", None)) is not None:
+            return one_line(", ".join(map(str, cats)))
+    return one_line(str(value))
 
 
 def _person(value: object) -> str:
-    name = str(getattr(value, "params", {}).get("CN", ""))
+    """Name and address, and what they are to the meeting or have answered."""
+    given = getattr(value, "params", {})
+    name = str(given.get("CN", ""))
     address = re.sub(r"(?i)^mailto:", "", str(value))
-    return one_line(f"{name} <{address}>" if name and name != address else address)
-
-
-def read_cards(path: Path, job: Job) -> DocumentDraft:
-    """The `Reader` of vCard files, with one card or with many."""
-    del job
-    cards: list[list[tuple[str, dict[str, list[str]], str]]] = []
-    for line in _card_lines(decode(path.read_bytes())):
-        if line[0] == "BEGIN" and line[2].upper() == "VCARD":
-            cards.append([])
-        elif cards:
-            cards[-1].append(line)
-    titles = [_name(card) for card in cards]
-    blocks = (made for card in cards for made in _card(card))
-    return unpaged(blocks, title=titles[0] if len(titles) == 1 else None)
-
-
-def _card_lines(text: str) -> Iterator[tuple[str, dict[str, list[str]], str]]:
-    """(name, parameters, value) of each line of a card, unfolded, in whatever version."""
-    # Version 2.1 folds quoted-printable values by "=" at the end of a line.
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    soft = re.sub(r"(?im)^([^:\n]*QUOTED-PRINTABLE[^:\n]*:.*(?:=\n.*)+)", _joined, text)
-    for line in re.sub(r"\n[ \t]", "", soft).split("\n"):
-        match = _CARD_LINE.fullmatch(line)
-        if match is None:
-            continue
-        name, *given = _PARAMETER.findall(match.group(1))
-        params: dict[str, list[str]] = {}
-        for word in given:
-            key, equals, value = word.partition("=")
-            # Version 2.1 has the values of TYPE without its name.
-            values = value.replace('"', "").split(",") if equals else [key]
-            params.setdefault(key.upper() if equals else "TYPE", []).extend(values)
-        yield name.rpartition(".")[2].upper(), params, _unpacked(match.group(2), params)
-
-
-def _joined(match: re.Match[str]) -> str:
-    return re.sub(r"=\n", "", match.group(1))
-
-
-def _unpacked(value: str, params: dict[str, list[str]]) -> str:
-    given = {word.upper() for words in params.values() for word in words}
-    if given & {"B", "BASE64"} or value.startswith("data:"):
-        return ""  # a photograph or a key
-    if "QUOTED-PRINTABLE" in given:
-        charset = next(iter(params.get("CHARSET", [])), "utf-8")
-        return decode(quopri.decodestring(value.encode("latin-1", "replace")), charset)
-    return value
-
-
-def _name(card: list[tuple[str, dict[str, list[str]], str]]) -> str:
-    found = {name: value for name, _, value in reversed(card)}
-    if full := one_line(unescape_backslash(found.get("FN", ""))):
-        return full
-    family, given, *_ = [*_parts(found.get("N", "")), "", ""]
-    return one_line(f"{given} {family}") or one_line(found.get("ORG", ""))
-
-
-def _card(card: list[tuple[str, dict[str, list[str]], str]]) -> Iterator[Block | None]:
-    yield block(ElementKind.TITLE, _name(card), 1)
-    lines = []
-    for name, params, value in card:
-        label = _CARD_FIELDS.get(name)
-        if label is None or not value.strip():
-            continue
-        said = (
-            ", ".join(_parts(value))
-            if name in {"ADR", "ORG", "CATEGORIES"}
-            else unescape_backslash(value)
-        )
-        said = re.sub(r"(?i)^(tel|mailto):", "", said)
-        if name in {"BDAY", "ANNIVERSARY"} and (day := _COMPACT_DAY.match(said)):
-            said = "{2}.{1}.{0}".format(*day.groups())
-        words = [w.lower() for given in params.get("TYPE", []) for w in given.split(",")]
-        kinds = [word for word in words if word in _KINDS]
-        lines.append(f"{label}{f' ({chr(44).join(kinds)})' if kinds else ''}: {said.strip()}")
-    yield block(ElementKind.PARAGRAPH, "\n".join(lines))
-
-
-def _parts(value: str) -> list[str]:
-    """The parts of a value that has several, without the empty ones."""
-    parts = re.split(r"(?<!\\);", value)
-    return [one_line(unescape_backslash(part)) for part in parts if part.strip()]
+    known = (
+        _ROLES.get(str(given.get("ROLE", "")).upper()),
+        _ANSWERS.get(str(given.get("PARTSTAT", "")).upper()),
+    )
+    said = ", ".join(filter(None, known))
+    person = f"{name} <{address}>" if name and name != address else address
+    return one_line(f"{person} ({said})" if said else person)

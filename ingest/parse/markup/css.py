@@ -15,46 +15,23 @@ import cssselect2
 import tinycss2
 from lxml import etree
 
+from ingest.parse.markup.css_matching import Matcher, StyledElement
+
 SCREEN: Final = (1280.0, 800.0)  # pixels, of whoever reads the page
 _BROWSER: Final = """
     [hidden], dialog:not([open]), [popover], datalist, noembed, noframes { display: none }
     details:not([open]) > :not(summary) { content-visibility: hidden }
 """
 _MOST_RULES: Final = 5_000
+_MOST_SELECTORS: Final = 20_000  # each takes half a millisecond to make ready
 _LONGEST_SELECTOR: Final = 2_000  # characters; nested rules can double it at each level
 _DEEPEST: Final = 32  # levels of nesting
-_FAR_SIBLING: Final = 1_000  # a `~` reaches no further back: the work would grow by the square
 
 _BLANK: Final = frozenset({"whitespace", "comment"})
 
 Tokens = Sequence[Any]  # tinycss2's component values, which bring no types
 Style = Mapping[str, Tokens]
 """What holds for an element, by property; shorthands as they were written."""
-
-
-class StyledElement(cssselect2.ElementWrapper):  # type: ignore[misc]  # the package has no types
-    """An element to be matched, of a tree as deep and as wide as it likes.
-
-    cssselect2 finds ancestors and siblings by recursion and keeps them all for each element.
-    """
-
-    @property
-    def ancestors(self) -> list["StyledElement"]:
-        found: list[StyledElement] = []
-        at = self.parent
-        while at is not None:
-            found.append(at)
-            at = at.parent
-        return found
-
-    @property
-    def previous_siblings(self) -> list["StyledElement"]:
-        found: list[StyledElement] = []
-        at = self.previous
-        while at is not None and len(found) < _FAR_SIBLING:
-            found.append(at)
-            at = at.previous
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +56,7 @@ class Cascade:
     def __init__(self, tree: etree._Element, properties: frozenset[str]) -> None:
         """`properties` are those that are asked for; of others no rule is kept."""
         self._properties = properties
-        self._matcher = cssselect2.Matcher()
+        self._matcher = Matcher()
         self._rules = 0
         self._add(_BROWSER, is_authors=False)
         links = (node.get("rel") or "" for node in tree.iter("link"))
@@ -111,10 +88,11 @@ class Cascade:
             declared = self._declared(content, is_authors=is_authors, is_layered=is_layered)
             if not declared or self._rules >= _MOST_RULES:
                 continue
+            if self._matcher.order >= _MOST_SELECTORS:
+                continue
             self._rules += 1
             try:
-                for compiled in cssselect2.compile_selector_list(selector):
-                    self._matcher.add_selector(compiled, declared)
+                self._matcher.add(selector, declared)
             except (cssselect2.SelectorError, RecursionError, SyntaxError, ValueError):
                 continue  # as a browser does: a selector that it can't read takes its rule along
 

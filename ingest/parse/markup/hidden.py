@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import lxml.html
 
-from ingest.parse.markup.css import Cascade, Style, StyledElement, Tokens
+from ingest.parse.markup.css import Cascade, Style, Tokens
+from ingest.parse.markup.css_matching import StyledElement
 from ingest.parse.markup.css_values import (
     BLACK,
     ROOT_PX,

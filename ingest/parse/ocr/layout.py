@@ -1,7 +1,7 @@
 """Recognised words as blocks: paragraphs, and tables where words stand in columns."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
 from ingest.parse.document.blocks import Block
@@ -146,7 +146,7 @@ def _table(rows: Sequence[Sequence[Sequence[RecognisedWord]]]) -> Block:
             text += _SEPARATOR if column else ""
             for index, token in enumerate(cell):
                 text += " " if index else ""
-                words.append(Word(len(text), len(text) + len(token.text), token.box))
+                words.append(_word(token, len(text)))
                 text += token.text
     tokens = [token for row in rows for cell in row for token in cell]
     return Block(ElementKind.TABLE, text, words=tuple(words), box=_around(tokens))
@@ -161,14 +161,17 @@ def _paragraph(tokens: Sequence[RecognisedWord]) -> Block:
         broken = token.line != last_line and text.endswith("-")
         if broken and is_broken(text[:-1], token.text):
             text = text[:-1]
-            before = words[-1]
-            words[-1] = Word(before.start, len(text), before.box)
+            words[-1] = replace(words[-1], end=len(text))
         elif text:
             text += " "
-        words.append(Word(len(text), len(text) + len(token.text), token.box))
+        words.append(_word(token, len(text)))
         text += token.text
         last_line = token.line
     return Block(ElementKind.PARAGRAPH, text, words=tuple(words), box=_around(tokens))
+
+
+def _word(token: RecognisedWord, start: int) -> Word:
+    return Word(start, start + len(token.text), token.box, token.confidence)
 
 
 def _around(tokens: Sequence[RecognisedWord]) -> Box:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from ingest.parse.document.blocks import Block
 from ingest.parse.document.job import Job
+from ingest.parse.document.numbers import number_warning
 from ingest.parse.document.text import one_line
 from ingest.parse.ocr.image import Prepared, prepared, without
 from ingest.parse.ocr.layout import RecognisedWord, blocks_of, inserted
@@ -65,6 +66,7 @@ class Recogniser:
             self._tesseract = installed_tesseract(job.ocr_languages)
         self._deadline = time.monotonic() + _TIME_SHARE * job.timeout_s
         self._skipped: list[int] = []
+        self._doubts: list[str] = []
         self._asked = False
         self._language = self._tesseract.code(language) if self._tesseract else None
         self.dpi = job.ocr_dpi
@@ -83,10 +85,13 @@ class Recogniser:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was not recognised and how to have it; empty where no page needed recognition."""
+        """What was not recognised and how to have it, and numbers that no recognised word has.
+
+        Empty where no page needed recognition.
+        """
         if not self._asked:
             return ()
-        found = []
+        found = list(self._doubts)
         if self._skipped:
             found.append(f"{_pages(self._skipped)} not read: {self._reason()}")
         if self._tesseract and self._tesseract.usable and self._tesseract.missing:
@@ -116,6 +121,8 @@ class Recogniser:
         blocks = inserted(list(blocks_of(tokens)), list(blocks_of(scattered)))
         mean = math.fsum(token.confidence for token in every) / len(every)
         words = " ".join(token.text for token in every)
+        doubt = number_warning(number, "\n\n".join(item.text for item in blocks), words)
+        self._doubts += [doubt] if doubt else []
         return Recognised(tuple(blocks), round(mean, 4), words)
 
     def _read(

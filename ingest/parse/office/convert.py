@@ -18,10 +18,18 @@ from sovereign_rag.errors import DocumentError
 
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 _PACKAGES = "libreoffice-writer-nogui libreoffice-impress-nogui"
+_FILTERS = {
+    "docx": "MS Word 2007 XML",
+    "pptx": "Impress MS PowerPoint 2007 XML",
+    "odt": "writer8",
+    "ods": "calc8",
+    "odp": "impress8",
+}
+"""LibreOffice's names of the formats that files are converted to, by extension."""
 
 
 def via_office(target: str, reader: Reader) -> Reader:
-    """A reader that converts a file to the format `target` (an extension) for another reader."""
+    """A reader that converts a file, to the format with the extension `target`, for another one."""
 
     def read(path: Path, job: Job) -> DocumentDraft:
         return reader(_converted(path, target), job)
@@ -38,7 +46,7 @@ def _converted(path: Path, target: str) -> Path:
     done = subprocess.run(
         [
             *(sys.executable, "-I", "-S", kit.__file__),
-            *(str(folder), str(scratch / "profile"), str(path), str(made), target),
+            *(str(folder), str(scratch / "profile"), str(path), str(made), _FILTERS[target]),
         ],
         env={"HOME": str(scratch), "TMPDIR": str(scratch), "PATH": _PATH, "LANG": "C.UTF-8"},
         stdin=subprocess.DEVNULL,

@@ -5,7 +5,6 @@ and leaves the labels at their left outside; so lines that have several cells on
 are looked for as well, wherever no prose stands.
 """
 
-import statistics
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,9 +28,13 @@ _SHORTEST_PROSE = 9  # words, of a single line
 _WIDE_GAP = 1.4  # heights: wider than justified prose has them
 _WIDE_SHARE = 0.06
 _SAME_LINE = 0.28  # heights between baselines
+_LEADING = 1.0  # heights from the line above to a block that goes on with it
+_CELLS_OF_A_ROW = 3
+_NEXT_LINE = 1.45  # heights between the baselines of lines of one cell
 _BESIDE_SHARE = 0.7  # of a block's lines that stand on the lines of a table: it belongs to it
 _ACROSS_SHARE = 0.2  # of the narrower of two areas
 _BORDERS = 3  # rules beside a line: the table is a grid there
+_ALIGNED = 2.0  # points
 _PAIRS_SHARE = 0.6  # of the lines of a form that have a label and a value
 _LONGEST_LABEL = 5  # words
 _NARROWEST = 4.0  # points between two borders of a column
@@ -58,15 +61,22 @@ def table_areas(
     """
     places = WordPlaces(words)
     others = [block.area for block in blocks if not block.tabular]
-    prose = [area for area in others if is_prose(places.within(area))]
+    lines = text_lines(words)
+    prose = [
+        area
+        for area in others
+        if is_prose(places.within(area)) and not _goes_on_in_a_cell(area, lines, rules.down)
+    ]
     loose = [area for area in others if area not in prose]
     areas = [_with_beside(b.area, loose, places) for b in blocks if b.tabular]
     taken = np.zeros(len(words), np.bool_)
     for area in prose:
         taken |= places.stand_in(area)
     areas += _of_lines(text_lines(places.chosen(~taken)), rules.down)
-    areas += _of_rules(rules)
-    return _joined(areas)
+    areas = _joined([*areas, *_of_rules(rules)])
+    for area in areas:
+        taken |= places.stand_in(area)
+    return _joined([*areas, *_of_forms(text_lines(places.chosen(~taken)), rules.down)])
 
 
 def grids(words: Sequence[PageWord], rules: Sequence[Rule]) -> list[tuple[list[PageWord], bool]]:
@@ -131,6 +141,18 @@ def is_prose(words: Sequence[PageWord]) -> bool:
     return full >= _PROSE_LINES * len(lines) and (len(lines) > 1 or len(words) >= _SHORTEST_PROSE)
 
 
+def _goes_on_in_a_cell(area: Area, lines: Sequence[TextLine], rules: Sequence[Rule]) -> bool:
+    """Whether a block is the rest of a cell: right below a row, with the left edge of the cell."""
+    for number, line in enumerate(lines):
+        if not area.top - _LEADING * line.size < line.base < area.top + 0.5 * line.size:
+            continue
+        pieces = pieces_of(line, number, rules)
+        figures = sum(is_number(piece.text) for piece in pieces)
+        if figures and len(pieces) >= _CELLS_OF_A_ROW:
+            return any(abs(piece.left - area.left) < _ALIGNED for piece in pieces)
+    return False
+
+
 def _with_beside(area: Area, others: Sequence[Area], places: WordPlaces) -> Area:
     """An area with the blocks at its sides whose lines stand on its lines."""
     lines = text_lines(places.within(area))
@@ -155,13 +177,11 @@ def _of_lines(lines: Sequence[TextLine], rules: Sequence[Rule]) -> list[Area]:
     run: list[tuple[TextLine, list[Piece]]] = []
 
     def close() -> None:
-        while run and len(run[-1][1]) < 2:
+        while run and len(run[-1][1]) < 2 and not _ends_a_cell(run):
             run.pop()
         pieces = [own for _, own in run]
         if _is_table(pieces):
             found.append(around([line.area for line, _ in run]))
-        elif _is_form(pieces):
-            found.append(_labels_and_values(run))
         run.clear()
 
     for number, line in enumerate(lines):
@@ -177,6 +197,15 @@ def _of_lines(lines: Sequence[TextLine], rules: Sequence[Rule]) -> list[Area]:
     return found
 
 
+def _ends_a_cell(run: Sequence[tuple[TextLine, list[Piece]]]) -> bool:
+    """Whether the last line is the rest of a cell of the row above, but not of its first."""
+    if len(run) < 2:
+        return False
+    (above, cells), (line, pieces) = run[-2:]
+    near = line.base - above.base <= _NEXT_LINE * line.size
+    return near and any(abs(cell.left - p.left) < _ALIGNED for cell in cells[1:] for p in pieces)
+
+
 def _is_table(pieces: Sequence[Sequence[Piece]]) -> bool:
     several = [line for line in pieces if len(line) > 1]
     if len(several) < _FEWEST_LINES or len(by_gutters(pieces)) < 2:
@@ -185,15 +214,54 @@ def _is_table(pieces: Sequence[Sequence[Piece]]) -> bool:
     return sum(figures) >= _FIGURES_SHARE * len(figures)
 
 
-def _is_form(pieces: Sequence[Sequence[Piece]]) -> bool:
-    """Whether lines are labels, each with its value beside it, as on invoices."""
-    pairs = [line[:2] for line in pieces if len(line) > 1]
-    if len(pairs) < _FEWEST_LINES:
-        return False
-    starts = [statistics.median(pair[n].left for pair in pairs) for n in range(2)]
-    level = sum(all(abs(pair[n].left - starts[n]) < 2 for n in range(2)) for pair in pairs)
-    named = sum(_is_label(label.text, value.text) for label, value in pairs)
-    return level >= _PAIRS_SHARE * len(pairs) and named >= _PAIRS_SHARE * len(pairs)
+@dataclass(slots=True)
+class _Form:
+    """Labels one below the other, each with its value beside it."""
+
+    pairs: list[tuple[Piece, Piece]]
+    base: float  # of the last line
+
+    def goes_on(self, label: Piece, value: Piece, line: TextLine) -> bool:
+        near = line.base - self.base <= _FARTHEST * line.size
+        return near and all(map(_are_aligned, self.pairs[-1], (label, value)))
+
+    @property
+    def is_form(self) -> bool:
+        named = sum(_is_label(label.text, value.text) for label, value in self.pairs)
+        return len(self.pairs) >= _FEWEST_LINES and named >= _PAIRS_SHARE * len(self.pairs)
+
+    @property
+    def area(self) -> Area:
+        words = [word for pair in self.pairs for piece in pair for word in piece.words]
+        return around([word.area for word in words])
+
+
+def is_form(lines: Sequence[TextLine]) -> bool:
+    """Whether lines are labels with their values, and nothing else."""
+    forms = [form for form in _forms(lines, ()) if form.is_form]
+    return len(forms) == 1 and len(forms[0].pairs) == len(lines)
+
+
+def _of_forms(lines: Sequence[TextLine], rules: Sequence[Rule]) -> list[Area]:
+    """Areas of labels and their values, as on invoices; what stands beside them is not of it."""
+    return [form.area for form in _forms(lines, rules) if form.is_form]
+
+
+def _forms(lines: Sequence[TextLine], rules: Sequence[Rule]) -> list[_Form]:
+    forms: list[_Form] = []
+    for number, line in enumerate(lines):
+        for label, value in pairwise(pieces_of(line, number, rules)):
+            form = next((f for f in forms if f.goes_on(label, value, line)), None)
+            if form is None:
+                forms.append(_Form([(label, value)], line.base))
+            else:
+                form.pairs.append((label, value))
+                form.base = line.base
+    return forms
+
+
+def _are_aligned(one: Piece, other: Piece) -> bool:
+    return abs(one.left - other.left) < _ALIGNED or abs(one.right - other.right) < _ALIGNED
 
 
 def _is_label(label: str, value: str) -> bool:
@@ -201,12 +269,6 @@ def _is_label(label: str, value: str) -> bool:
         return False
     figures = any(map(str.isdigit, value)) and not any(map(str.isdigit, label))
     return label.endswith(":") or figures
-
-
-def _labels_and_values(run: Sequence[tuple[TextLine, Sequence[Piece]]]) -> Area:
-    """The area of the first two pieces of lines; what stands beside them is not of the form."""
-    words = [word for _, pieces in run for piece in pieces[:2] for word in piece.words]
-    return around([word.area for word in words])
 
 
 def _of_rules(rules: Rules) -> list[Area]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from ingest.parse.pdf.lines import PageWord, TextLine
@@ -28,7 +29,9 @@ _FIRST_GROUP = re.compile(r"[-+(−–$€£]*\d{1,3}")
 _GROUP = re.compile(r"\d{3}(?!\d)")
 _FIGURES = re.compile(r"\d[-–.,/%)]|[%)]$")
 _SIGN = re.compile(r"[-–−+±/×x*=<>%]")
-_LEADER = re.compile(r"[.·…_]{3,}")
+_LEADER = re.compile(r"[.·…_]+")
+_SHORTEST_LEADER = 3  # characters
+CURRENCIES = frozenset("$€£¥")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Column:
     right: float
 
 
+@lru_cache(maxsize=16_384)
 def is_number(text: str) -> bool:
     """Whether a cell holds a figure, or the sign that stands for none."""
     if _NUMBER.fullmatch(text):
@@ -76,8 +80,8 @@ def pieces_of(
             groups.append([])
         groups[-1].append(word)
     for group, following in pairwise(groups):
-        if _LEADER.fullmatch(group[-1].text) and is_number(following[0].text):
-            group.pop()
+        if following[0].text in CURRENCIES or is_number(following[0].text):
+            _drop_leader(group)
     return [
         Piece(
             tuple(words), number, min(w.area.left for w in words), max(w.area.right for w in words)
@@ -85,6 +89,15 @@ def pieces_of(
         for words in groups
         if words
     ]
+
+
+def _drop_leader(words: list[PageWord]) -> None:
+    """Take the dots at the end of words away, where they are so many that they lead somewhere."""
+    first = len(words)
+    while first and _LEADER.fullmatch(words[first - 1].text):
+        first -= 1
+    if sum(len(word.text) for word in words[first:]) >= _SHORTEST_LEADER:
+        del words[first:]
 
 
 def _is_apart(before: PageWord, word: PageWord, crossing: Iterable[float]) -> bool:

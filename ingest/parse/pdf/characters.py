@@ -1,18 +1,33 @@
 """The characters of a PDF page in the order of the file, and where they stand."""
 
+import re
+from collections.abc import Sequence
+from itertools import repeat
+
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from ingest.parse.document.blocks import Block
 from ingest.parse.pdf.glyphs import PageGlyphs
 from ingest.parse.pdf.hidden import hidden_characters, hidden_text
 from ingest.parse.pdf.lines import PageWord, page_words
+from ingest.parse.pdf.unmapped import (
+    MARK,
+    are_letters,
+    are_many,
+    recognised_at,
+    unmapped_characters,
+)
 from sovereign_rag.domain import Box
+
+_HALF = re.compile("[\ud800-\udfff]")  # of a pictogram: PDFium leaves its other half out
 
 
 class PageCharacters:
     """`text` is what PDFium has, blanks in the place of what is not seen; `hidden` is that text.
 
-    `words` are the words of `text` by the turn of their frame.
+    A glyph that the file has no letter for is U+FFFD; `codes` is the text with what the file has in
+    its place. `words` are the words of `text` by the turn of their frame.
     """
 
     def __init__(self, page: pypdfium2.PdfPage, number: int) -> None:
@@ -20,15 +35,33 @@ class PageCharacters:
         self._textpage = page.get_textpage()
         raw = self._textpage.raw
         count = max(0, pdfium.FPDFText_CountChars(raw))
-        codes = (pdfium.FPDFText_GetUnicode(raw, index) for index in range(count))
-        every = "".join(map(chr, codes))
+        every = "".join(map(chr, map(pdfium.FPDFText_GetUnicode, repeat(raw), range(count))))
+        every = _HALF.sub(" ", every)
         unseen = hidden_characters(page, raw, every)
         self.hidden = hidden_text(every, unseen) if unseen else ""
-        self.text = "".join(" " if i in unseen else c for i, c in enumerate(every))
+        wrong = unmapped_characters(page, raw, every)
+        blank = wrong.blank | unseen
+        told = "".join("\u2212" if i in wrong.minus else c for i, c in enumerate(every))
+        self.codes = "".join(" " if i in blank else c for i, c in enumerate(told))
+        inked = wrong.inked - blank
+        if inked and are_letters(_words_of(every, inked)):
+            inked = frozenset()
+        self.text = "".join(MARK if i in inked else c for i, c in enumerate(self.codes))
         self.glyphs = PageGlyphs(page, raw, self.text)
         self.words = {
             turn: page_words(glyphs, self.text) for turn, glyphs in self.glyphs.frames.items()
         }
+
+    @property
+    def has_codes(self) -> bool:
+        """Whether the page has words without letters."""
+        return are_many(self.words, self.codes)
+
+    def look_up(self, recognised: Sequence[Block]) -> None:
+        """Put what was recognised in the place of words that the file has no letters for."""
+        for turn, words in self.words.items():
+            frame = self.glyphs.frame(turn)
+            self.words[turn] = recognised_at(words, frame, recognised, self.codes)
 
     @property
     def sources(self) -> tuple[str, str]:
@@ -43,21 +76,20 @@ class PageCharacters:
     def placed(self) -> dict[str, object]:
         """The characters that have places, and the middles of those, in fractions of the page."""
         numbers, middles = self.glyphs.middles
-        return {"text": "".join(self.text[number] for number in numbers), "places": middles}
+        return {"text": "".join(self.codes[number] for number in numbers), "places": middles}
 
     def box(self, word: PageWord, turn: int) -> Box:
         """The place of a word of a frame on the page as shown."""
         glyphs = self.glyphs
         area = glyphs.around(word.numbers) if turn or word.has_marks else word.area
+        left, top, right, bottom = area
         width, height = max(glyphs.width, 0.1), max(glyphs.height, 0.1)
-        return Box(
-            self._number,
-            _fraction(area.left / width),
-            _fraction(area.top / height),
-            _fraction(area.right / width),
-            _fraction(area.bottom / height),
-        )
+        if left < 0 or top < 0 or right > width or bottom > height:
+            left, right = (min(width, max(0.0, x)) for x in (left, right))
+            top, bottom = (min(height, max(0.0, y)) for y in (top, bottom))
+        return Box(self._number, left / width, top / height, right / width, bottom / height)
 
 
-def _fraction(value: float) -> float:
-    return min(1.0, max(0.0, value))
+def _words_of(text: str, numbers: frozenset[int]) -> str:
+    """The characters with these numbers, words apart."""
+    return "".join(c if i in numbers else " " for i, c in enumerate(text))

@@ -1,10 +1,11 @@
 """The columns of a table: from its rules where it has some, from its gutters otherwise."""
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ingest.parse.pdf.cells import Column, Piece, is_number
+from ingest.parse.pdf.cells import CURRENCIES, Column, Piece, is_number
 from ingest.parse.pdf.glyphs import Area
 from ingest.parse.pdf.lines import TextLine
 from ingest.parse.pdf.rules import Rule
@@ -15,7 +16,9 @@ _OVERLAP_SHARE = 0.3
 _FEW_SHARE = 0.34  # a column of so few lines beside one of many may be a part of it
 _RULE_SHARE = 0.5  # of the lines that a rule stands beside: it borders columns
 _DIVIDED_SHARE = 0.5  # of the lines between two rules that have two pieces: columns of their own
+_DIVIDED_GAP = 0.6  # heights between them
 _FIGURES_SHARE = 0.4
+_BETWEEN_BOXES = 12.0  # points between the frames of two boxes, which are no column
 
 
 @dataclass(slots=True)
@@ -36,7 +39,12 @@ def columns_of(
         rules: Those that run down the page.
         area: Where the table stands.
     """
-    borders = _borders(lines, rules, area)
+    return _without_signs(_columns(pieces, _borders(lines, rules, area), area), pieces)
+
+
+def _columns(
+    pieces: Sequence[Sequence[Piece]], borders: Sequence[float], area: Area
+) -> list[Column]:
     if not borders:
         return by_gutters(pieces)
     columns: list[Column] = []
@@ -49,6 +57,8 @@ def columns_of(
             columns += parted
             continue
         every = [piece for line in within for piece in line]
+        if not every and right - left < _BETWEEN_BOXES:
+            continue
         columns.append(
             Column(
                 min((piece.left for piece in every), default=left + 1),
@@ -137,10 +147,32 @@ def _borders(lines: Sequence[TextLine], rules: Sequence[Rule], area: Area) -> li
     return places
 
 
+def _without_signs(columns: Sequence[Column], pieces: Sequence[Sequence[Piece]]) -> list[Column]:
+    """Columns in which currencies stand alone, joined with those of the amounts behind them."""
+    every = [piece for line in pieces for piece in line]
+    joined: list[Column] = []
+    start: float | None = None
+    for column in columns[:-1]:
+        own = [p for p in every if column.left - 1 <= p.left and p.right <= column.right + 1]
+        if own and all(piece.text in CURRENCIES for piece in own):
+            start = column.left if start is None else start
+            continue
+        joined.append(column if start is None else Column(start, column.right))
+        start = None
+    last = columns[-1:]
+    return [*joined, *(Column(c.left if start is None else start, c.right) for c in last)]
+
+
 def _is_divided(pieces: Sequence[Sequence[Piece]]) -> bool:
     """Whether what stands between two rules is itself columns of figures."""
     filled = [line for line in pieces if line]
     several = [line for line in filled if len(line) > 1]
     figures = [is_number(piece.text) for line in several for piece in line]
+    gaps = [
+        (after.left - before.right) / after.words[0].size
+        for line in several
+        for before, after in pairwise(line)
+    ]
     many = len(several) >= max(3, _DIVIDED_SHARE * len(filled))
-    return many and sum(figures) >= _FIGURES_SHARE * len(figures)
+    wide = bool(gaps) and statistics.median(gaps) > _DIVIDED_GAP
+    return many and wide and sum(figures) >= _FIGURES_SHARE * len(figures)

@@ -5,9 +5,11 @@ left to right and from top to bottom; a frame is the page turned so that this is
 """
 
 import ctypes
+import math
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 _UNITS = 1_000_000
 _FAR = 1_000.0  # points: a long arm, so that the projection is exact to a thousandth of a point
+_LEVEL = math.sqrt(0.5)  # of a turn's cosine: a text that runs across the page, not up or down
 
 Numbers = NDArray[np.float64]
 _Length = TypeVar("_Length", float, Numbers)
@@ -148,19 +151,40 @@ def _measured(textpage: object, text: str) -> tuple[list[int], Numbers]:
 
     In the page's own system, the angle in radians with the clock.
     """
-    numbers: list[int] = []
-    lengths = array("d")
-    box, across, up = pdfium.FS_RECTF(), ctypes.c_double(), ctypes.c_double()
-    box_of, origin_of = pdfium.FPDFText_GetLooseCharBox, pdfium.FPDFText_GetCharOrigin
-    angle_of = pdfium.FPDFText_GetCharAngle
-    for number, character in enumerate(text):
-        if character.isspace() or character == "\0" or not box_of(textpage, number, box):
-            continue
-        origin_of(textpage, number, across, up)
-        angle = angle_of(textpage, number)
-        numbers.append(number)
-        lengths.extend((box.left, box.top, box.right, box.bottom, across.value, up.value, angle))
-    return numbers, np.frombuffer(lengths, np.float64).reshape(-1, 7).T
+    asked = [n for n, c in enumerate(text) if not (c.isspace() or c == "\0")]
+    boxes = (pdfium.FS_RECTF * max(1, len(asked)))()
+    found = list(map(pdfium.FPDFText_GetLooseCharBox, repeat(textpage), asked, boxes))
+    kept = np.array(found, np.bool_)
+    sides = np.frombuffer(boxes, np.float32).reshape(-1, 4)[: len(asked)][kept]
+    numbers = [number for number, has_box in zip(asked, found, strict=True) if has_box]
+    return numbers, np.concatenate([sides.T.astype(np.float64), _stands(textpage, numbers, sides)])
+
+
+def _stands(textpage: object, numbers: Sequence[int], sides: NDArray[np.float32]) -> Numbers:
+    """A row each of origin and angle of characters with these sides: left, top, right, bottom.
+
+    A character of a level text whose top and bottom are those of the one before, to the last bit,
+    stands on its line. It isn't asked for, which takes longer than all the rest, and has the
+    other's origin: right for the line, not along it.
+    """
+    asked = np.ones(len(numbers), np.bool_)
+    asked[1:] = (sides[1:, 1::2] != sides[:-1, 1::2]).any(axis=1)
+    found = _asked(textpage, numbers, asked)
+    turned = np.abs(np.cos(np.maximum(found[2], 0.0))) < _LEVEL
+    return _asked(textpage, numbers, asked | turned) if (turned & ~asked).any() else found
+
+
+def _asked(textpage: object, numbers: Sequence[int], asked: NDArray[np.bool_]) -> Numbers:
+    """Origin and angle of the characters that are asked for; the others as the one before."""
+    across, up = ctypes.c_double(), ctypes.c_double()
+    to_across, to_up = ctypes.byref(across), ctypes.byref(up)
+    places, measured = np.nonzero(asked)[0], array("d")
+    for place in places.tolist():
+        pdfium.FPDFText_GetCharOrigin(textpage, numbers[place], to_across, to_up)
+        angle = pdfium.FPDFText_GetCharAngle(textpage, numbers[place])
+        measured.extend((across.value, up.value, angle))
+    lengths = np.diff(np.append(places, len(numbers)))
+    return np.repeat(np.frombuffer(measured, np.float64).reshape(-1, 3), lengths, axis=0).T
 
 
 @dataclass(frozen=True, slots=True)

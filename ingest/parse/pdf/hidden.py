@@ -65,7 +65,7 @@ def hidden_characters(page: pypdfium2.PdfPage, textpage: object, text: str) -> f
     if not words:
         return frozenset()
     pictures = list(_images(page)) if any(word[1] for word in words) else []
-    seen = _Seen(page)
+    seen = Seen(page)
     hidden: set[int] = set()
     for span, invisible, tiny, bounds in words:
         recognised = any(_holds(picture, bounds) for picture in pictures)
@@ -80,7 +80,7 @@ def hidden_text(text: str, hidden: frozenset[int]) -> str:
     return " ".join(canonical(shown).split())
 
 
-class _Seen:
+class Seen:
     """The page as it is drawn, with notes and filled fields."""
 
     def __init__(self, page: pypdfium2.PdfPage) -> None:

@@ -5,8 +5,10 @@ a language are letters alone, in one of three cases, in Latin script with vowels
 and figures are not, so little is asked for, and a page that fails is looked at as an image.
 """
 
+import math
 import re
 import unicodedata
+from itertools import islice
 
 _APART = re.compile(r"[\s\-–—/'’.,:;…@_()\[\]\"„“”«»]+")
 _FEWEST_LETTERS = 20
@@ -16,16 +18,19 @@ _LATIN = re.compile(r"[A-Za-zÀ-ɏ]+")
 _VOWELS = frozenset("aeiouy")
 
 
-def is_legible(text: str) -> bool:
-    """Whether enough of a text's words look like words, or there are too few letters to tell."""
+def is_legible(text: str, least: float = _LEAST_SHARE) -> bool:
+    """Whether enough of a text's words look like words, or there are too few letters to tell.
+
+    Args:
+        text: Words apart.
+        least: The share of them that has to, 0 to 1.
+    """
     letters = sum(map(str.isalpha, text))
-    return letters < _FEWEST_LETTERS or word_share(text) >= _LEAST_SHARE
-
-
-def word_share(text: str) -> float:
-    """The share of a text's words that look like words, in [0, 1]; 1 where there are none."""
+    if letters < _FEWEST_LETTERS:
+        return True
     words = [w for w in _APART.split(text) if len(w) >= _SHORTEST and any(map(str.isalpha, w))]
-    return sum(map(_is_word, words)) / len(words) if words else 1.0
+    enough = math.ceil(least * len(words))
+    return sum(1 for _ in islice(filter(_is_word, words), enough)) == enough
 
 
 def _is_word(text: str) -> bool:

@@ -1,5 +1,6 @@
 """Words and lines of a page, from the places of its glyphs."""
 
+import re
 import statistics
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -22,12 +23,14 @@ _OTHER_LINE = 0.62  # of the height, between baselines
 _SMALL = 0.85  # of the word's height: a mark, if it is raised or lowered as well
 _RAISED, _LOWERED = 0.12, 0.08
 _SAME_LINE = 0.28  # of the smaller height, between baselines of words of one line
-_MARK = 0.8  # of a word's height: one that is smaller and stands right behind it may be a mark
+_MARK = 0.84  # of a word's height: one that is smaller and stands right behind it may be a mark
 _MARK_GAP = 0.3
+_NEXT_MARK_GAP = 1.0  # of a mark's height, to the next one of the same word
 _LONGEST_MARK = 4  # characters
 _MOST_MARKS = 200  # of a page with more, small words are its text
 _RECENT_LINES = 4
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_RAISED_FIGURES = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _WRITTEN = str.maketrans(
     {
@@ -35,6 +38,8 @@ _WRITTEN = str.maketrans(
         **dict.fromkeys(HYPHENS, "-"),
     }
 )
+_LEADER = re.compile(r"[.·…_]{5,}")  # leads from a label to its value, and belongs to neither
+_BULLET_CODE = "ï"  # as PDFium reads a bullet of one system in the code of another; no word
 _RIGHT_TO_LEFT = frozenset(("R", "AL"))
 _FIRST_RIGHT_TO_LEFT = "\u0590"
 
@@ -50,6 +55,7 @@ class PageWord:
     size: float  # height of its glyphs, in points
     has_marks: bool = False  # raised or lowered glyphs, which `area` may leave out
     leftwards: bool = False  # of a script that is written from right to left
+    confidence: float | None = None  # 0..1, where the file has no letters: of the recogniser
 
     @property
     def middle(self) -> tuple[float, float]:
@@ -77,13 +83,16 @@ class WordPlaces:
 
     def __init__(self, words: Sequence[PageWord]) -> None:
         self.words = words
-        middles = np.array([word.middle for word in words]).reshape(-1, 2)
-        self._x, self._y = middles[:, 0], middles[:, 1]
+        areas = np.array([word.area for word in words]).reshape(-1, 4)
+        self.sizes = np.array([word.size for word in words])
+        self._x, self._y = ((areas[:, :2] + areas[:, 2:]) / 2).T
 
     def stand_in(self, area: Area, slack: float = 1.0) -> NDArray[np.bool_]:
         """For each word whether its middle lies in an area, or at most `slack` points outside."""
         across = (area.left - slack <= self._x) & (self._x <= area.right + slack)
-        return across & (area.top - slack <= self._y) & (self._y <= area.bottom + slack)
+        down = (area.top - slack <= self._y) & (self._y <= area.bottom + slack)
+        inside: NDArray[np.bool_] = across & down
+        return inside
 
     def within(self, area: Area) -> list[PageWord]:
         return self.chosen(self.stand_in(area))
@@ -130,6 +139,8 @@ def page_words(glyphs: Glyphs, text: str) -> list[PageWord]:
         else _mixed(glyphs, start, end)
         for k, (start, end) in enumerate(zip(starts.tolist(), ends, strict=True))
     ]
+    if _BULLET_CODE in glyphs.text:
+        words = [replace(w, text="•") if w.text == _BULLET_CODE else w for w in words]
     return _with_marks(words, text)
 
 
@@ -147,6 +158,8 @@ def _parted(glyphs: Glyphs, text: str) -> NDArray[np.bool_]:
         (gap > _WORD_GAP * height) | (back > _BACKWARDS * height) | (apart > _OTHER_LINE * height)
     )
     level = (gap <= _BLANK_GAP * height) & (back <= 0) & (apart <= 0.15 * height)
+    for leader in _LEADER.finditer(glyphs.text):
+        parted[[at - 1 for at in leader.span() if 0 < at < len(glyphs)]] = True
     numbers = np.array(glyphs.numbers)
     for place in np.nonzero(~parted & ~level & (np.diff(numbers) > 1))[0].tolist():
         parted[place] = _has_blank(text, numbers[place], numbers[place + 1])
@@ -196,41 +209,82 @@ def _mixed(glyphs: Glyphs, start: int, end: int) -> PageWord:
 def _with_marks(words: Sequence[PageWord], text: str) -> list[PageWord]:
     """Small words right behind a larger one, raised or lowered, put on its line.
 
-    One that the file has no blank before belongs to the larger word.
+    One that the file has no blank before belongs to the larger word, whichever of them it draws
+    first.
     """
     usual = statistics.median_high([word.size for word in words])
-    small = {n for n, w in enumerate(words) if w.size < _MARK * usual}
+    small = [n for n, w in enumerate(words) if w.size < _MARK * usual]
     if not small or len(small) > _MOST_MARKS:
         return list(words)
-    kept: list[PageWord] = []
-    places: dict[int, int] = {}  # of a word's first glyph, its place among those kept
-    for number, word in enumerate(words):
-        owner = None
-        if number in small and len(word.text) <= _LONGEST_MARK:
-            near = [w for w in words if _is_mark_of(word, w)]
-            owner = min(near, key=lambda w: abs(w.base - word.base), default=None)
-        place = places.get(owner.numbers[0]) if owner else None
-        if owner is None or place is None:
-            places[word.numbers[0]] = len(kept)
-            kept.append(word)
-        elif _belongs(word, kept[place], text):
-            kept[place] = _with_mark(kept[place], _as_mark(word, owner))
+    owners = _owners(small, words)
+    kept = {n: word for n, word in enumerate(words) if n not in owners}
+    for number, owner in owners.items():
+        mark = _as_mark(words[number], words[owner])
+        if owner in kept and _belongs(words[number], kept[owner], text):
+            kept[owner] = _joined(kept[owner], mark)
         else:
-            kept.append(_as_mark(word, owner))
-    return kept
+            kept[number] = mark
+    for number in owners:
+        before, after = kept.get(number - 1), kept.get(number + 1)
+        if before and after and number not in kept and _touch(before, after):
+            kept[number + 1] = _joined(kept.pop(number - 1), after)
+    return [kept[number] for number in sorted(kept)]
 
 
-def _is_mark_of(word: PageWord, owner: PageWord) -> bool:
-    if word.size >= _MARK * owner.size:
+def _touch(before: PageWord, after: PageWord) -> bool:
+    """Whether words that the file parts by a mark alone stand as one."""
+    if abs(before.base - after.base) > _BLANK_GAP * before.size or after.text[0].isdigit():
         return False
-    gap = word.area.left - owner.area.right
-    level = abs(word.base - owner.base) < _OTHER_LINE * owner.size
-    return level and -_MARK_GAP * owner.size <= gap <= _MARK_GAP * owner.size
+    return abs(after.area.left - before.area.right) <= _BLANK_GAP * before.size
+
+
+def _joined(before: PageWord, after: PageWord) -> PageWord:
+    return replace(
+        before,
+        text=before.text + after.text,
+        numbers=before.numbers + after.numbers,
+        area=around((before.area, after.area)),
+        has_marks=before.has_marks or after.has_marks,
+    )
+
+
+def _owners(small: Sequence[int], words: Sequence[PageWord]) -> dict[int, int]:
+    """Of small words, by their places, the places of the words that they stand behind."""
+    sizes = np.array([word.size for word in words])
+    bases = np.array([word.base for word in words])
+    rights = np.array([word.area.right for word in words])
+    owners: dict[int, int] = {}
+    for number in small:
+        mark = words[number]
+        if len(mark.text) > _LONGEST_MARK:
+            continue
+        off = np.abs(bases - mark.base)
+        gap = np.abs(mark.area.left - rights)
+        near = (
+            (mark.size < _MARK * sizes) & (off < _OTHER_LINE * sizes) & (gap <= _MARK_GAP * sizes)
+        )
+        if near.any():
+            owners[number] = int(np.where(near, off, np.inf).argmin())
+        elif number and _is_next_mark(words[number - 1], mark, number - 1 in owners):
+            owners[number] = owners.get(number - 1, number - 1)
+    return owners
+
+
+def _is_next_mark(before: PageWord, mark: PageWord, is_mark: bool) -> bool:
+    """Whether a word of figures is one more mark behind another: "² ⁵ ⁶"."""
+    gap = mark.area.left - before.area.right
+    if not mark.text.isdigit() or not 0 <= gap <= _NEXT_MARK_GAP * mark.size:
+        return False
+    if is_mark:
+        return abs(mark.base - before.base) <= _BLANK_GAP * mark.size
+    raised = before.base - mark.base
+    return before.text[-1] in _RAISED_FIGURES and _RAISED < raised / before.size < _OTHER_LINE
 
 
 def _belongs(word: PageWord, owner: PageWord, text: str) -> bool:
     """Whether a mark is written right behind its word; not so where numbers would run together."""
-    return not owner.text[-1].isdigit() or not _has_blank(text, owner.numbers[-1], word.numbers[0])
+    numbers = owner.text[-1].isdigit() and word.text[0].isdigit()
+    return not numbers or not _has_blank(text, owner.numbers[-1], word.numbers[0])
 
 
 def _as_mark(word: PageWord, owner: PageWord) -> PageWord:
@@ -244,32 +298,25 @@ def _as_mark(word: PageWord, owner: PageWord) -> PageWord:
     return replace(word, text=written, area=area, base=owner.base, size=owner.size, has_marks=True)
 
 
-def _with_mark(owner: PageWord, mark: PageWord) -> PageWord:
-    return replace(
-        owner,
-        text=owner.text + mark.text,
-        numbers=owner.numbers + mark.numbers,
-        area=around((owner.area, mark.area)),
-        has_marks=True,
-    )
-
-
 def text_lines(words: Iterable[PageWord]) -> list[TextLine]:
     """Words that stand on one baseline, from left to right; lines from top to bottom."""
-    lines: list[list[PageWord]] = []
+    lines: list[tuple[float, float, list[PageWord]]] = []  # with base and size of the first word
     for word in sorted(words, key=lambda w: (w.base, w.area.left)):
-        for line in reversed(lines[-_RECENT_LINES:]):
-            first = line[0]
-            if abs(word.base - first.base) <= _SAME_LINE * min(word.size, first.size):
+        word_base, word_size = word.base, word.size
+        for base, size, line in lines[: -_RECENT_LINES - 1 : -1]:
+            smaller = word_size if word_size < size else size
+            if abs(word_base - base) <= _SAME_LINE * smaller:
                 line.append(word)
                 break
         else:
-            lines.append([word])
-    return [_line(line) for line in lines]
+            lines.append((word_base, word_size, [word]))
+    return [_line(line) for _, _, line in lines]
 
 
 def _line(words: list[PageWord]) -> TextLine:
-    if any(word.leftwards for word in words):
+    if len(words) == 1:
+        return TextLine(tuple(words), words[0].base, words[0].size, words[0].area)
+    if any([word.leftwards for word in words]):
         ordered = sorted(words, key=lambda w: w.numbers[0])  # PDFium has them as they are read
     else:
         ordered = sorted(words, key=lambda w: w.area.left)

@@ -68,7 +68,7 @@ def note_blocks(page: pypdfium2.PdfPage, shown: str) -> Iterator[Block]:
 
 
 def attached_files(document: pypdfium2.PdfDocument) -> Iterator[Inner]:
-    """The files that a PDF carries, named as in it; those attached to a page come last.
+    """The files that a PDF carries as a whole, named as in it.
 
     A file that is locked or damaged fails when it is read.
     """
@@ -80,16 +80,15 @@ def attached_files(document: pypdfium2.PdfDocument) -> Iterator[Inner]:
     ]
     for handle in handles:
         yield _attached(handle)
-    for number in range(len(document)):
-        try:
-            page = document[number]
-        except pypdfium2.PdfiumError:
-            continue
-        for annotation in _annotations(page):
-            if pdfium.FPDFAnnot_GetSubtype(annotation) == pdfium.FPDF_ANNOT_FILEATTACHMENT:
-                handle = pdfium.FPDFAnnot_GetFileAttachment(annotation)
-                if handle:
-                    yield _attached(handle)
+
+
+def files_on(page: pypdfium2.PdfPage) -> Iterator[Inner]:
+    """The files that are attached to a place of a page."""
+    for annotation in _annotations(page):
+        if pdfium.FPDFAnnot_GetSubtype(annotation) == pdfium.FPDF_ANNOT_FILEATTACHMENT:
+            handle = pdfium.FPDFAnnot_GetFileAttachment(annotation)
+            if handle:
+                yield _attached(handle)
 
 
 def _attached(handle: object) -> Inner:

@@ -5,29 +5,35 @@ has within its box, so no word is taken from another place; tables are made anew
 of their words, and lines that the engine left out are put where they stand.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ingest.parse.document.blocks import Block
 from ingest.parse.document.text import squashed
+from ingest.parse.pdf.address import is_address
 from ingest.parse.pdf.areas import FoundAreas, grids, is_prose, table_areas
+from ingest.parse.pdf.beside import Beside, boxes_beside
 from ingest.parse.pdf.characters import PageCharacters
-from ingest.parse.pdf.glyphs import Area
+from ingest.parse.pdf.glyphs import Area, around
 from ingest.parse.pdf.layout import BULLETS, PageLayout, Region
 from ingest.parse.pdf.lines import PageWord, TextLine, WordPlaces, text_lines
 from ingest.parse.pdf.order import reading_order
 from ingest.parse.pdf.rules import Rules, rules_of
-from ingest.parse.pdf.sides import columns_of_text, sides_of
+from ingest.parse.pdf.sides import boxes_of, columns_of_text, sides_of
 from ingest.parse.pdf.tables import table_of
 from ingest.parse.pdf.words import Written, flowing, line_by_line, tabular
 from sovereign_rag.domain import Box, ElementKind
 
 _PARAGRAPH_GAP = 1.6  # heights between the baselines of lines of one paragraph
 _OWNED_SHARE = 0.9  # of a text's words that stand in a table's area: it is a part of the table
+_TALLER = 1.25  # times a block's height: a word that is taller only stands behind its marks
+_TALLEST_BOXES = 20.0  # heights, of boxes side by side
+_BOX_END = 6.0  # heights: so far one may go on below the others
+_BOX_LEADING = 1.6  # heights between the baselines of lines of one
 _SHIFT = 3.0  # heights: lines of one paragraph start no further apart
 
 
@@ -79,10 +85,30 @@ class _FrameReader:
             own = left & places.stand_in(area) & ~self._of_prose_beyond(area, places)
             if own.sum() < 2:
                 continue
+            own |= self._ends_of_boxes(own, left & ~own, places)
             left &= ~own
             rank = min((r for r, other in self._areas if _overlap(area, other)), default=None)
             yield from (_Placed(block, rank) for block in self._tables(places.chosen(own)))
         yield from self._others(WordPlaces(places.chosen(left)))
+
+    def _ends_of_boxes(
+        self, own: NDArray[np.bool_], left: NDArray[np.bool_], places: WordPlaces
+    ) -> NDArray[np.bool_]:
+        """The last lines of boxes side by side, which go on below where the shortest ends."""
+        none = np.zeros(len(places.words), np.bool_)
+        words = places.chosen(own)
+        area, size = around([word.area for word in words]), max(word.size for word in words)
+        if area.height > _TALLEST_BOXES * size:
+            return none
+        below = Area(area.left, area.bottom, area.right, area.bottom + _BOX_END * size)
+        base, ends = max(word.base for word in words), set[int]()
+        for line in text_lines(places.chosen(left & places.stand_in(below))):
+            if line.base - base > _BOX_LEADING * size:
+                break
+            base = line.base
+            ends |= {word.numbers[0] for word in line.words}
+        found = np.array([word.numbers[0] in ends for word in places.words], np.bool_)
+        return found if ends and len(boxes_of(places.chosen(own | found))) > 1 else none
 
     def _of_prose_beyond(self, area: Area, places: WordPlaces) -> NDArray[np.bool_]:
         """The words of blocks of text that only reach into a table's area: no text is cut up."""
@@ -97,7 +123,9 @@ class _FrameReader:
 
     def _tables(self, words: Sequence[PageWord]) -> Iterator[Block]:
         for side in sides_of(words, self._rules.across):
-            yield from self._table(side)
+            lines = text_lines(side)
+            is_box = is_address(lines) and len(columns_of_text(side)) == 1
+            yield from self._paragraphs(lines) if is_box else self._table(side)
 
     def _table(self, words: Sequence[PageWord]) -> Iterator[Block]:
         for part, is_table in grids(words, self._rules.down):
@@ -112,15 +140,33 @@ class _FrameReader:
         owners = np.full(len(places.words), -1)
         sized = sorted((-area.width * area.height, rank, area) for rank, area in self._areas)
         for _, rank, area in sized:
-            owners[places.stand_in(area)] = rank
+            owners[places.stand_in(area) & (places.sizes < _TALLER * area.height)] = rank
         owned: dict[int, list[PageWord]] = {}
         for word, owner in zip(places.words, owners.tolist(), strict=True):
             owned.setdefault(owner, []).append(word)
+        loose = owned.pop(-1, [])
+        yield from (_Placed(b, None) for b in self._paragraphs(text_lines(loose)))
+        for boxes in boxes_beside(owned):
+            rank = min(boxes.blocks)
+            yield from (_Placed(b, rank) for b in self._boxes(boxes, owned))
+            for taken in boxes.blocks:
+                del owned[taken]
         for rank, own in owned.items():
-            if rank < 0:
-                yield from (_Placed(b, None) for b in self._paragraphs(text_lines(own)))
-            elif block := self._region(self._regions[rank], own):
+            if block := self._region(self._regions[rank], own):
                 yield _Placed(block, rank)
+
+    def _boxes(self, boxes: Beside, owned: Mapping[int, Sequence[PageWord]]) -> Iterator[Block]:
+        """Boxes one after the other; a block that stays in one of them is what it was."""
+        whole = {w.numbers: r for r in boxes.blocks - boxes.mixed for w in owned[r]}
+        left = boxes.blocks - boxes.mixed  # lines of others may stand among those of a block
+        for side in boxes.sides:
+            lines = text_lines(side)
+            for rank, own in groupby(lines, lambda line: whole.get(line.words[0].numbers)):
+                if rank is None:
+                    yield from self._paragraphs(list(own))
+                elif rank in left and (block := self._region(self._regions[rank], owned[rank])):
+                    left -= {rank}
+                    yield block
 
     def _region(self, region: Region, own: Sequence[PageWord]) -> Block | None:
         words = _as_read(region, own)
@@ -164,6 +210,9 @@ class _FrameReader:
 def _as_read(region: Region, own: Sequence[PageWord]) -> list[tuple[PageWord, ...]]:
     """The lines of a region; those of columns one after the other where the engine reads so."""
     across = [line.words for line in text_lines(own)]
+    boxes = boxes_of(own)
+    if len(boxes) > 1:
+        return [line.words for box in boxes for line in text_lines(box)]
     sides = columns_of_text(own)
     if len(sides) < 2 or len(across) < 2:
         return across
@@ -190,7 +239,7 @@ def _told_by_the_engine_alone(
     left = [rank for rank in range(len(regions)) if rank not in filled]
     if not left:
         return
-    known = squashed(page.text), squashed(page.hidden)
+    known = squashed(page.text), squashed(page.hidden), squashed(page.codes)
     for rank in left:
         region, area = regions[rank], _area(regions[rank], page)
         if area is None or page.glyphs.stand_in(area):

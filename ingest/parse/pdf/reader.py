@@ -22,8 +22,9 @@ from ingest.parse.pdf.headings import ranked
 from ingest.parse.pdf.invoice_check import invoice_warnings
 from ingest.parse.pdf.layout import PageLayout, page_layouts
 from ingest.parse.pdf.legible import is_legible
-from ingest.parse.pdf.notes import attached_files, note_blocks
+from ingest.parse.pdf.notes import attached_files, files_on, note_blocks
 from ingest.parse.pdf.page import page_blocks
+from ingest.parse.pdf.unmapped import CODES
 from sovereign_rag.domain import ElementKind
 from sovereign_rag.errors import DocumentError
 from sovereign_rag.text.language import detect
@@ -31,6 +32,7 @@ from sovereign_rag.text.language import detect
 _LANGUAGE_SAMPLE = 4_000  # characters
 _FEW_CHARACTERS = 20  # a page with fewer letters is looked at as an image
 _UNREADABLE_SHARE = 0.3  # of characters that a font without an encoding gives
+_CODES_SHARE = 0.7  # of them, where what has letters is kept and the rest is recognised
 _ILLEGIBLE = (
     "Page {}: its text layer has codes in place of letters, and recognition did not help. Print "
     "the file to a new PDF in the program that wrote it, or scan it."
@@ -73,6 +75,7 @@ def read_pdf(path: Path, job: Job) -> DocumentDraft:
         recogniser = Recogniser(job, _language(layouts))
         pages: list[Page] = []
         notes = list(warnings)
+        attached = list(attached_files(document))
         for number in range(1, len(document) + 1):
             try:
                 page = document[number - 1]
@@ -83,15 +86,15 @@ def read_pdf(path: Path, job: Job) -> DocumentDraft:
             read, found = _page(page, number, layouts.get(number), recogniser)
             pages.append(read)
             notes += found
+            attached += files_on(page)
         draft = DocumentDraft(
             tuple(pages),
             paged=True,
             properties=_properties(document),
             warnings=(*notes, *recogniser.warnings),
         )
-        inner = list(attached_files(document))
-        differences = tuple(invoice_warnings(inner, pages))
-        draft = with_inner(draft, inner, job, path.parent, label=EMBEDDED)
+        differences = tuple(invoice_warnings(attached, pages))
+        draft = with_inner(draft, attached, job, path.parent, label=EMBEDDED)
         return replace(draft, warnings=(*draft.warnings, *differences, *_nothing_seen(draft)))
 
 
@@ -128,18 +131,25 @@ def _page(
     blocks = page_blocks(layout, characters)
     label = layout.label if layout else None
     shown = Page(number, (), label, width, height)
-    sources: tuple[str, ...] = characters.sources
     warnings = []
     legible = is_legible(characters.text)
-    if not legible or _needs_recognition(page, characters.text):
+    most = _CODES_SHARE if characters.has_codes else _UNREADABLE_SHARE
+    is_whole = not legible or _needs_recognition(page, characters.text, most)
+    if is_whole or characters.has_codes:
         found = recogniser.page(_picture(page, recogniser.dpi), number)
-        if found and _says_more(found, blocks, legible):
+        if is_whole and found and _says_more(found, blocks, legible):
             blocks = list(found.blocks)
-            shown, sources = replace(shown, ocr_confidence=found.confidence), (found.words,)
+            shown = replace(shown, ocr_confidence=found.confidence)
         elif not legible:
             warnings.append(_ILLEGIBLE.format(number))
-    warning = number_warning(number, "\n\n".join(item.text for item in blocks), *sources)
-    warnings += [warning] if warning else []
+        elif characters.has_codes:
+            characters.look_up(found.blocks if found else ())
+            blocks = page_blocks(layout, characters)
+            warnings += [CODES.format(number)] if characters.has_codes else []
+    if shown.ocr_confidence is None:  # else the recogniser held them against its words
+        text = "\n\n".join(item.text for item in blocks)
+        warning = number_warning(number, text, *characters.sources)
+        warnings += [warning] if warning else []
     blocks += note_blocks(page, " ".join(item.text for item in blocks))
     hidden = block(ElementKind.HIDDEN, characters.hidden)
     return replace(shown, blocks=(*blocks, hidden) if hidden else tuple(blocks)), warnings
@@ -152,11 +162,12 @@ def _says_more(found: Recognised, blocks: Sequence[Block], legible: bool) -> boo
     return is_legible(found.words) and _letters(found.blocks) > 0
 
 
-def _needs_recognition(page: pypdfium2.PdfPage, text: str) -> bool:
+def _needs_recognition(page: pypdfium2.PdfPage, text: str, most: float) -> bool:
+    """Whether a page is to be read as an image; `most` is the share of strange characters."""
     visible = [c for c in text if not c.isspace()]
     strange = sum(c == "\ufffd" or "\ue000" <= c <= "\uf8ff" or c < " " for c in visible)
     if len(visible) - strange >= _FEW_CHARACTERS:
-        return strange > _UNREADABLE_SHARE * len(visible)
+        return strange > most * len(visible)
     objects = page.get_objects(filter=_DRAWN, max_depth=1)
     return any(True for _, _ in zip(objects, range(_MOST_OBJECTS), strict=False))
 

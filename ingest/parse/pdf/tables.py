@@ -61,7 +61,8 @@ def _cells(row: Row, count: int) -> tuple[tuple[tuple[PageWord, ...], ...], ...]
         lines = _lines(cell)
         spanned = cell.last + 1 - column
         digits = any(character.isdigit() for character in cell.text)
-        repeated = row.is_heading and spanned < count and not digits
+        others = any(column < other <= cell.last for other in row.cells)  # then it is a title
+        repeated = row.is_heading and spanned < count and not digits and not others
         for place in range(column, cell.last + 1 if repeated else column + 1):
             cells[place] += lines
     return tuple(tuple(cell) for cell in cells)

@@ -50,7 +50,8 @@ class _Writer:
                     self.put(" ")
                 start = self._length
                 self.put(text)
-                self.words.append(Word(start, self._length, self._page.box(word, self._turn)))
+                box = self._page.box(word, self._turn)
+                self.words.append(Word(start, self._length, box, word.confidence))
                 before = word
 
     def _take_back(self) -> None:
@@ -58,7 +59,7 @@ class _Writer:
         self._length -= 1
         last = self.words.pop()
         if last.start < self._length:
-            self.words.append(Word(last.start, self._length, last.box))
+            self.words.append(Word(last.start, self._length, last.box, last.confidence))
 
     def _is_broken(self, before: PageWord, word: PageWord) -> bool:
         """Whether a word at a line's end goes on with the first of the next line."""

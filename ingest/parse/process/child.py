@@ -3,12 +3,13 @@
 import gc
 import os
 import resource
+import signal
 import socket
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,10 +20,17 @@ from ingest.parse import archive, render
 from ingest.parse.document.compose import finish
 from ingest.parse.document.job import INPUT_NAME, RESULT_NAME, STDERR_NAME, UNPACKED_NAME, Job
 from ingest.parse.markup.html import markdown_blocks
-from ingest.parse.process.sandbox import Protections, lock_down
+from ingest.parse.process import namespaces
+from ingest.parse.process.sandbox import (
+    Protections,
+    die_with_parent,
+    lock_down,
+    visible_paths,
+)
 from ingest.parse.reading import read_file
 from sovereign_rag.errors import DocumentError
-from sovereign_rag.storage.content import encode_parsed
+from sovereign_rag.storage.parsed_texts import encode_parsed
+from sovereign_rag.system.cpu import yield_the_cores
 
 _RECURSION_LIMIT = 3_000
 
@@ -37,13 +45,21 @@ def run(job: Job, readable: Sequence[str], work: Work) -> NoReturn:
     try:
         os.setsid()  # a group of its own, so that whatever it starts can be killed with it
         scratch = Path(job.scratch)
+        die_with_parent(signal.SIGKILL)
+        if job.task in ("parse", "unpack"):  # nobody waits for it as for an answer or a page
+            yield_the_cores()
+        own = namespaces.enter(scratch, visible_paths(readable))
         _enter_scratch(scratch)
-        protections = lock_down(
-            scratch,
-            memory_mib=job.memory_mib,
-            cpu_s=int(job.timeout_s) + 5,
-            readable=readable,
-            file_mib=job.file_mib,
+        protections = replace(
+            lock_down(
+                scratch,
+                memory_mib=job.memory_mib,
+                cpu_s=int(job.timeout_s) + 5,
+                readable=readable,
+                file_mib=job.file_mib,
+            ),
+            own_processes=own.processes,
+            own_files=own.files,
         )
         sys.setrecursionlimit(_RECURSION_LIMIT)
         result = work(job, scratch, protections)

@@ -33,10 +33,11 @@ from ingest.parse.process.validate import validated, validated_contents
 from sovereign_rag.domain import PageCharacter, ParsedDocument
 from sovereign_rag.errors import DocumentError, ParserUnavailable
 from sovereign_rag.settings import ParseSettings
-from sovereign_rag.storage.content import decode_parsed
+from sovereign_rag.storage.parsed_texts import decode_parsed
 from sovereign_rag.system.cpu import usable_cores
+from sovereign_rag.system.tracing import span
 
-PARSER_VERSION = 3
+PARSER_VERSION = 6
 """Raised whenever our own reading of a format changes what text comes out."""
 
 _log = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ class ParserPool:
                 while `settings.sandbox` is "required", or the data folder lies where parsers read.
         """
         job = self._job("parse", name=name, media_type=media_type, password=password)
-        with self._done(job, path, cancel) as (_, result):
+        with span("ingest.parse"), self._done(job, path, cancel) as (_, result):
             try:
                 return validated(decode_parsed(_mapping(result["parsed"])))
             except (ValueError, KeyError, TypeError) as error:

@@ -47,6 +47,8 @@ class Protections:
     no_new_privileges: bool = False
     capabilities_dropped: bool = False
     limits: bool = False  # on memory, CPU time, file size
+    own_processes: bool = False  # a PID namespace; not every machine allows one
+    own_files: bool = False  # a mount namespace, likewise
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -60,6 +62,17 @@ class Protections:
         }
         return tuple(name for name, present in layers.items() if not present)
 
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """What documents share with the rest of the machine; empty where namespaces are allowed."""
+        own = {"process numbers": self.own_processes, "names of files": self.own_files}
+        return tuple(name for name, is_own in own.items() if not is_own)
+
+
+def visible_paths(readable: Sequence[str]) -> tuple[str, ...]:
+    """What a parser may read, the system's programs and libraries first."""
+    return (*_system_paths(), *readable)
+
 
 def readable_root_of(folder: Path, readable: Sequence[str]) -> Path | None:
     """The place that parsers may read and that `folder` lies in; None: it lies in none.
@@ -67,7 +80,7 @@ def readable_root_of(folder: Path, readable: Sequence[str]) -> Path | None:
     A data folder in such a place would lie open to every hostile document.
     """
     real = folder.resolve()
-    roots = (Path(root).resolve() for root in (*_system_paths(), *readable))
+    roots = (Path(root).resolve() for root in visible_paths(readable))
     return next((root for root in roots if real.is_relative_to(root)), None)
 
 
@@ -160,7 +173,7 @@ def _confine_files(scratch: Path, readable: Sequence[str]) -> int:
     if ruleset < 0:
         return 0
     try:
-        rules = [(path, _READ_AND_RUN) for path in (*_system_paths(), *readable)]
+        rules = [(path, _READ_AND_RUN) for path in visible_paths(readable)]
         rules += [(str(scratch), handled), ("/dev/null", _READ_FILE | _WRITE_FILE)]
         for path, rights in rules:
             _allow(libc, ruleset, path, rights & handled, abi)

@@ -52,8 +52,9 @@ def validated_contents(told: object, limits: ArchiveLimits) -> Contents | None:
 
 def _check_page(page: PageText) -> None:
     _need(isinstance(page.text, str) and _optional_text(page.name), "page text")
-    for value in (page.width, page.height, page.ocr_confidence):
+    for value in (page.width, page.height):
         _need(value is None or (isinstance(value, int | float) and value >= 0), "page measures")
+    _need(_is_share(page.ocr_confidence), "page confidence")
     at = 0
     for word in page.words:
         _need(_fits(word, at, len(page.text)), "words")
@@ -61,7 +62,13 @@ def _check_page(page: PageText) -> None:
 
 
 def _fits(word: Word, at: int, length: int) -> bool:
-    return at <= word.start < word.end <= length and _inside(word.box)
+    return (
+        at <= word.start < word.end <= length and _inside(word.box) and _is_share(word.confidence)
+    )
+
+
+def _is_share(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and 0 <= value <= 1)
 
 
 def _inside(box: Box) -> bool:

@@ -11,7 +11,7 @@ from sovereign_rag.access import Principal, local_owner
 from sovereign_rag.catalog.records import TaskState
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.embedding.protocol import Vectors
-from sovereign_rag.embedding.vector_cache import VectorCache
+from sovereign_rag.embedding.vector_cache import KeptVectors, VectorCache
 from sovereign_rag.settings import Settings
 from sovereign_rag.wiring import Application, open_service
 
@@ -126,6 +126,7 @@ def test_what_another_tenant_has_is_not_embedded_again_and_takes_as_long_as_if_i
     application: Application, recording: RecordingEmbedder, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "contract.md", sections("The rent is due monthly. "))
+    ingest(application, write(tmp_path / "before.md", "What is opened once is open now."))
     first = ingest(application, path)
     recording.asked = []
 
@@ -192,9 +193,9 @@ VECTORS = np.eye(3, dtype=np.float32)
 def test_kept_vectors_come_back_exactly_and_unknown_texts_do_not(tmp_path: Path) -> None:
     vectors = VECTORS * np.float32(1 / 3)
 
-    VectorCache(tmp_path / "v", 3).add(["a", "b", "c"], vectors)
+    VectorCache(KeptVectors(tmp_path / "v"), 3).add(["a", "b", "c"], vectors)
 
-    kept = VectorCache(tmp_path / "v", 3)
+    kept = VectorCache(KeptVectors(tmp_path / "v"), 3)
     assert [v.tobytes() for t in "abc" if (v := kept.get(t)) is not None] == [
         v.tobytes() for v in vectors
     ]
@@ -203,12 +204,12 @@ def test_kept_vectors_come_back_exactly_and_unknown_texts_do_not(tmp_path: Path)
 
 def test_a_record_that_a_crash_cut_off_is_as_if_it_had_not_been_written(tmp_path: Path) -> None:
     path = tmp_path / "v"
-    VectorCache(path, 3).add(["a", "b"], VECTORS[:2])
+    VectorCache(KeptVectors(path), 3).add(["a", "b"], VECTORS[:2])
     path.write_bytes(path.read_bytes()[:-5])
 
-    VectorCache(path, 3).add(["c"], VECTORS[2:])
+    VectorCache(KeptVectors(path), 3).add(["c"], VECTORS[2:])
 
-    kept = VectorCache(path, 3)
+    kept = VectorCache(KeptVectors(path), 3)
     assert kept.get("a") is not None
     assert kept.get("c") is not None
     assert kept.get("b") is None
@@ -216,13 +217,13 @@ def test_a_record_that_a_crash_cut_off_is_as_if_it_had_not_been_written(tmp_path
 
 def test_a_vector_that_the_disk_changed_is_not_used(tmp_path: Path) -> None:
     path = tmp_path / "v"
-    VectorCache(path, 3).add(["a"], VECTORS[:1])
+    VectorCache(KeptVectors(path), 3).add(["a"], VECTORS[:1])
     path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
 
-    assert VectorCache(path, 3).get("a") is None
+    assert VectorCache(KeptVectors(path), 3).get("a") is None
 
 
 def test_vectors_of_a_document_that_was_deleted_meanwhile_are_not_kept(tmp_path: Path) -> None:
-    VectorCache(tmp_path / "gone" / "v", 3).add(["a"], VECTORS[:1])
+    VectorCache(KeptVectors(tmp_path / "gone" / "v"), 3).add(["a"], VECTORS[:1])
 
     assert not (tmp_path / "gone").exists()

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from ingest.leases.heartbeat import LeaseHeartbeat
-from ingest.leases.holder import holder_name, is_dead
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.errors import Busy, CatalogError, EnvironmentFault
 from sovereign_rag.settings import Settings
+from sovereign_rag.system.holder import holder_name, is_dead
 
 LONG_S = 3_600.0  # no beat comes within a test
 SHORT_S = 0.06

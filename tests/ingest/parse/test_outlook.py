@@ -30,6 +30,14 @@ from tests.parsed import GERMAN, headings, of_kind
 CLASS, SUBJECT, BODY, RTF, HTML = 0x001A, 0x0037, 0x1000, 0x1009, 0x1013
 LOCALE, INTERNET, OWN = 0x3FF1, 0x3FDE, 0x3FFD
 NOON = datetime(2026, 9, 14, 7, 30, tzinfo=UTC)
+HTML_AS_RICH = (
+    rb"{\rtf1\ansi\ansicpg1252\fromhtml1 \deff0{\fonttbl{\f0 Arial;}}{\*\htmltag50 <body>}"
+    rb"{\*\htmltag64 <p>}\htmlrtf {\htmlrtf0 Der Vertrag gilt drei Monate. \htmlrtf\par}\htmlrtf0 "
+    rb"{\*\htmltag72 </p>}{\*\htmltag64 <p>}\htmlrtf {\htmlrtf0 Preis:{\*\htmltag84 &nbsp;}"
+    rb"\htmlrtf \'a0\htmlrtf0 1.234,50 {\*\htmltag84 &euro;}\htmlrtf \'80\htmlrtf0 "
+    rb"\htmlrtf\par}\htmlrtf0 {\*\htmltag72 </p>}{\*\htmltag64 <li>}\htmlrtf {\pntext \'b7\tab}"
+    rb"\htmlrtf0 Ein Punkt{\*\htmltag72 </li>}\htmlrtf\par\htmlrtf0 {\*\htmltag58 </body>}}"
+)
 RICH = b"{\\rtf1\\ansi Der Vertrag gilt {\\b drei} Monate.\\par 5 x 10{\\super 6} Euro.}"
 
 
@@ -83,15 +91,31 @@ def test_the_html_of_a_message_has_a_code_page_of_its_own(pool: ParserPool, tmp_
     assert of_kind(found, ElementKind.PARAGRAPH) == [GERMAN, "Größe"]
 
 
-def test_a_body_that_is_rich_text_alone_is_read(pool: ParserPool, tmp_path: Path) -> None:
-    path = message(tmp_path / "a.msg", mail((RTF, BINARY, uncompressed(RICH))))
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (RICH, ["Der Vertrag gilt drei Monate.", "5 x 10⁶ Euro."]),
+        (HTML_AS_RICH, ["Der Vertrag gilt drei Monate.", "Preis: 1.234,50 €", "Ein Punkt"]),
+        (
+            rb"{\rtf1\ansi\fromtext \deff0{\fonttbl{\f0 Arial;}} \pard\f0 One.\par Two.\par}",
+            ["One.", "Two."],
+        ),
+        (
+            rb"{\rtf1\ansi\ansicpg1251{\fonttbl{\f0\fcharset204 Arial;}}\f0 "
+            rb"\'c4\'ee\'e3\'ee\'e2\'ee\'f0 \u8470?\par}",
+            ["Договор №"],
+        ),
+    ],
+    ids=["rich text", "a page", "plain text", "Cyrillic"],
+)
+def test_a_body_that_is_rich_text_alone_is_read(
+    pool: ParserPool, tmp_path: Path, body: bytes, said: list[str]
+) -> None:
+    path = message(tmp_path / "a.msg", mail((RTF, BINARY, uncompressed(body))))
 
     found = pool.parse(path, name="a.msg")
 
-    assert of_kind(found, ElementKind.PARAGRAPH) == [
-        "Der Vertrag gilt drei Monate.",
-        "5 x 10⁶ Euro.",
-    ]
+    assert of_kind(found, ElementKind.PARAGRAPH) + of_kind(found, ElementKind.LIST_ITEM) == said
     assert found.warnings == ()
 
 

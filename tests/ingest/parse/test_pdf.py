@@ -235,6 +235,22 @@ def test_a_text_layer_of_codes_is_read_by_eye(
     assert (page.ocr_confidence is not None) is shifted
 
 
+def test_a_page_with_a_pictogram_can_be_held_against_its_file(
+    pool: ParserPool, tmp_path: Path
+) -> None:
+    telephone = b"""/CIDInit /ProcSet findresource begin begincmap
+1 begincodespacerange <00> <FF> endcodespacerange
+1 beginbfchar <23> <D83DDCDE> endbfchar
+1 beginbfrange <24> <7E> <0024> endbfrange endcmap end end"""
+    path = _with_font(tmp_path / "a.pdf", "# +33-4-50-44-68-99", telephone)
+
+    page = pool.parse(path, name="a.pdf").pages[0]
+
+    assert page.text == "+33-4-50-44-68-99"
+    shown = pool.page_characters(path, 1)
+    assert "".join(character.text for character in shown) == "+33-4-50-44-68-99"
+
+
 @pytest.mark.parametrize(
     ("text", "legible"),
     [

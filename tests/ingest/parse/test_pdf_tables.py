@@ -178,6 +178,22 @@ def test_a_label_keeps_its_value_on_its_line(pool: ParserPool, tmp_path: Path) -
         assert f"{label} | {value}" in text
 
 
+def test_a_form_keeps_its_lines_whatever_stands_beside_it(pool: ParserPool, tmp_path: Path) -> None:
+    pairs = [("Date de facture", "16/11/2025"), ("Conditions", "comptant"), ("Commande", "PO445")]
+    pairs += [("Facture liée", "FA-2025-0010"), ("N° TVA client", "FR19787878784")]
+    beside = ["Contact commercial", "Tony Dubois", "Atelier", "tony@moulin.example"]
+    drawn = [shown(label, y=480 - 18 * n, size=9) for n, (label, _) in enumerate(pairs)]
+    drawn += [shown(value, x=150, y=480 - 18 * n, size=9) for n, (_, value) in enumerate(pairs)]
+    drawn += [shown(text, x=280, y=478 - 13 * n, size=9) for n, text in enumerate(beside)]
+    drawn.append(shown("35 rue de la République", y=495, size=9))
+    path = write_pdf(tmp_path / "a.pdf", [" ".join(drawn)])
+
+    text = pool.parse(path, name="a.pdf").pages[0].text
+
+    for label, value in pairs:
+        assert f"{label} | {value}\n" in f"{text}\n"
+
+
 def test_boxes_side_by_side_are_read_one_after_the_other(pool: ParserPool, tmp_path: Path) -> None:
     drawn = []
     for side, name in enumerate(("Seller", "Buyer")):
@@ -191,6 +207,121 @@ def test_boxes_side_by_side_are_read_one_after_the_other(pool: ParserPool, tmp_p
 
     assert text.index("Seller 5 Street") < text.index("Buyer 0 Street")
     assert "Seller 3 Street | 3.05" in text
+
+
+@pytest.mark.parametrize(
+    "places",  # (x, y of the first line, height of a line) of each box, in points
+    [
+        [(40, 500, 11.5), (240, 506.5, 12.6)],
+        [(30, 500, 11.5), (160, 505, 12.6), (300, 498, 13)],
+        [(30, 500, 12.5), (160, 494, 12.5), (290, 499, 11.5)],
+    ],
+    ids=["two", "three", "three again"],
+)
+def test_addresses_side_by_side_do_not_interleave(
+    pool: ParserPool, tmp_path: Path, places: Sequence[tuple[float, float, float]]
+) -> None:
+    addresses = [
+        ["Ma jolie boutique", "35 rue de la République", "69001 Lyon", "France"],
+        ["Moulin du Pont SARL", "1242 chemin de l'olive", "84340 Malaucène", "Vaucluse"],
+        ["Contact commercial", "Tony Dubois", "Bureau 12, aile nord"],
+    ][: len(places)]
+    drawn = [
+        shown(address[row], x=x, y=y - step * row, size=9)
+        for row in range(4)
+        for address, (x, y, step) in zip(addresses, places, strict=True)
+        if row < len(address)
+    ]
+    drawn.append(shown("La livraison se fait franco de port à l'adresse ci-dessus.", y=420))
+    path = write_pdf(tmp_path / "a.pdf", [" ".join(drawn)])
+
+    text = pool.parse(path, name="a.pdf").pages[0].text
+
+    one_after_the_other = " ".join(line for address in addresses for line in address)
+    assert " ".join(text.split()).startswith(one_after_the_other)
+
+
+def _drawn(rows: Sequence[Sequence[str]], columns: Sequence[float], *, step: float = 14) -> str:
+    """Cells at their columns' left edges, row by row; "" draws nothing."""
+    return " ".join(
+        shown(text, x=x, y=520 - step * number, size=9)
+        for number, row in enumerate(rows)
+        for x, text in zip(columns, row, strict=True)
+        if text
+    )
+
+
+@pytest.mark.parametrize("leader", [" . . . . . . . . . .", "..............."])
+def test_dots_that_lead_to_a_figure_are_no_part_of_the_label(
+    pool: ParserPool, tmp_path: Path, leader: str
+) -> None:
+    labels = ["Net sales", "Cost of goods", "Profit", "Tax", "Net earnings"]
+    rows = [[f"{label}{leader}", f"{n}4.1", f"(1{n}.5)"] for n, label in enumerate(labels)]
+    path = write_pdf(tmp_path / "a.pdf", [_drawn(rows, (42, 220, 300))])
+
+    lines = of_kind(pool.parse(path, name="a.pdf"), ElementKind.TABLE)[0].split("\n")
+
+    assert lines == [f"{label} | {n}4.1 | (1{n}.5)" for n, label in enumerate(labels)]
+
+
+def test_a_currency_that_stands_apart_is_in_the_cell_of_its_amount(
+    pool: ParserPool, tmp_path: Path
+) -> None:
+    rows = [[name, "", f"{n}0.5", "", f"{n}2.5"] for n, name in enumerate("abcde", start=1)]
+    rows[0][1] = rows[0][3] = rows[4][1] = rows[4][3] = "$"
+    path = write_pdf(tmp_path / "a.pdf", [_drawn(rows, (42, 180, 205, 260, 285))])
+
+    lines = of_kind(pool.parse(path, name="a.pdf"), ElementKind.TABLE)[0].split("\n")
+
+    assert lines[0] == "a | $ 10.5 | $ 12.5"
+    assert lines[1] == "b | 20.5 | 22.5"
+
+
+@pytest.mark.parametrize("raised", [0, 5, 10])
+def test_a_label_over_two_lines_has_its_figures_at_any_height(
+    pool: ParserPool, tmp_path: Path, raised: int
+) -> None:
+    drawn = []
+    for number, second in enumerate(("Gemeinden", "Kreise", "Bezirke", "Verbände")):
+        y = 500 - 26 * number
+        drawn.append(shown("Erstattungen an", y=y, size=9) + shown(second, y=y - 10, size=9))
+        drawn.append(shown(f"{number}1,5", x=200, y=y - 10 + raised, size=9))
+        drawn.append(shown(f"{number}2,5", x=280, y=y - 10 + raised, size=9))
+    path = write_pdf(tmp_path / "a.pdf", [" ".join(drawn)])
+
+    lines = of_kind(pool.parse(path, name="a.pdf"), ElementKind.TABLE)[0].split("\n")
+
+    assert lines[1] == "Erstattungen an Kreise | 11,5 | 12,5"
+
+
+def test_a_cell_between_rules_holds_a_telephone_number_whole(
+    pool: ParserPool, tmp_path: Path
+) -> None:
+    rows = [["Office", "Telephone", "Room"]]
+    rows += [[f"Office {n}", f"0421 361-20{n}5", f"{n}.14"] for n in range(5)]
+    rules = " ".join(f"0.5 w {x} 440 m {x} 532 l S" for x in (38, 140, 260, 330))
+    rules += " ".join(f" 0.5 w 38 {532 - 14 * n} m 330 {532 - 14 * n} l S" for n in range(7))
+    path = write_pdf(tmp_path / "a.pdf", [_drawn(rows, (42, 146, 266)) + rules])
+
+    lines = of_kind(pool.parse(path, name="a.pdf"), ElementKind.TABLE)[0].split("\n")
+
+    assert lines == [" | ".join(row) for row in rows]
+
+
+def test_a_list_that_is_folded_into_two_halves_is_read_one_after_the_other(
+    pool: ParserPool, tmp_path: Path
+) -> None:
+    months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    rows = [["Month", "Rate", "Month", "Rate"]]
+    rows += [[months[n], f"{n}.5", months[n + 6], f"{n + 6}.5"] for n in range(6)]
+    path = write_pdf(tmp_path / "a.pdf", [_drawn(rows, (42, 110, 220, 290))])
+
+    text = pool.parse(path, name="a.pdf").pages[0].text
+
+    assert [line for line in text.split("\n") if line] == [
+        *("Month | Rate", *(f"{months[n]} | {n}.5" for n in range(6))),
+        *("Month | Rate", *(f"{months[n]} | {n}.5" for n in range(6, 12))),
+    ]
 
 
 # -- marks ---------------------------------------------------------------------------------------
@@ -209,6 +340,31 @@ def test_raised_figures_do_not_become_digits_of_the_number_before(
     assert "10⁶" in text
     assert "24.91²" in text
     assert "24.912" in text
+
+
+def test_a_mark_that_the_file_draws_before_its_word_stands_behind_it(
+    pool: ParserPool, tmp_path: Path
+) -> None:
+    mark = shown("4", x=92.7, y=497, size=7)  # where the word ends
+    rest = shown("has less", x=130, y=500)
+    path = write_pdf(tmp_path / "a.pdf", [mark + shown("(and PPF", y=500) + rest])
+
+    found = pool.parse(path, name="a.pdf")
+
+    assert found.pages[0].text == "(and PPF4 has less"
+    assert found.warnings == ()
+
+
+def test_several_marks_stand_behind_their_word_each(pool: ParserPool, tmp_path: Path) -> None:
+    drawn = [shown("24.91", y=500), shown("181", x=200, y=500), shown("Total costs", y=470)]
+    at = 42 + _width("24.91", 12)
+    drawn[1:1] = [shown(mark, x=at + 7 * n, y=505, size=7) for n, mark in enumerate("256")]
+    path = write_pdf(tmp_path / "a.pdf", [" ".join(drawn)])
+
+    text = pool.parse(path, name="a.pdf").pages[0].text
+
+    assert "24.91 ² ⁵ ⁶" in text
+    assert "181" in text
 
 
 # -- the check -----------------------------------------------------------------------------------

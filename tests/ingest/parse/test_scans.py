@@ -7,7 +7,10 @@ import pypdfium2
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from ingest.parse.document.job import Job
+from ingest.parse.document.numbers import number_warning
 from ingest.parse.ocr.image import prepared
+from ingest.parse.ocr.recognise import Recogniser
 from ingest.parse.process.pool import ParserPool
 from sovereign_rag.domain import ElementKind
 from sovereign_rag.errors import DocumentError, NoText
@@ -110,3 +113,29 @@ def test_a_picture_without_words_is_no_success(pool: ParserPool, tmp_path: Path)
 
     with pytest.raises(NoText):
         pool.parse(tmp_path / "grey.png", name="grey.png")
+
+
+def test_each_word_of_a_scan_keeps_the_confidence_that_it_was_recognised_with(
+    pool: ParserPool, tmp_path: Path
+) -> None:
+    picture(LETTER).save(tmp_path / "letter.png", dpi=(200, 200))
+
+    found = pool.parse(tmp_path / "letter.png", name="letter.png")
+
+    (page,) = found.pages
+    sure = [word.confidence for word in page.words]
+    assert all(one is not None and 0.5 < one <= 1 for one in sure)
+    assert found.warnings == ()
+
+
+def test_a_number_that_no_recognised_word_has_is_named() -> None:
+    recogniser = Recogniser(Job(0, "parse", "", ocr_languages="eng"))
+    found = recogniser.page(picture(f"{LETTER}\nThe rate is 2.6 percent."), 1)
+
+    assert found is not None
+    text = "\n\n".join(block.text for block in found.blocks)
+    said = number_warning(1, text.replace("2.6", "26"), found.words)
+    assert said is not None
+    assert said.startswith("Page 1: 26 may be put together wrongly")
+    assert number_warning(1, text, found.words) is None
+    assert recogniser.warnings == ()

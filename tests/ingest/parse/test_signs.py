@@ -116,6 +116,21 @@ def test_raised_figures_join_no_number_and_a_note_is_told_from_an_exponent(
     assert found.pages[0].text.split("\n")[0] == RAISED
 
 
+def test_a_comment_keeps_no_old_word_document_from_being_read(
+    pool: ParserPool, tmp_path: Path
+) -> None:
+    document = docx.Document()
+    run = document.add_paragraph("The board decided.").add_run("")
+    document.add_comment(run, text="Ask Ana.", author="Bo")
+    document.add_page_break()
+    document.save(str(tmp_path / "a.docx"))
+
+    found = pool.parse(converted(tmp_path / "a.docx", "doc"), name="a.doc")
+
+    assert of_kind(found, ElementKind.PARAGRAPH) == ["The board decided."]
+    assert ["Ask Ana." in text for text in of_kind(found, ElementKind.HIDDEN)] == [True]
+
+
 @pytest.mark.parametrize("kind", ["docx", "odt", "html", "pptx"])
 def test_a_header_over_columns_stands_over_each_and_a_label_beside_each_of_its_rows(
     pool: ParserPool, tmp_path: Path, kind: str
@@ -148,6 +163,20 @@ def test_below_a_header_a_number_over_several_rows_is_not_repeated_and_a_word_is
         ["Nord", "7", "8"],
         ["Nord", "", "9"],
         ["Summe", "", "17"],
+    ]
+
+
+def test_an_amount_over_several_columns_is_never_repeated() -> None:
+    rows = [
+        [GridCell("Place"), GridCell("2024", 2), GridCell("2025", 2)],
+        [GridCell("Lyon"), GridCell("1.200"), GridCell("(30)", 2), GridCell("12,5-")],
+        [GridCell("Wien", 2), GridCell("15"), GridCell("7", 2)],
+    ]
+
+    assert spread(rows) == [
+        ["Place", "2024", "2024", "2025", "2025"],
+        ["Lyon", "1.200", "(30)", "", "12,5-"],
+        ["Wien", "", "15", "7", ""],
     ]
 
 

@@ -1,7 +1,6 @@
 """Formats that an administrator meets every week: calendars, cards, subtitles, drawings, ..."""
 
 import io
-import json
 import zipfile
 from pathlib import Path
 
@@ -14,63 +13,10 @@ from sovereign_rag.errors import DocumentError
 from tests.ingest.parse.pages import picture, shown, write_pdf
 from tests.parsed import ENGLISH, FRENCH, GERMAN, headings, of_kind
 
-CALENDAR = """BEGIN:VCALENDAR
-VERSION:2.0
-BEGIN:VEVENT
-DTSTART;TZID=Europe/Paris:20260914T093000
-DTEND;TZID=Europe/Paris:20260914T110000
-RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,-1FR;UNTIL=20261231T000000Z
-SUMMARY:Comité d’inves
- tissement
-LOCATION:Salle 4.12
-ORGANIZER;CN=Ana Weber:mailto:ana@example.org
-ATTENDEE;CN=Bo:mailto:bo@example.org
-DESCRIPTION:Ordre du jour\\nBudget 2027\\, effectifs
-ATTACH;ENCODING=BASE64;VALUE=BINARY:{picture}
-BEGIN:VALARM
-ACTION:DISPLAY
-TRIGGER:-PT15M
-END:VALARM
-END:VEVENT
-BEGIN:VEVENT
-DTSTART;VALUE=DATE:20261224
-DTEND;VALUE=DATE:20261227
-SUMMARY:Betriebsferien
-END:VEVENT
-BEGIN:VTODO
-DUE:20260930T170000
-SUMMARY:Bericht
-END:VTODO
-END:VCALENDAR
-"""
-
 
 def write(path: Path, text: str) -> Path:
     path.write_text(text, encoding="utf-8")
     return path
-
-
-def test_a_calendar_is_read_entry_by_entry_unfolded_with_its_fields(
-    pool: ParserPool, tmp_path: Path
-) -> None:
-    path = write(tmp_path / "a.ics", CALENDAR.replace("{picture}", "QUJD" * 400))
-
-    found = pool.parse(path, name="a.ics")
-
-    assert [text for _, text in headings(found)] == [
-        "Comité d’investissement",
-        "Betriebsferien",
-        "Bericht",
-    ]
-    assert of_kind(found, ElementKind.PARAGRAPH) == [
-        "Start: 14.09.2026 09:30 (Europe/Paris)\nEnd: 14.09.2026 11:00 (Europe/Paris)\n"
-        "Repeats: weekly, every 2, on Monday, -1. Friday, until 31.12.2026\nLocation: Salle 4.12\n"
-        "Organizer: Ana Weber <ana@example.org>\nAttendees: Bo <bo@example.org>\n"
-        "Reminder: 15 min before",
-        "Ordre du jour\nBudget 2027, effectifs",
-        "Start: 24.12.2026\nEnd: 26.12.2026",
-        "Due: 30.09.2026 17:00",
-    ]
 
 
 @pytest.mark.parametrize(
@@ -133,34 +79,6 @@ def test_a_sentence_over_several_subtitles_is_one_sentence_and_its_time_is_shown
         "Merci.",
     ]
     assert [time[-5:] for time in of_kind(found, ElementKind.FURNITURE)] == ["00:01", "01:05"]
-
-
-def test_a_notebook_is_read_cell_by_cell(pool: ParserPool, tmp_path: Path) -> None:
-    image = {"image/png": "iVBORw0KGgo" * 90, "text/plain": ["<Figure size 640x480 with 1 Axes>"]}
-    cells = [
-        {"cell_type": "markdown", "source": ["# Auswertung\n", "\n", GERMAN]},
-        {
-            "cell_type": "code",
-            "source": ["def rate(x):\n", "    return x * 12\n"],
-            "outputs": [
-                {"output_type": "stream", "text": ["Summe 529.87\n"]},
-                {"output_type": "display_data", "data": image},
-                {"output_type": "error", "ename": "ValueError", "evalue": "no rows"},
-            ],
-        },
-    ]
-    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    path = write(tmp_path / "a.ipynb", json.dumps(notebook, indent=1))
-
-    found = pool.parse(path, name="a.ipynb")
-
-    assert headings(found) == [(0, "Auswertung")]
-    assert of_kind(found, ElementKind.PARAGRAPH) == [GERMAN]
-    assert of_kind(found, ElementKind.CODE) == [
-        "def rate(x):\n    return x * 12",
-        "Summe 529.87",
-        "ValueError: no rows",
-    ]
 
 
 def test_the_words_on_a_gif_are_recognised(pool: ParserPool, tmp_path: Path) -> None:
@@ -239,11 +157,12 @@ def test_pages_numbers_and_keynote_are_read_by_their_preview_and_refused_without
 def test_a_flat_opendocument_text_is_read_like_another(pool: ParserPool, tmp_path: Path) -> None:
     names = 'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
     names += 'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
+    comment = "<office:annotation><text:p>Ask Ana.</text:p></office:annotation>"
     path = write(
         tmp_path / "a.fodt",
         f'<?xml version="1.0"?><office:document {names} office:version="1.3" '
         'office:mimetype="application/vnd.oasis.opendocument.text"><office:body><office:text>'
-        f'<text:h text:outline-level="1">Vertrag</text:h><text:p>{FRENCH}</text:p>'
+        f'<text:h text:outline-level="1">Vertrag</text:h><text:p>{FRENCH}{comment}</text:p>'
         "</office:text></office:body></office:document>",
     )
 
@@ -251,6 +170,7 @@ def test_a_flat_opendocument_text_is_read_like_another(pool: ParserPool, tmp_pat
 
     assert headings(found) == [(0, "Vertrag")]
     assert of_kind(found, ElementKind.PARAGRAPH) == [FRENCH]
+    assert ["Ask Ana." in text for text in of_kind(found, ElementKind.HIDDEN)] == [True]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from ingest.index.lifecycle import DocumentLifecycle
-from ingest.leases.holder import holder_name
 from ingest.pipeline import Pipeline
 from ingest.sync.plan import Change
 from ingest.sync.sync import Sync, SyncRequest
@@ -18,6 +17,7 @@ from sovereign_rag.catalog.records import TaskState
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.errors import Busy, EnvironmentFault
 from sovereign_rag.settings import Settings
+from sovereign_rag.system.holder import holder_name
 from sovereign_rag.wiring import Application, open_service
 from tests.ingest.sync.syncing import ANA, OWNER, changes, finds, synced, write
 
@@ -97,6 +97,7 @@ def test_a_sync_that_stood_still_changes_nothing(
         catalog=application.catalog,
         content=application.content,
         audit=application.audit,
+        operations=application.operations,
         lifecycle=DocumentLifecycle(
             live=lambda: (application.catalog.documents, application.store),
             erasure=application.erasure,

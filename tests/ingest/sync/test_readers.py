@@ -43,6 +43,30 @@ def test_a_nearer_sidecar_overrides_a_farther_one_and_patterns_speak_of_files(
     assert (minutes.readers, minutes.level) == (frozenset({"everyone"}), 3)
 
 
+def test_an_explanation_names_the_file_that_gives_a_right(
+    application: Application, folder: Path
+) -> None:
+    write(folder / "board" / ".access.yaml", "readers: group:hr\n")
+    synced(application, folder, readers="group:staff")
+    given = _given(application, "minutes.txt", "menu.txt")
+    write(folder / ".access.yaml", "readers: user:ana\n")
+
+    synced(application, folder)
+
+    changed = _given(application, "menu.txt")
+    assert given == {"group:hr": "sidecar board/.access.yaml", "group:staff": "readers"}
+    assert changed == {"user:ana": "sidecar .access.yaml"}
+
+
+def _given(application: Application, *names: str) -> dict[str, str | None]:
+    """What says that each label may read, of the documents with these names."""
+    people = application.explainer.people("ana", "default")
+    found = [d.id for d in application.documents.list(OWNER) if d.name in names]
+    told = [application.explainer.explain(id_, people, OWNER) for id_ in found]
+    assert all(one.sources for one in told)
+    return {o.label: o.given.said_by for one in told for o in one.labels if o.given is not None}
+
+
 def test_an_invalid_sidecar_hides_what_it_speaks_of_until_it_is_mended(
     application: Application, folder: Path
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from ingest.parse.archive import ArchiveLimits
 from ingest.parse.process.pool import ParserPool
-from ingest.parse.process.sandbox import Protections
+from ingest.parse.process.sandbox import Protections, readable_root_of
 from ingest.parse.process.validate import validated, validated_contents
 from sovereign_rag.domain import Box, Element, ElementKind, PageText, ParsedDocument, Word
 from sovereign_rag.errors import ParserUnavailable
@@ -106,6 +106,16 @@ def test_a_data_folder_where_parsers_read_is_refused_and_one_elsewhere_is_used(
         found = pool.parse(letter, name="letter.txt")
 
     assert found.pages[0].text == SENTENCE
+
+
+@pytest.mark.parametrize("place", ["/usr/local/rag", "/usr/share/x", "/lib/x", "/opt/product/data"])
+def test_no_folder_that_parsers_read_holds_data(place: str) -> None:
+    assert readable_root_of(Path(place), ["/opt/product"]) is not None
+
+
+@pytest.mark.parametrize("place", ["/srv/rag", "/var/lib/sovereign-rag", "/opt/data", "/usrdata"])
+def test_folders_beside_them_do(place: str) -> None:
+    assert readable_root_of(Path(place), ["/opt/product"]) is None
 
 
 def test_secrets_of_the_environment_do_not_reach_the_parsing_process(

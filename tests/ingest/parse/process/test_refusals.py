@@ -15,11 +15,12 @@ from sovereign_rag.store.embedded.folder import EngineFolder
 from tests.ingest.parse.process.hostile import run_as_document
 
 DENIED = "PermissionError"
+GONE = {"FileNotFoundError", "ProcessLookupError"}  # in namespaces there is nothing to refuse
 
 
 def test_a_parser_reaches_no_socket_not_even_the_engine_s(tmp_path: Path) -> None:
     store = open_store(Settings(data_dir=tmp_path / "data"), model_id="model", dimension=4)
-    store.count(read_scope(Principal("ana")))  # the engine runs
+    store.make()  # the engine runs
     folder = EngineFolder(tmp_path / "data")
 
     _, found = run_as_document(
@@ -45,7 +46,7 @@ found["re-joined"] = attempt(lambda: left.connect(told[0]))
     )
 
     assert found.pop("heard") == "awake"
-    assert set(found.values()) == {DENIED}
+    assert set(found.values()) <= {DENIED, *GONE}
     assert len(found) == 11
     assert store.count(read_scope(Principal("ana"))) == 0
     folder.close()
@@ -87,7 +88,7 @@ found["own"] = (scratch / "still mine").read_text()
 
     assert found.pop("own") == "mine"
     # Landlock answers "another device" to what would move a file between two folders' rights.
-    assert set(found.values()) <= {DENIED, "OSError"}
+    assert set(found.values()) <= {DENIED, "OSError", *GONE}
     assert outside.read_text() == "as it was"
     after = outside.stat()
     assert (after.st_mode, after.st_uid, after.st_gid) == (
@@ -118,7 +119,7 @@ os.kill(os.getpid(), 0)
 
     assert found.pop("own limits") == [0, 0]
     assert found.pop("own status") is True
-    assert found == dict.fromkeys(found, DENIED)
+    assert set(found.values()) <= {DENIED, *GONE}
     assert len(found) == 10
 
 
@@ -173,7 +174,9 @@ with tempfile.NamedTemporaryFile() as mine:
             told=theirs.name,
         )
 
-    assert found == {"list": DENIED, "make": DENIED, "remove": DENIED, "own": True}
+    assert found.pop("own") is True
+    assert set(found.values()) <= {DENIED, *GONE}
+    assert len(found) == 3
 
 
 CALLS = [call for group in REFUSED.values() for call in group]

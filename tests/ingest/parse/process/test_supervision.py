@@ -1,6 +1,9 @@
 """What a document's processes take together is limited, and none of them outlives it."""
 
+import fcntl
 import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,17 +11,18 @@ import psutil  # type: ignore[import-untyped]  # the package has no types
 import pytest
 
 from ingest.parse.document.job import Excess, Job
-from tests.ingest.parse.process.hostile import JOB, run_as_document
+from tests.ingest.parse.process.hostile import JOB, MACHINES, run_as_document
 from tests.ingest.parse.process.letters import run_python
 
 FORK_AND_STAY = """
-import os, time
+import fcntl, os, time
 (scratch / "alive").mkdir()
 def stay(tries):
     for act in tries:
         attempt(act)
-    (scratch / "alive" / str(os.getpid())).touch()
-    time.sleep(600)
+    with open(scratch / "alive" / str(os.getpid()), "w") as sign:
+        fcntl.flock(sign, fcntl.LOCK_EX)
+        time.sleep(600)
 def fork_twice(*tries):
     if os.fork() == 0:
         if os.fork() == 0:
@@ -51,16 +55,26 @@ time.sleep(600)
 """
 
 
-def left_of(scratch: Path) -> list[int]:
-    """Processes that said they are there, and still are."""
-    return [int(path.name) for path in (scratch / "alive").iterdir() if is_there(int(path.name))]
+def left_of(scratch: Path) -> list[str]:
+    """Signs that processes made and still hold, by whatever number they know themselves."""
+    return [path.name for path in (scratch / "alive").iterdir() if is_held(path)]
+
+
+def is_held(path: Path) -> bool:
+    with path.open() as sign:
+        try:
+            fcntl.flock(sign, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def is_there(pid: int) -> bool:
     return bool(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
 
 
-def test_no_process_outlives_the_time_of_its_document(tmp_path: Path) -> None:
+@pytest.mark.parametrize("machine", MACHINES)
+def test_no_process_outlives_the_time_of_its_document(machine: str, tmp_path: Path) -> None:
     outcome, _ = run_as_document(
         f"""{FORK_AND_STAY}
 import ctypes
@@ -73,13 +87,16 @@ time.sleep(600)
 """,
         tmp_path / "scratch",
         job=replace(JOB, timeout_s=3),
+        machine=machine,
     )
 
     assert outcome.excess == "time"
+    assert len(list((tmp_path / "scratch" / "alive").iterdir())) == 4
     assert left_of(tmp_path / "scratch") == []
 
 
-def test_what_a_document_left_running_ends_with_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("machine", MACHINES)
+def test_what_a_document_left_running_ends_with_it(machine: str, tmp_path: Path) -> None:
     outcome, found = run_as_document(
         f"""{FORK_AND_STAY}
 if os.fork() == 0:
@@ -89,6 +106,7 @@ while not os.listdir(scratch / "alive"):
 found["said"] = "done"
 """,
         tmp_path / "scratch",
+        machine=machine,
     )
 
     assert (outcome.excess, outcome.exit_code, found) == (None, 0, {"said": "done"})
@@ -161,3 +179,40 @@ def test_a_session_of_its_own_does_not_outlive_its_document_where_nothing_forbid
         sleeper = json.loads(process.communicate(timeout=60)[0])
 
     assert not is_there(sleeper)
+
+
+def test_a_document_s_processes_know_no_number_but_their_own(tmp_path: Path) -> None:
+    _, found = run_as_document(
+        """
+import os
+found["own"] = os.getpid()
+found["outside"] = attempt(lambda: os.kill(told, 0))
+child = os.fork()
+if child == 0:
+    os._exit(7)
+found["child"] = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+""",
+        tmp_path / "scratch",
+        told=os.getpid(),
+    )
+
+    assert found == {"own": 1, "outside": "ProcessLookupError", "child": 7}
+
+
+@pytest.mark.parametrize(
+    ("program", "exit_code"),
+    [
+        ("import ctypes; ctypes.string_at(0)", -signal.SIGSEGV),
+        ("while True: pass", -signal.SIGKILL),
+        ("raise SystemExit(3)", 1),
+        ("", 0),
+    ],
+    ids=["crash", "endless", "failure", "success"],
+)
+def test_how_a_document_s_process_ended_is_known(
+    program: str, exit_code: int, tmp_path: Path
+) -> None:
+    outcome, _ = run_as_document(program, tmp_path / "scratch", job=replace(JOB, timeout_s=3))
+
+    assert outcome.exit_code == exit_code
+    assert outcome.excess == ("time" if exit_code == -signal.SIGKILL else None)
