@@ -6,14 +6,15 @@ model in between), and in exchange a rule such as "the last task ends the job" n
 about interleavings.
 """
 
+import math
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
     URL,
@@ -29,8 +30,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from sovereign_rag.catalog.announcements import SUBSCRIBERS, Event, Subscriber
 from sovereign_rag.errors import CatalogError, SettingsError
-from sovereign_rag.settings import Settings
+from sovereign_rag.settings import CatalogSettings, Settings
 
 Clock = Callable[[], datetime]
 
@@ -58,11 +60,27 @@ def batches(items: Iterable[T], size: int = 500) -> Iterator[list[T]]:
 class Database:
     """An engine with two ways in: `reading` sees one moment, `writing` is alone and atomic."""
 
-    def __init__(self, url: URL) -> None:
-        """Nothing is connected yet."""
+    def __init__(
+        self,
+        url: URL,
+        settings: CatalogSettings | None = None,
+        *,
+        subscribers: Sequence[Subscriber] = (),
+    ) -> None:
+        """Nothing is connected yet.
+
+        Args:
+            settings: How PostgreSQL is used.
+            subscribers: Whom its transactions tell of what they do.
+        """
         self.url = url
+        self._of_writing = {_WRITES: True, SUBSCRIBERS: tuple(subscribers)}
         self.is_sqlite = url.get_backend_name() == "sqlite"
-        self._engine = _sqlite_engine(url) if self.is_sqlite else _postgresql_engine(url)
+        self._engine = (
+            _sqlite_engine(url)
+            if self.is_sqlite
+            else _postgresql_engine(url, settings or CatalogSettings())
+        )
         self._reader = (
             self._engine
             if self.is_sqlite
@@ -80,12 +98,14 @@ class Database:
             CatalogError: The data folder can't be written to.
         """
         secret = settings.catalog.url
+        told = _subscribers(settings)
         if secret is None:
             path = settings.data_dir / FILE_NAME
             _prepare(path)
-            return cls(URL.create("sqlite", database=str(path)))
+            return cls(URL.create("sqlite", database=str(path)), subscribers=told)
         try:
-            return cls(_supported(make_url(secret.get_secret_value())))
+            url = _supported(make_url(secret.get_secret_value()))
+            return cls(url, settings.catalog, subscribers=told)
         except (ArgumentError, NoSuchModuleError) as error:
             # The URL holds a password, so the message doesn't repeat it.
             raise SettingsError(_WHICH_URLS) from error
@@ -102,15 +122,62 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction that no other writer runs beside; durable once it is left."""
+    def writing(self, *, patient: bool = False) -> Iterator[Connection]:
+        """A transaction that no other writer runs beside; durable once it is left.
+
+        Args:
+            patient: It may take long, and waits for another one that does.
+        """
         with self._in_our_words(), self._engine.connect() as plain:
-            connection = plain.execution_options(**{_WRITES: True})
+            connection = plain.execution_options(**self._of_writing)
             with connection.begin():
                 if not self.is_sqlite:
+                    if patient:
+                        for limit in ("lock_timeout", "statement_timeout"):
+                            connection.execute(text(f"SET LOCAL {limit} = 0"))
                     lock = text("SELECT pg_advisory_xact_lock(:key)")
                     connection.execute(lock, {"key": _WRITERS})
                 yield connection
+
+    def compact(self, tables: Sequence[str]) -> None:
+        """Write these tables anew, so that the disk keeps nothing of what was removed from them.
+
+        Raises:
+            CatalogError: Another process holds them for long, or the disk is full.
+        """
+        with self._in_our_words(), self._engine.connect() as plain:
+            if self.is_sqlite:
+                driver = plain.connection.driver_connection
+                assert driver is not None
+                driver.execute("VACUUM")
+                (is_busy, _, _) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                if is_busy:
+                    raise sqlite3.OperationalError("somebody reads what was before")
+                return
+            connection = plain.execution_options(isolation_level="AUTOCOMMIT")
+            for table in tables:
+                connection.execute(text(f"VACUUM (FULL) {table}"))
+
+    @contextmanager
+    def listening(self, channel: str) -> Iterator["Line"]:
+        """A connection of its own that hears what is told of this schema; PostgreSQL alone."""
+        with self._in_our_words(), self._engine.connect() as plain:
+            connection = plain.execution_options(isolation_level="AUTOCOMMIT")
+            driver = connection.connection.driver_connection
+            connection.detach()  # nobody else is given one that listens
+            connection.execute(text(f"LISTEN {channel}"))
+            schema = connection.execute(text("SELECT current_schema()")).scalar_one()
+            lost: type[Exception] = self._engine.dialect.loaded_dbapi.Error
+            try:
+                yield Line(driver, str(schema))
+            except lost as error:  # of the driver itself, below what SQLAlchemy translates
+                raise CatalogError(f"The line of the catalog's words broke: {error}") from error
+
+    def say(self, channel: str, word: str) -> None:
+        """Tell everybody who listens, this process among them; on PostgreSQL alone."""
+        told = text("SELECT pg_notify(:channel, current_schema() || '.' || :word)")
+        with self._in_our_words(), self._engine.begin() as connection:
+            connection.execute(told, {"channel": channel, "word": word})
 
     def close(self) -> None:
         """Let go of every connection; the object can't be used afterwards."""
@@ -136,6 +203,21 @@ class Database:
             hint = next((h for prefix, h in _POSTGRESQL_HINTS if code.startswith(prefix)), "")
         first_line = str(cause).partition("\n")[0]
         return f"The catalog {where} failed: {first_line}. {hint or _ANY_HINT}"
+
+
+class Line:
+    """Words of other processes as they come; each is of one schema of the database."""
+
+    def __init__(self, driver: Any, schema: str) -> None:
+        """`driver` is the driver's own connection."""
+        self._driver, self._prefix = driver, f"{schema}."
+
+    def words(self, *, timeout_s: float) -> list[str]:
+        """What was said since the last call; waited for where there is nothing yet."""
+        heard = self._driver.notifies(timeout=timeout_s, stop_after=1)
+        payloads = [notify.payload for notify in heard]
+        payloads += [notify.payload for notify in self._driver.notifies(timeout=0)]
+        return [p.removeprefix(self._prefix) for p in payloads if p.startswith(self._prefix)]
 
 
 class CatalogPart:
@@ -174,6 +256,8 @@ _SQLITE_HINTS = (
 _POSTGRESQL_HINTS = (
     ("53100", "The database server's disk is full: free some space, then try again."),
     ("53300", "The server has no free connection: raise max_connections."),
+    ("57014", "It took longer than catalog.statement_timeout_s: try again, or raise that."),
+    ("57P", "The server was stopped, or another took over: try again in a moment."),
     ("55P03", "Another process holds a lock for long; end that one, or try again."),
     ("25006", "The server only reads (a standby?): point catalog.url at the primary."),
     ("28", "Check the user and the password in catalog.url."),
@@ -181,6 +265,13 @@ _POSTGRESQL_HINTS = (
     ("42501", "Give the user of catalog.url the right to create tables and write them."),
     ("", "Check that the database server runs and that catalog.url names it."),
 )
+
+
+def _subscribers(settings: Settings) -> list[Subscriber]:
+    return [
+        Subscriber(name, section.tenant, frozenset(Event(event) for event in section.events))
+        for name, section in settings.webhooks.items()
+    ]
 
 
 def _supported(url: URL) -> URL:
@@ -224,23 +315,38 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
-def _postgresql_engine(url: URL) -> Engine:
+def _postgresql_engine(url: URL, settings: CatalogSettings) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,
-        pool_size=10,
-        max_overflow=20,
-        pool_pre_ping=True,
-        connect_args={"connect_timeout": 10},
+        pool_size=settings.connections,
+        max_overflow=2 * settings.connections,
+        pool_pre_ping=True,  # what a failover cut off is opened anew
+        connect_args={
+            "connect_timeout": 10,
+            # A server that vanished without a word is given up, in the middle of a statement too.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 25_000,
+            "prepare_threshold": None,  # a pooler gives each transaction another connection
+        },
+    )
+    lock_ms, statement_ms = (
+        math.ceil(seconds * 1_000)
+        for seconds in (settings.lock_timeout_s, settings.statement_timeout_s)
+    )
+    # With each transaction: what is set for a session is another's behind a pooler. The last one
+    # is for a process that was stopped in the middle of a write, and would hold up all others.
+    limits = (
+        f"SELECT set_config('lock_timeout', '{lock_ms}', true), "
+        f"set_config('statement_timeout', '{statement_ms}', true), "
+        "set_config('idle_in_transaction_session_timeout', '60s', true)"
     )
 
-    @event.listens_for(engine, "connect")
-    def prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        cursor = connection.cursor()
-        cursor.execute(f"SET lock_timeout = '{WAIT_S}s'")
-        # A process stopped in the middle of a write would hold up every other one.
-        cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
-        cursor.close()
-        connection.commit()
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql(limits)
 
     return engine

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, delete, exists, func, insert, select, update
@@ -10,13 +11,28 @@ from sqlalchemy import Connection, Select, and_, delete, exists, func, insert, s
 from sovereign_rag.access import OWNER, stored_readers
 from sovereign_rag.catalog.database import batches
 from sovereign_rag.catalog.index_rows import in_index, leave_rows, put_row
-from sovereign_rag.catalog.records import DocumentRecord, DocumentStatus
-from sovereign_rag.catalog.tables import clean, document_readers, documents, index_documents
+from sovereign_rag.catalog.records import (
+    DocumentRecord,
+    DocumentStatus,
+    TaskRecord,
+    document_id,
+)
+from sovereign_rag.catalog.tables import (
+    clean,
+    document_facts,
+    document_readers,
+    documents,
+    index_documents,
+)
+from sovereign_rag.metadata import NOTHING_STATED, Stated
+from sovereign_rag.text.folding import folded
 
 VERSION = func.coalesce(index_documents.c.version, "").label("version")
 """Of a document in the index that it is joined with; "" where it is not in it."""
 _CHUNKS = func.coalesce(index_documents.c.chunks, 0).label("chunks")
-_WHOLE = [*(column for column in documents.c if column.name != "stamp"), VERSION, _CHUNKS]
+_OUR_OWN = {"stamp", "sought", "dated", "found_title"}  # no reader's business
+_WHOLE = [*(column for column in documents.c if column.name not in _OUR_OWN), VERSION, _CHUNKS]
+_MOST_SOUGHT = 500  # characters: PostgreSQL takes up to 2,704 bytes into an index
 
 
 def select_whole(index: int | None) -> Select[Any]:
@@ -41,7 +57,38 @@ def readers_of(connection: Connection, ids: Sequence[str]) -> dict[str, set[str]
 
 def record_of(row: Mapping[Any, Any], readers: Iterable[str]) -> DocumentRecord:
     status = DocumentStatus(row["status"])
-    return DocumentRecord(**{**row, "status": status, "readers": frozenset(readers)})
+    stated = Stated.of(row["stated"])
+    return DocumentRecord(
+        **{**row, "status": status, "readers": frozenset(readers), "stated": stated}
+    )
+
+
+def failed_record(task: TaskRecord, reason: str, now: datetime) -> DocumentRecord:
+    """A document that never was readable."""
+    return DocumentRecord(
+        id=document_id(task.tenant, task.uri),
+        tenant=task.tenant,
+        uri=task.uri,
+        name=task.name,
+        title=task.name,
+        status=DocumentStatus.FAILED,
+        reason=reason,
+        content_hash=task.content_hash or "",
+        parse_key="",
+        version="",
+        media_type="",
+        language=None,
+        paged=False,
+        pages=0,
+        chunks=0,
+        size=0,
+        modified=task.modified,
+        readers=task.readers,
+        level=task.level,
+        properties={},
+        created=now,
+        updated=now,
+    )
 
 
 def put_document(connection: Connection, record: DocumentRecord, live: int) -> None:
@@ -51,6 +98,9 @@ def put_document(connection: Connection, record: DocumentRecord, live: int) -> N
     values["status"] = record.status.value
     values["properties"] = {clean(k): clean(v) for k, v in record.properties.items()}
     values["stamp"] = new_stamp()
+    values |= stated_values(record)
+    if record.stated.title is None or record.title != record.stated.title:
+        values["found_title"] = record.title  # else it is the stated one that is moved along
     its_own = and_(documents.c.id == record.id, documents.c.tenant == record.tenant)
     same_text = and_(
         documents.c.content_hash == record.content_hash, documents.c.parse_key == record.parse_key
@@ -73,6 +123,30 @@ def put_document(connection: Connection, record: DocumentRecord, live: int) -> N
             stamp=values["stamp"],
         )
     put_readers(connection, record.id, record.readers)
+    put_facts(connection, record.id, record.stated)
+
+
+def stated_values(record: DocumentRecord) -> dict[str, Any]:
+    """The columns that hang on what was stated of a document."""
+    title = record.stated.title or record.title
+    stated = None if record.stated == NOTHING_STATED else record.stated.plain()
+    return {
+        "stated": stated,
+        "title": title,
+        "sought": sought(title, record.name),
+        "dated": record.date,
+    }
+
+
+def put_facts(connection: Connection, id_: str, stated: Stated) -> None:
+    connection.execute(delete(document_facts).where(document_facts.c.document_id == id_))
+    if rows := [{"document_id": id_, "fact": fact} for fact in sorted(stated.facts)]:
+        connection.execute(insert(document_facts), rows)
+
+
+def sought(title: str, name: str) -> str:
+    """What a document is found by in lists, and put in order by: its title, then its name."""
+    return folded(f"{title}\n{name}")[:_MOST_SOUGHT]
 
 
 def new_stamp() -> str:

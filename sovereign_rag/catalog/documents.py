@@ -5,6 +5,7 @@ the rule of `ReadScope.allows` is part of every statement that answers a reader.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -25,37 +26,42 @@ from sqlalchemy import (
 )
 
 from sovereign_rag.access import ReadScope
+from sovereign_rag.catalog.conversations import forget_document
+from sovereign_rag.catalog.curated_answers import forget_quotes
 from sovereign_rag.catalog.database import IndexedPart, batches
 from sovereign_rag.catalog.document_rows import (
-    new_stamp,
+    failed_record,
     put_document,
-    put_readers,
     readers_of,
     record_of,
     select_whole,
 )
-from sovereign_rag.catalog.holding import UNFINISHED, close_finished_jobs, require_held
+from sovereign_rag.catalog.follow_ups import note, settle_published
+from sovereign_rag.catalog.holding import (
+    UNFINISHED,
+    close_finished_jobs,
+    keeps_access,
+    require_held,
+    said_metadata,
+    said_rights,
+)
 from sovereign_rag.catalog.index_rows import drop_row, in_index, leave_rows, require_live
 from sovereign_rag.catalog.records import (
     DocumentRecord,
-    DocumentStatus,
     Lease,
     LiveDocument,
     TaskRecord,
     TaskState,
     document_id,
 )
-from sovereign_rag.catalog.tables import (
-    document_readers,
-    documents,
-    index_documents,
-    tasks,
-)
+from sovereign_rag.catalog.tables import document_readers, documents, index_documents, tasks
 from sovereign_rag.errors import NotFound
 
 KEPT_FOR_RETRY: Final = timedelta(days=7)
 """How long the bytes of an upload that failed or was cancelled wait for a retry."""
 
+_NOT_READ: Final = "The newest version could not be read; the one before it is used."
+_NOT_READ_ANEW: Final = "It could not be read again; what was read before is used."
 _RETRIABLE = (TaskState.FAILED.value, TaskState.CANCELLED.value)
 _LIVE = [
     index_documents.c.version if name == "version" else documents.c[name]
@@ -76,7 +82,7 @@ class Documents(IndexedPart):
         Raises:
             NotFound: It does not exist, or the scope may not read it: the same answer.
         """
-        found = self._documents(and_(documents.c.id == document_id, _readable(scope)), limit=1)
+        found = self._documents(and_(documents.c.id == document_id, readable_by(scope)), limit=1)
         if not found:
             raise NotFound("There is no such document, or none that you may read.")
         return found[0]
@@ -90,14 +96,14 @@ class Documents(IndexedPart):
             limit: Most documents to return.
             after: The last id of the page before.
         """
-        condition = _readable(scope)
+        condition = readable_by(scope)
         if after is not None:
             condition = and_(condition, documents.c.id > after)
         return self._documents(condition, limit=limit)
 
     def count(self, scope: ReadScope) -> int:
         """How many documents the scope may read, failed ones among them."""
-        statement = select(func.count()).select_from(documents).where(_readable(scope))
+        statement = select(func.count()).select_from(documents).where(readable_by(scope))
         with self._database.reading() as connection:
             return connection.execute(statement).scalar_one()
 
@@ -117,16 +123,61 @@ class Documents(IndexedPart):
                 found.update((row[0], LiveDocument(*row)) for row in rows)
         return found
 
+    def contents(self, versions: Mapping[str, str]) -> Mapping[str, str]:
+        """The content hashes by document id, of those that still are in the version given.
+
+        For what is kept beside a content; who may read a document is not asked here.
+        """
+        found: dict[str, str] = {}
+        with self._database.reading() as connection:
+            for ids in batches(list(versions)):
+                rows = connection.execute(_contents(self._index), {"ids": ids})
+                found.update(
+                    (id_, hash_) for id_, version, hash_ in rows if version == versions[id_]
+                )
+        return found
+
     def find(self, tenant: str, uri: str) -> DocumentRecord | None:
         """The document that `uri` names in `tenant`, whoever may read it."""
-        with self._database.reading() as connection:
-            return self._stored(connection, tenant, document_id(tenant, uri))
+        return self.known(tenant, document_id(tenant, uri))
 
-    def publish(self, record: DocumentRecord, lease: Lease | None = None) -> None:
+    def known(self, tenant: str, id_: str) -> DocumentRecord | None:
+        """The document of that id in `tenant`, whoever may read it."""
+        with self._database.reading() as connection:
+            return self._stored(connection, tenant, id_)
+
+    def access_of(
+        self, tenant: str, document_ids: Sequence[str]
+    ) -> Mapping[str, tuple[frozenset[str], int]]:
+        """Readers and level by document id, of those that the tenant has, whoever may read them."""
+        found: dict[str, tuple[frozenset[str], int]] = {}
+        with self._database.reading() as connection:
+            for ids in batches(document_ids):
+                of_tenant = and_(documents.c.id.in_(ids), documents.c.tenant == tenant)
+                levels = select(documents.c.id, documents.c.level).where(of_tenant)
+                readers = readers_of(connection, ids)
+                for id_, level in connection.execute(levels):
+                    found[id_] = (frozenset(readers[id_]), level)
+        return found
+
+    def titles_of(self, document_ids: Sequence[str]) -> Mapping[str, str]:
+        """Titles by document id, of those that are there, whoever may read them."""
+        found: dict[str, str] = {}
+        with self._database.reading() as connection:
+            for ids in batches(document_ids):
+                titles = select(documents.c.id, documents.c.title).where(documents.c.id.in_(ids))
+                found.update((row.id, row.title) for row in connection.execute(titles))
+        return found
+
+    def publish(self, record: DocumentRecord, lease: Lease | None = None) -> DocumentRecord:
         """Write a document's row and readers: in this moment searches switch to its version.
 
         A document that was there keeps its time of creation. Of a content that it had before,
-        nothing is found any more in any index.
+        nothing is found any more in any index. Readers and level are those that its task has by
+        now; under the lease of one that keeps access, those that it has itself.
+
+        Returns:
+            The record as it was written.
 
         Raises:
             LeaseLost: The worker that holds `lease` does not hold it any more.
@@ -134,7 +185,27 @@ class Documents(IndexedPart):
         """
         with self._database.writing() as connection:
             require_held(connection, lease)
+            known = self._stored(connection, record.tenant, record.id)
+            said = None if lease is None else said_rights(connection, lease, record.id)
+            keeps = lease is not None and keeps_access(connection, lease)
+            if keeps and known is not None:
+                said = (known.readers, known.level)
+            written = (record.readers, record.level)
+            readers, level = said or written
+            before = known.stated if known is not None else record.stated
+            stated = before if lease is None else said_metadata(connection, lease) or before
+            differs = (readers, level) != written or stated.facts != record.stated.facts
+            record = replace(record, readers=readers, level=level, stated=stated)
             put_document(connection, record, require_live(connection, self._index))
+            settle_published(
+                connection,
+                record.tenant,
+                record.id,
+                self._clock(),
+                differs=differs,
+                keeps_access=keeps,
+            )
+        return replace(record, title=record.stated.title or record.title)
 
     def live_version(self, tenant: str, document_id: str) -> str | None:
         """The version that searches return; None where there is none."""
@@ -161,71 +232,32 @@ class Documents(IndexedPart):
             require_held(connection, lease)
             known = self._stored(connection, task.tenant, document_id(task.tenant, task.uri))
             if known is not None and known.version:
-                note = f"The newest version could not be read; the one before it is used. {reason}"
+                note = f"{_NOT_READ_ANEW if task.keeps_access else _NOT_READ} {reason}"
                 connection.execute(
                     update(documents)
                     .where(documents.c.id == known.id)
                     .values(reason=note, updated=now)
                 )
                 return
-            failed = DocumentRecord(
-                id=document_id(task.tenant, task.uri),
-                tenant=task.tenant,
-                uri=task.uri,
-                name=task.name,
-                title=task.name,
-                status=DocumentStatus.FAILED,
-                reason=reason,
-                content_hash=task.content_hash or "",
-                parse_key="",
-                version="",
-                media_type="",
-                language=None,
-                paged=False,
-                pages=0,
-                chunks=0,
-                size=0,
-                modified=task.modified,
-                readers=task.readers,
-                level=task.level,
-                properties={},
-                created=now,
-                updated=now,
-            )
+            failed = failed_record(task, reason, now)
+            said = None if lease is None else said_rights(connection, lease, failed.id)
+            if said is not None:
+                failed = replace(failed, readers=said[0], level=said[1])
             put_document(connection, failed, require_live(connection, None))
 
-    def set_readers(
-        self,
-        tenant: str,
-        document_id: str,
-        readers: frozenset[str],
-        level: int,
-        lease: Lease | None = None,
-    ) -> None:
-        """Change who may read a document.
+    def remove(self, tenant: str, document_id: str) -> None:
+        """Forget a document, and its words in kept answers; that it is gone is no error.
 
-        Raises:
-            NotFound: The tenant has no such document.
-            LeaseLost: As `publish`.
+        From now on nothing of it is found; that its chunks go is noted, see `FollowUps`.
         """
         with self._database.writing() as connection:
-            require_held(connection, lease)
-            changed = connection.execute(
-                update(documents)
-                .where(documents.c.id == document_id, documents.c.tenant == tenant)
-                .values(level=level, updated=self._clock(), stamp=new_stamp())
-            )
-            if not changed.rowcount:
-                raise NotFound("There is no such document.")
-            put_readers(connection, document_id, readers)
-
-    def remove(self, tenant: str, document_id: str) -> None:
-        """Forget a document; that it is gone already is no error."""
-        with self._database.writing() as connection:
             live = require_live(connection, None)
+            forget_document(connection, document_id)
+            forget_quotes(connection, document_id)
             gone = connection.execute(
                 delete(documents).where(documents.c.id == document_id, documents.c.tenant == tenant)
             )
+            note(connection, tenant, document_id, self._clock())
             if gone.rowcount:
                 drop_row(connection, live, document_id)
                 leave_rows(connection, document_id, but=live)  # what is left there has to go
@@ -322,20 +354,22 @@ def _in_use(connection: Connection, content_hash: str, now: datetime) -> bool:
     return bool(connection.execute(select(of_document | of_task)).scalar_one())
 
 
-def _readable(scope: ReadScope) -> ColumnElement[bool]:
-    """`ReadScope.allows` in SQL."""
-    return _allowed(scope.tenant, scope.clearance, sorted(scope.labels))
+def readable_by(scope: ReadScope, *, of_many: bool = False) -> ColumnElement[bool]:
+    """`ReadScope.allows` in SQL; `of_many`: nearly all documents are gone through."""
+    # As an expression the label is no place to search the index at: a document's few readers are
+    # looked at, in place of one search for each of the asker's many labels.
+    label = document_readers.c.label.concat("") if of_many else document_readers.c.label
+    return _allowed(scope.tenant, scope.clearance, sorted(scope.labels), label)
 
 
-def _allowed(tenant: Any, clearance: Any, labels: Any) -> ColumnElement[bool]:
+def _allowed(
+    tenant: Any, clearance: Any, labels: Any, label: ColumnElement[str] = document_readers.c.label
+) -> ColumnElement[bool]:
     """The rule, for values or for parameters that get them later."""
     return and_(
         documents.c.tenant == tenant,
         documents.c.level <= clearance,
-        exists().where(
-            document_readers.c.document_id == documents.c.id,
-            document_readers.c.label.in_(labels),
-        ),
+        exists().where(document_readers.c.document_id == documents.c.id, label.in_(labels)),
     )
 
 
@@ -351,4 +385,13 @@ def _live_versions(index: int | None) -> Select[Any]:
             index_documents.c.version != "",
             _allowed(bindparam("tenant"), bindparam("clearance"), labels),
         )
+    )
+
+
+@lru_cache(maxsize=16)
+def _contents(index: int | None) -> Select[Any]:
+    return (
+        select(documents.c.id, index_documents.c.version, documents.c.content_hash)
+        .select_from(documents.join(index_documents, in_index(index)))
+        .where(documents.c.id.in_(bindparam("ids", expanding=True)))
     )

@@ -5,8 +5,10 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, update
 
+from sovereign_rag.catalog.announcements import announce_jobs
 from sovereign_rag.catalog.records import Lease, LeaseState, TaskState
 from sovereign_rag.catalog.tables import jobs, tasks
+from sovereign_rag.metadata import Stated
 
 UNFINISHED = [state.value for state in TaskState if not state.is_final]
 
@@ -42,9 +44,31 @@ def require_held(connection: Connection, lease: Lease | None) -> None:
         raise LeaseLost(f"Task {lease.task_id} is not {lease.worker}'s any more.")
 
 
+def said_rights(
+    connection: Connection, lease: Lease, document_id: str
+) -> tuple[frozenset[str], int] | None:
+    """Readers and level that the task says by now; None: it is another document's."""
+    own = and_(tasks.c.id == lease.task_id, tasks.c.target == document_id)
+    row = connection.execute(select(tasks.c.readers, tasks.c.level).where(own)).first()
+    return None if row is None else (frozenset(row[0]), row[1])
+
+
+def said_metadata(connection: Connection, lease: Lease) -> Stated | None:
+    """What the task says of its document by now; None: nothing."""
+    statement = select(tasks.c.stated).where(tasks.c.id == lease.task_id)
+    plain = connection.execute(statement).scalar()
+    return None if plain is None else Stated.of(plain)
+
+
+def keeps_access(connection: Connection, lease: Lease) -> bool:
+    """Whether the task leaves who may read its document as it is."""
+    statement = select(tasks.c.keeps_access).where(tasks.c.id == lease.task_id)
+    return bool(connection.execute(statement).scalar())
+
+
 def close_finished_jobs(connection: Connection, job_ids: Iterable[str], now: datetime) -> None:
-    """Mark as finished those of the jobs whose last task has ended."""
-    connection.execute(
+    """Mark as finished those of the jobs whose last task has ended, and announce it."""
+    closed = connection.execute(
         update(jobs)
         .where(
             jobs.c.id.in_(sorted(set(job_ids))),
@@ -53,4 +77,6 @@ def close_finished_jobs(connection: Connection, job_ids: Iterable[str], now: dat
             ~exists().where(tasks.c.job_id == jobs.c.id, tasks.c.state.in_(UNFINISHED)),
         )
         .values(finished=now, pause_reason=None, retry_at=None, faults=0)
+        .returning(jobs.c.id)
     )
+    announce_jobs(connection, list(closed.scalars()), now)

@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from sovereign_rag.embedding.protocol import Embedder
-from sovereign_rag.settings import ChunkSettings, EmbeddingSettings, Settings
+from sovereign_rag.settings import (
+    ChunkSettings,
+    EmbeddingEndpointSettings,
+    EmbeddingSettings,
+    Settings,
+)
 from sovereign_rag.store.protocol import POINT_LAYOUT
 
 _WORDS = {
@@ -77,14 +82,19 @@ class IndexSpec:
         return ChunkSettings(max_tokens=self.max_tokens, min_tokens=self.min_tokens)
 
     def embedding(self, present: EmbeddingSettings) -> EmbeddingSettings:
-        """The settings that open this spec's model; how it is computed stays as it is now."""
+        """The settings that open this spec's model; how it is computed stays as it is now.
+
+        Another model than the present one is computed here: the endpoint serves that one.
+        """
         model = None if self.model is None else Path(self.model)
+        endpoint = present.endpoint if present.model == model else EmbeddingEndpointSettings()
         return present.model_copy(
             update={
                 "model": model,
                 "sha256": present.sha256 if present.model == model else None,
                 "query_prefix": self.query_prefix,
                 "passage_prefix": self.passage_prefix,
+                "endpoint": endpoint,
             }
         )
 

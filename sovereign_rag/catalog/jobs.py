@@ -11,6 +11,7 @@ from sqlalchemy.engine import RowMapping
 from sovereign_rag.catalog.database import CatalogPart, batches
 from sovereign_rag.catalog.holding import close_finished_jobs
 from sovereign_rag.catalog.idempotency import check_same, job_by_key
+from sovereign_rag.catalog.outages import STORE, Outage, current_outage
 from sovereign_rag.catalog.records import (
     JobProgress,
     JobRecord,
@@ -20,7 +21,9 @@ from sovereign_rag.catalog.records import (
     document_id,
 )
 from sovereign_rag.catalog.tables import jobs, tasks
+from sovereign_rag.catalog.uploads import ContentCondition, require_content
 from sovereign_rag.errors import NotFound
+from sovereign_rag.metadata import Stated
 
 _ABANDONED = timedelta(days=1)
 _LATELY = timedelta(minutes=3)  # what a rate is measured over
@@ -42,6 +45,7 @@ class Jobs(CatalogPart):
         *,
         job_id: str | None = None,
         before_commit: Callable[[], None] = lambda: None,
+        conditions: Sequence[ContentCondition] = (),
     ) -> JobRecord:
         """Record a job; workers see it when it is whole, so a crash before that leaves nothing.
 
@@ -53,8 +57,11 @@ class Jobs(CatalogPart):
             before_commit: Called when the tasks are recorded and before a worker sees them: it puts
                 the bytes where they are looked for, which nothing removes any more from then on.
 
+            conditions: What has to be there, at the moment when the job is accepted.
+
         Raises:
             KeyReused: The key came before, with other tasks.
+            DocumentChanged: A condition does not hold; there is no job.
         """
         if idempotency_key is not None:
             tasks = tuple(tasks)
@@ -62,14 +69,14 @@ class Jobs(CatalogPart):
                 known = job_by_key(connection, tenant, submitted_by, idempotency_key)
                 if known is not None:
                     check_same(connection, known["id"], tasks, idempotency_key)
-                    return _record(connection, known)
+                    return job_record(connection, known)
         job_id = job_id or str(uuid.uuid4())
         self._begin(job_id, tenant, submitted_by)
         try:
             self._add(job_id, tenant, tasks)
             before_commit()
             key = None if idempotency_key is None else (idempotency_key, tuple(tasks))
-            return self._accept(job_id, tenant, submitted_by, key)
+            return self._accept(job_id, tenant, submitted_by, key, conditions)
         except BaseException:  # whatever stopped it, a job without all of its tasks never was
             with self._database.writing() as connection:
                 connection.execute(delete(jobs).where(jobs.c.id == job_id))
@@ -78,23 +85,7 @@ class Jobs(CatalogPart):
     def get(self, job_id: str, tenant: str) -> JobRecord:
         """One job. Raises NotFound, also for another tenant's."""
         with self._database.reading() as connection:
-            return _record(connection, _row(connection, job_id, tenant))
-
-    def last_submitter(self, tenant: str, uri: str) -> str | None:
-        """Who handed in the document that `uri` names, the last time; None: nobody did."""
-        statement = (
-            select(jobs.c.submitted_by)
-            .join(tasks, tasks.c.job_id == jobs.c.id)
-            .where(
-                tasks.c.tenant == tenant,
-                tasks.c.target == document_id(tenant, uri),
-                jobs.c.accepted.is_not(None),
-            )
-            .order_by(tasks.c.id.desc())
-            .limit(1)
-        )
-        with self._database.reading() as connection:
-            return connection.execute(statement).scalar()
+            return job_record(connection, _row(connection, job_id, tenant))
 
     def recent(
         self, tenant: str, limit: int, *, submitted_by: str | None = None
@@ -110,7 +101,7 @@ class Jobs(CatalogPart):
             statement = statement.where(jobs.c.submitted_by == submitted_by)
         with self._database.reading() as connection:
             rows = connection.execute(statement).mappings().all()
-            return [_record(connection, row) for row in rows]
+            return [job_record(connection, row) for row in rows]
 
     def tasks(
         self,
@@ -167,7 +158,7 @@ class Jobs(CatalogPart):
             .limit(_FAILURES)
         )
         with self._database.reading() as connection:
-            job = _record(connection, _row(connection, job_id, tenant))
+            job = job_record(connection, _row(connection, job_id, tenant))
             pages_done, pages_known, chunks = connection.execute(sums).one()
             documents, pages, since = connection.execute(lately).one()
             current = [task_record(row) for row in connection.execute(in_work).mappings()]
@@ -216,7 +207,7 @@ class Jobs(CatalogPart):
                     )
                 )
                 close_finished_jobs(connection, [job_id], now)
-            return _record(connection, _row(connection, job_id, tenant))
+            return job_record(connection, _row(connection, job_id, tenant))
 
     def retry(self, job_id: str, tenant: str) -> JobRecord:
         """Let what failed or was cancelled, and nothing else, wait again.
@@ -259,13 +250,13 @@ class Jobs(CatalogPart):
             connection.execute(
                 update(tasks)
                 .where(tasks.c.job_id == job_id, tasks.c.state == TaskState.WAITING.value)
-                .values(not_before=None)
+                .values(not_before=None, awaits=None)
             )
             resumed = {"retry_at": None, "faults": 0}
             if waiting.rowcount:
                 resumed |= {"finished": None, "cancelled": None, "pause_reason": None}
             connection.execute(update(jobs).where(jobs.c.id == job_id).values(**resumed))
-            return _record(connection, _row(connection, job_id, tenant))
+            return job_record(connection, _row(connection, job_id, tenant))
 
     def _begin(self, job_id: str, tenant: str, submitted_by: str) -> None:
         now = self._clock()
@@ -298,6 +289,7 @@ class Jobs(CatalogPart):
         tenant: str,
         submitted_by: str,
         keyed: tuple[str, Sequence[NewTask]] | None,
+        conditions: Sequence[ContentCondition],
     ) -> JobRecord:
         now = self._clock()
         with self._database.writing() as connection:
@@ -306,19 +298,21 @@ class Jobs(CatalogPart):
                 if known is not None:  # another process was faster with the same key
                     check_same(connection, known["id"], keyed[1], keyed[0])
                     connection.execute(delete(jobs).where(jobs.c.id == job_id))
-                    return _record(connection, known)
+                    return job_record(connection, known)
+            require_content(connection, tenant, conditions)
             connection.execute(
                 update(jobs)
                 .where(jobs.c.id == job_id)
                 .values(accepted=now, idempotency_key=keyed[0] if keyed else None)
             )
             close_finished_jobs(connection, [job_id], now)  # a job without tasks is finished
-            return _record(connection, _row(connection, job_id, tenant))
+            return job_record(connection, _row(connection, job_id, tenant))
 
 
 def task_record(row: RowMapping) -> TaskRecord:
     values = {name: row[name] for name in TaskRecord.__dataclass_fields__}
     values |= {"state": TaskState(row["state"]), "readers": frozenset(row["readers"])}
+    values["stated"] = None if row["stated"] is None else Stated.of(row["stated"])
     return TaskRecord(**values)
 
 
@@ -340,6 +334,8 @@ def new_row(task: NewTask, job_id: str, tenant: str, position: int) -> dict[str,
         "chunks": 0,
         "attempts": 0,
         "password": task.password,
+        "keeps_access": task.keeps_access,
+        "stated": None if task.stated is None else task.stated.plain(),
     }
 
 
@@ -360,13 +356,16 @@ def _row(connection: Connection, job_id: str, tenant: str) -> RowMapping:
     return row
 
 
-def _record(connection: Connection, row: RowMapping) -> JobRecord:
+def job_record(connection: Connection, row: RowMapping) -> JobRecord:
     counted = connection.execute(
         select(tasks.c.state, func.count())
         .where(tasks.c.job_id == row["id"])
         .group_by(tasks.c.state)
     )
     counts = {TaskState(state): count for state, count in counted}
+    reason, retry_at, since = row["pause_reason"], row["retry_at"], None
+    if reason is None and (outage := _outage_of(connection, row)) is not None:
+        reason, retry_at, since = outage.reason, outage.retry_at, outage.since
     return JobRecord(
         id=row["id"],
         tenant=row["tenant"],
@@ -375,6 +374,16 @@ def _record(connection: Connection, row: RowMapping) -> JobRecord:
         finished=row["finished"],
         cancelled=row["cancelled"] is not None,
         counts={state: counts[state] for state in TaskState if state in counts},
-        pause_reason=row["pause_reason"],
-        retry_at=row["retry_at"],
+        pause_reason=reason,
+        retry_at=retry_at,
+        paused_since=since,
     )
+
+
+def _outage_of(connection: Connection, row: RowMapping) -> Outage | None:
+    """What is away that a job waits for."""
+    if row["finished"] is not None:
+        return None
+    outage = current_outage(connection, STORE)
+    waits = select(tasks.c.id).where(tasks.c.job_id == row["id"], tasks.c.awaits == STORE).limit(1)
+    return None if outage is None or connection.scalar(waits) is None else outage

@@ -8,11 +8,14 @@ version never replaces a newer one.
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Update, and_, exists, or_, select, update
 
 from sovereign_rag.catalog.database import CatalogPart, Clock, Database
+from sovereign_rag.catalog.follow_ups import is_followed_up
 from sovereign_rag.catalog.holding import UNFINISHED, close_finished_jobs, is_cancelled, lease_state
 from sovereign_rag.catalog.jobs import task_record
+from sovereign_rag.catalog.late_writes import note_late
+from sovereign_rag.catalog.outages import STORE, awaiting, current_outage, note_outage
 from sovereign_rag.catalog.records import Lease, LeaseState, TaskRecord, TaskState
 from sovereign_rag.catalog.tables import jobs, tasks
 
@@ -20,16 +23,23 @@ _FREE: dict[str, Any] = {"worker": None, "leased_until": None}
 _STAGES = (TaskState.PARSING, TaskState.EMBEDDING)
 _SUCCESS = (TaskState.INDEXED, TaskState.PARTIAL, TaskState.UNCHANGED)
 _LONGEST_PAUSE_S = 60.0
+_REFUSALS = 5
 _LONGEST_WAIT_S = 600.0  # of one document that the machine keeps failing at
 
 
 class Leases(CatalogPart):
     """For workers. `worker` names one thread of one process and is never used again."""
 
-    def __init__(self, database: Database, clock: Clock, max_attempts: int) -> None:
-        """`max_attempts` is the tries that a document has."""
+    def __init__(
+        self, database: Database, clock: Clock, max_attempts: int, most_awaiting: int
+    ) -> None:
+        """
+        Args:
+            max_attempts: The tries that a document has.
+            most_awaiting: While the store is away, so many documents are made ready for it.
+        """
         super().__init__(database, clock)
-        self._max_attempts = max_attempts
+        self._max_attempts, self._most_awaiting = max_attempts, most_awaiting
 
     def acquire(
         self, worker: str, *, lease_s: float, job_id: str | None = None
@@ -38,7 +48,8 @@ class Leases(CatalogPart):
 
         Jobs take turns: the first documents of all jobs come before the second ones, so a small
         job does not wait for the end of a large one. A task whose worker fell silent waits again;
-        after the last attempt it has failed.
+        after the last attempt it has failed. While the store is away, those that wait for nothing
+        else are left alone.
 
         Args:
             lease_s: Silent for so long, the worker loses the task.
@@ -46,30 +57,18 @@ class Leases(CatalogPart):
                 for the same document, which has to come first.
         """
         now = self._clock()
+        ready = _ready(now, job_id)
+        fallen_silent = and_(tasks.c.worker.is_not(None), tasks.c.leased_until < now)
+        with self._database.reading() as connection:  # who is idle keeps no writer waiting
+            if current_outage(connection, STORE) is not None:
+                if awaiting(connection, STORE) >= self._most_awaiting:
+                    return None
+                ready = ready.where(tasks.c.awaits.is_(None))
+            silent = select(tasks.c.id).where(fallen_silent).limit(1)
+            if connection.scalar(ready) is None and connection.scalar(silent) is None:
+                return None
         with self._database.writing() as connection:
-            self._take_back(connection, tasks.c.leased_until < now, now)
-            ready = (
-                select(tasks.c.id)
-                .join(jobs, jobs.c.id == tasks.c.job_id)
-                .where(
-                    tasks.c.state == TaskState.WAITING.value,
-                    jobs.c.accepted.is_not(None),
-                    or_(jobs.c.retry_at.is_(None), jobs.c.retry_at <= now),
-                    or_(tasks.c.not_before.is_(None), tasks.c.not_before <= now),
-                    ~_must_wait(),
-                )
-                .order_by(tasks.c.position, tasks.c.id)
-                .limit(1)
-            )
-            if job_id is not None:
-                own = tasks.alias()
-                ready = ready.where(
-                    tasks.c.target.in_(
-                        select(own.c.target).where(
-                            own.c.job_id == job_id, own.c.state == TaskState.WAITING.value
-                        )
-                    )
-                )
+            self._take_back(connection, fallen_silent, now)
             # What the machine failed at comes last, so that it does not hold up the rest.
             chosen = connection.scalar(ready.where(tasks.c.faults == 0)) or connection.scalar(ready)
             if chosen is None:
@@ -181,13 +180,19 @@ class Leases(CatalogPart):
             close_finished_jobs(connection, [job_id], now)
             return True
 
-    def release(self, task_id: int, worker: str, *, reason: str, pause_s: float) -> bool:
+    def release(
+        self, task_id: int, worker: str, *, reason: str, pause_s: float, awaits: str | None = None
+    ) -> bool:
         """Give a task back that this machine, not the document, kept from ending.
 
         Its job pauses for `pause_s` seconds, twice as long with each fault in a row up to a
         minute. The task itself waits longer each time, so that one document which the machine
         keeps failing at does not stand in the way of the others. The attempt does not count. A
         task of a cancelled job ends.
+
+        Args:
+            awaits: The part that is away, see `Outages`; then nothing pauses but what needs it,
+                until somebody found that it is back.
 
         Returns:
             False: The lease was lost already.
@@ -202,6 +207,8 @@ class Leases(CatalogPart):
                 return False
             job_id, faults = row
             wait_s = min(_LONGEST_WAIT_S, pause_s * 2 ** min(faults, 20))
+            # One that the store refuses again and again, though it is there, waits like the rest.
+            is_ready = awaits is not None and faults < _REFUSALS
             connection.execute(
                 update(tasks)
                 .where(held)
@@ -212,10 +219,14 @@ class Leases(CatalogPart):
                     pages=0,
                     attempts=tasks.c.attempts - 1,
                     faults=faults + 1,
-                    not_before=now + timedelta(seconds=wait_s),
+                    not_before=None if is_ready else now + timedelta(seconds=wait_s),
+                    awaits=awaits,
                 )
             )
-            _pause(connection, job_id, reason, pause_s, now)
+            if awaits is None:
+                _pause(connection, job_id, reason, pause_s, now)
+            else:
+                note_outage(connection, awaits, reason, now)
             _end_cancelled(connection, [task_id], now)
             close_finished_jobs(connection, [job_id], now)
             return True
@@ -278,12 +289,20 @@ class Leases(CatalogPart):
         self, connection: Connection, condition: ColumnElement[bool], now: datetime
     ) -> int:
         lost = connection.execute(
-            select(tasks.c.id, tasks.c.job_id, tasks.c.attempts, tasks.c.state).where(
-                tasks.c.worker.is_not(None), condition
-            )
+            select(
+                tasks.c.id,
+                tasks.c.job_id,
+                tasks.c.attempts,
+                tasks.c.state,
+                tasks.c.leftover,
+                tasks.c.tenant,
+                tasks.c.target,
+            ).where(tasks.c.worker.is_not(None), condition)
         ).all()
-        for task_id, _, attempts, state in lost:
+        for task_id, _, attempts, state, has_written, tenant, target in lost:
             values: dict[str, Any] = dict(_FREE)
+            if has_written:  # what it asked of the store last may be done yet
+                note_late(connection, tenant, target, now)
             if state in UNFINISHED:  # else it was held to clean up after it
                 values |= {"state": TaskState.WAITING.value, "pages": 0}
             if state in UNFINISHED and attempts >= self._max_attempts:
@@ -301,6 +320,31 @@ class Leases(CatalogPart):
             _end_cancelled(connection, [row.id for row in lost], now)
             close_finished_jobs(connection, [row.job_id for row in lost], now)
         return len(lost)
+
+
+def _ready(now: datetime, job_id: str | None) -> Select[tuple[int]]:
+    """The next task that may be begun, of all jobs or of what one waits for."""
+    ready = (
+        select(tasks.c.id)
+        .join(jobs, jobs.c.id == tasks.c.job_id)
+        .where(
+            tasks.c.state == TaskState.WAITING.value,
+            jobs.c.accepted.is_not(None),
+            or_(jobs.c.retry_at.is_(None), jobs.c.retry_at <= now),
+            or_(tasks.c.not_before.is_(None), tasks.c.not_before <= now),
+            ~_must_wait(),
+            ~is_followed_up(tasks.c.target, now),
+        )
+        .order_by(tasks.c.position, tasks.c.id)
+        .limit(1)
+    )
+    if job_id is None:
+        return ready
+    own = tasks.alias()
+    wanted = select(own.c.target).where(
+        own.c.job_id == job_id, own.c.state == TaskState.WAITING.value
+    )
+    return ready.where(tasks.c.target.in_(wanted))
 
 
 def _held(task_id: int, worker: str) -> Update:

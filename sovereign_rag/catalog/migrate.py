@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 from sovereign_rag.catalog.database import Database
 from sovereign_rag.errors import CatalogError
 
-HEAD: Final = "0005"
+HEAD: Final = "0028"
 """The newest revision in `migrations/versions`; said here so that an ordinary start, which finds
 it in the database, need not import Alembic."""
 
@@ -22,14 +22,20 @@ def upgrade(database: Database) -> None:
         CatalogError: A newer version of the product made it.
     """
     with database.reading() as connection:
-        current = _revision(connection)
+        current = revision_of(connection)
     if current == HEAD:
         return
     # Processes that start together wait for each other here: a writing transaction is alone.
-    _upgrade(database)
+    with database.writing(patient=True) as connection:
+        upgrade_to(connection, "head")
 
 
-def _upgrade(database: Database) -> None:
+def upgrade_to(connection: Connection, revision: str) -> None:
+    """Bring the database to `revision`, in the transaction that is under way.
+
+    Raises:
+        CatalogError: A newer version of the product made it, or that revision.
+    """
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -37,19 +43,19 @@ def _upgrade(database: Database) -> None:
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    with database.writing() as connection:
-        current = _revision(connection)
-        if current is not None and current not in known:
+    for named in (revision_of(connection), revision):
+        if named is not None and named not in {*known, "head"}:
             raise CatalogError(
-                f"The catalog was made by a newer version of Sovereign RAG (schema {current}; "
+                f"The catalog was made by a newer version of Sovereign RAG (schema {named}; "
                 f"this version knows up to {HEAD}). Install that version, or restore the backup "
                 "from before the upgrade."
             )
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
-def _revision(connection: Connection) -> str | None:
+def revision_of(connection: Connection) -> str | None:
+    """The revision that a database has; None: it holds no catalog."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))

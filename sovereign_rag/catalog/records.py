@@ -7,6 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from sovereign_rag.metadata import NOTHING_STATED, Stated
+from sovereign_rag.roles import SCOPES_OF, Role, Scope
+
 
 class DocumentStatus(StrEnum):
     """What a document is to its readers: found by searches, found in part, or not there."""
@@ -42,6 +45,21 @@ class DocumentRecord:
     properties: Mapping[str, str]
     created: datetime
     updated: datetime
+    stated: Stated = NOTHING_STATED
+
+    @property
+    def date(self) -> datetime:
+        """Of its content, as far as is known: as stated, else when its file was changed or came."""
+        return self.stated.date or self.modified or self.created
+
+    @property
+    def parser(self) -> str:
+        """The version of the parser that made the stored text; "" where there is none."""
+        return "-".join(self.parse_key.split("-")[:2])  # behind it comes the file's suffix
+
+    def is_outdated(self, parser: str) -> bool:
+        """Whether another parser than `parser` made the text that is searched."""
+        return bool(self.version) and self.parser != parser
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +73,9 @@ class LiveDocument:
     paged: bool
     content_hash: str
     parse_key: str
+    modified: datetime | None = None  # when its file was changed, where the source tells
+    stated: Mapping[str, Any] | None = None  # as `Stated.plain` gives it
+    level: int = 0
 
 
 class TaskState(StrEnum):
@@ -84,6 +105,9 @@ class NewTask:
     path: str | None = None  # set: the bytes are read from this file when its turn comes
     modified: datetime | None = None
     password: bytes | None = field(default=None, repr=False)  # sealed, see `secrets`
+    keeps_access: bool = False  # readers and level are the document's when it is published
+    said_by: str | None = None  # what of a source says who may read it, for the record alone
+    stated: Stated | None = None  # None: nothing, what was stated before stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +133,8 @@ class TaskRecord:
     started: datetime | None
     finished: datetime | None
     password: bytes | None = field(default=None, repr=False)  # sealed; None once it has ended
+    keeps_access: bool = False  # its document is read anew: see `NewTask`
+    stated: Stated | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +177,7 @@ class JobRecord:
     counts: Mapping[TaskState, int]
     pause_reason: str | None = None  # set while a fault of the machine keeps it from going on
     retry_at: datetime | None = None
+    paused_since: datetime | None = None  # where that is known
 
     @property
     def state(self) -> JobState:
@@ -206,11 +233,19 @@ class KeyRecord:
     user: str
     groups: frozenset[str]
     clearance: int
-    is_admin: bool
+    role: Role
     created: datetime
     expires: datetime | None
     revoked: datetime | None
     last_used: datetime | None = None
+    front_end: str | None = None  # whose people it speaks for, by their signed tokens
+    held_to: frozenset[Scope] | None = None  # of the role's scopes; None: all of them
+    curates: frozenset[str] = frozenset()
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """What it opens."""
+        return SCOPES_OF[self.role] if self.held_to is None else self.held_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +257,7 @@ class AuditEntry:
     tenant: str
     principal: str
     detail: Mapping[str, Any] = field(default_factory=dict)
+    by: Mapping[str, Any] = field(default_factory=dict)  # account; or groups, clearance, key, ...
 
 
 _DOCUMENTS: Final = uuid.uuid5(uuid.NAMESPACE_URL, "sovereign-rag:document")

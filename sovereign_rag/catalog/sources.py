@@ -6,14 +6,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 from sqlalchemy.engine import RowMapping
 
+from sovereign_rag.catalog.announcements import Event, announce
 from sovereign_rag.catalog.database import IndexedPart, batches
 from sovereign_rag.catalog.document_rows import VERSION, readers_of
 from sovereign_rag.catalog.index_rows import in_index
 from sovereign_rag.catalog.records import DocumentStatus, TaskState
+from sovereign_rag.catalog.source_tables import source_runs
 from sovereign_rag.catalog.tables import (
+    archive_members,
     documents,
     index_documents,
     jobs,
@@ -140,7 +143,15 @@ class Sources(IndexedPart):
             values["options"] = dict(options)
         held = (sources.c.id == source_id) & (sources.c.holder == holder)
         with self._database.writing() as connection:
-            connection.execute(update(sources).where(held).values(**values))
+            row = _row(connection, source_id)
+            ended = connection.execute(update(sources).where(held).values(**values))
+            if row is not None and ended.rowcount:
+                run = {"started": row["started"], "finished": self._clock(), "error": error}
+                told = None if counts is None else dict(counts)
+                connection.execute(
+                    insert(source_runs).values(source_id=source_id, counts=told, **run)
+                )
+                _announce(connection, row, told, is_failed=error is not None, now=run["finished"])
 
     def free_syncs(self, holders: Iterable[str]) -> None:
         """End the leases of processes that the caller knows to have died."""
@@ -166,6 +177,21 @@ class Sources(IndexedPart):
         with self._database.reading() as connection:
             row = _row(connection, source_id_of(tenant, name))
             return None if row is None else SourceRecord(**row)
+
+    def holding(self, tenant: str, document_id: str) -> list[str]:
+        """Names of the sources that held a document, or the archive it was in, when last synced."""
+        containers = select(archive_members.c.container).where(
+            archive_members.c.document_id == document_id, archive_members.c.tenant == tenant
+        )
+        target = source_items.c.target
+        statement = (
+            select(sources.c.name)
+            .join(source_items, source_items.c.source_id == sources.c.id)
+            .where(sources.c.tenant == tenant, or_(target == document_id, target.in_(containers)))
+            .order_by(sources.c.name)
+        )
+        with self._database.reading() as connection:
+            return list(connection.scalars(statement.distinct()))
 
     def forget(self, tenant: str, name: str) -> None:
         """Forget a source and what it held; its documents stay. Raises NotFound."""
@@ -280,6 +306,23 @@ def source_id_of(tenant: str, name: str) -> str:
 
 def _row(connection: Connection, source_id: str) -> RowMapping | None:
     return connection.execute(select(sources).where(sources.c.id == source_id)).mappings().first()
+
+
+def _announce(
+    connection: Connection,
+    row: RowMapping,
+    counts: dict[str, int] | None,
+    *,
+    is_failed: bool,
+    now: datetime,
+) -> None:
+    """Tell how a sync ended; what went wrong may name documents, and is not told."""
+    told: dict[str, Any] = {"source": row["name"]}
+    if is_failed:
+        announce(connection, Event.SOURCE_FAILED, row["tenant"], told, now)
+    elif counts is not None:
+        told["counts"] = counts
+        announce(connection, Event.SOURCE_SYNCED, row["tenant"], told, now)
 
 
 def _item(row: RowMapping) -> SourceItem:

@@ -15,7 +15,7 @@ import os
 import pwd
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
@@ -37,13 +37,14 @@ from sovereign_rag.storage.audit_chain import (
     ChainHead,
     first_of,
     hash_of,
+    in_time,
     lines_of,
     link_of,
     record_line,
     sync_folder,
     whole_part,
 )
-from sovereign_rag.storage.audit_walk import TRIMMED, AuditReport, Walk
+from sovereign_rag.storage.audit_walk import CHECKPOINT, TRIMMED, AuditReport, Walk
 
 log = logging.getLogger(__name__)
 
@@ -62,13 +63,21 @@ class AuditTrail(Protocol):
 def entry(action: str, principal: Principal, detail: Mapping[str, Any]) -> AuditEntry:
     """What `principal` does now. `detail` holds plain JSON types.
 
-    What the owner does, also looking as somebody, names the system's account that did it.
+    Who acts is told with what they act by: the system's account for the owner, also when they look
+    as somebody; groups and clearance of everybody else, their key and where they called from.
     """
-    who = principal.label
+    who = f"{OWNER} as {principal.label}" if principal.is_view else principal.label
+    return AuditEntry(datetime.now(UTC), action, principal.tenant, who, detail, _by(principal))
+
+
+def _by(principal: Principal) -> dict[str, Any]:
+    by: dict[str, Any] = {}
     if principal.is_owner or principal.is_view:
-        who = f"{OWNER} as {who}" if principal.is_view else who
-        detail = {**detail, "account": _account()}
-    return AuditEntry(datetime.now(UTC), action, principal.tenant, who, detail)
+        by["account"] = _account()
+    if not principal.is_owner:
+        by |= {"groups": sorted(principal.groups), "clearance": principal.clearance}
+    by |= {name: value for name, value in asdict(principal.caller).items() if value is not None}
+    return by
 
 
 @cache
@@ -109,7 +118,7 @@ class AuditLog:
         self._is_joined = False  # to what the anchors noted
         self.folder = data_dir / "audit"
         self._max_bytes = max_bytes
-        self._threads = threading.Lock()
+        self._threads = threading.RLock()
         self._lock = FileLock(
             self.folder / "lock", timeout=_WAIT_S, poll_interval=0.005, mode=0o600
         )
@@ -122,7 +131,7 @@ class AuditLog:
         Raises:
             AuditError: It could not be recorded; nothing that depends on it may happen.
         """
-        with self._alone():
+        with self.alone():
             last = self._mended(entry.at)
             self._anchors.note_soon(self._write(entry, last))
 
@@ -133,7 +142,27 @@ class AuditLog:
         except EnvironmentFault as problem:  # the next record is noted there in its stead
             log.warning("The audit record's last note could not be made: %s", problem)
 
-    def trim(self, before: date, entry: AuditEntry) -> int:
+    def checkpoint(
+        self, entry: AuditEntry, sign: Callable[[ChainHead], Mapping[str, Any]]
+    ) -> Mapping[str, Any]:
+        """Record, and return, what `sign` makes of how far the log has come.
+
+        Raises:
+            AuditError: It can't be recorded.
+        """
+        with self.alone():
+            last = self._mended(entry.at)
+            made = sign(last)
+            checkpoint = replace(entry, action=CHECKPOINT, detail=made)
+            self._anchors.note_soon(self._write(checkpoint, last))
+            return made
+
+    def trim(
+        self,
+        before: date,
+        entry: AuditEntry,
+        sign: Callable[[ChainHead], Mapping[str, Any]] | None = None,
+    ) -> int:
         """Remove the files of months that ended before a day; returns how many.
 
         Where the log then begins is on the record first, which makes it a beginning that `verify`
@@ -141,21 +170,22 @@ class AuditLog:
 
         Args:
             entry: Who does it; its detail is made here.
+            sign: Signs the record that comes before the first one that stays.
 
         Raises:
             AuditError: It can't be recorded; nothing is removed.
         """
-        with self._alone():
-            files = self._files()
+        with self.alone():
+            files = self.files()
             old = [file for file in files[:-1] if _month_of(file) < f"{before:%Y-%m}"]
             kept = files[len(old) :]
             if not kept:
                 return 0
             link = next((link_of(line) for line in lines_of(kept[0])), None)
+            first, prev = first_of(kept[0]), link.prev if link else NO_HASH
             detail = {
-                "first": first_of(kept[0]),
-                "prev": link.prev if link else NO_HASH,
-                "files": [file.name for file in old],
+                **{"first": first, "prev": prev, "files": [file.name for file in old]},
+                **({"signed": sign(ChainHead(first - 1, prev))} if sign is not None else {}),
             }
             trimmed = replace(entry, action=TRIMMED, detail=detail)
             self._anchors.note_soon(self._write(trimmed, self._mended(entry.at)))
@@ -170,7 +200,7 @@ class AuditLog:
         Raises:
             AuditError: The log can't be read, or a line is no record.
         """
-        files = self._files()
+        files = self.files()
         with _in_our_words(self.folder):
             for file, following in zip_longest(files, files[1:]):
                 if following is not None and first_of(following) <= after + 1:
@@ -184,15 +214,24 @@ class AuditLog:
                     if link.record.number > after:
                         yield link.record
 
-    def verify(self) -> AuditReport:
+    def verify(
+        self,
+        notes: Sequence[tuple[str, ChainHead]] = (),
+        *,
+        is_signed: Callable[[Mapping[str, Any]], bool] | None = None,
+    ) -> AuditReport:
         """Follow the chain from the first record to the last; appends wait meanwhile.
+
+        Args:
+            notes: What was noted of it elsewhere, such as by a syslog: where, and what.
+            is_signed: Whether a checkpoint's signature is good; None: signatures are not looked at.
 
         Raises:
             AuditError: The log can't be read.
         """
-        with self._alone():
-            walk = Walk([*self._noted(), *self._anchors.last()])
-            for file in self._files():
+        with self.alone():
+            walk = Walk([*self._noted(), *self._anchors.last(), *notes], is_signed)
+            for file in self.files():
                 for line in lines_of(file):
                     walk.step(file, line)
                     if walk.problem is not None:
@@ -200,9 +239,14 @@ class AuditLog:
             walk.end(is_noted=self._noted_head() is not None)
             return walk.report()
 
+    def extent(self) -> tuple[list[tuple[Path, int]], ChainHead]:
+        """Its files with their sizes at this moment, and the last record then: to copy it."""
+        with self.alone():
+            return [(file, file.stat().st_size) for file in self.files()], self._found()[0]
+
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """No other thread or process writes to the log."""
+    def alone(self) -> Iterator[None]:
+        """No other thread or process writes to the log; whoever is alone may append to it."""
         with _in_our_words(self.folder), self._threads:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             try:
@@ -217,14 +261,15 @@ class AuditLog:
             finally:
                 self._lock.release()
 
-    def _files(self) -> list[Path]:
+    def files(self) -> list[Path]:
+        """In the order of their records."""
         return sorted(p for p in self.folder.glob("*.jsonl") if _FILE.fullmatch(p.name))
 
     def _mended(self, at: datetime) -> ChainHead:
         """What the next record is chained to, after what a crash or somebody did is recorded."""
         found, torn = self._found()
         last = max([found, *(head for _, head in self._noted_anywhere())], key=_number)
-        is_gap = last.number > found.number
+        is_gap, last = last.number > found.number, replace(last, at=found.at)
         for file, end in torn:
             kept = self._put_aside(file, end, last.number + 1)
             detail = {"file": file.name, "whole_bytes": end, "kept": kept.name}
@@ -240,16 +285,18 @@ class AuditLog:
     def _found(self) -> tuple[ChainHead, list[tuple[Path, int]]]:
         """The last record, and files with the place where they are torn."""
         found, torn = ChainHead(0, NO_HASH), []
-        for file in reversed(self._files()):
+        for file in reversed(self.files()):
             end, line = whole_part(file)
             if file.stat().st_size > end:
                 torn.append((file, end))
             if line is not None and (link := link_of(line)) is not None:
-                found = ChainHead(link.record.number, hash_of(line))
+                found = ChainHead(link.record.number, hash_of(line), link.record.entry.at)
                 break
         noted = self._noted_head()
         # A record that was changed stays a break: the chain goes on from what was written.
-        return (noted if noted is not None and noted.number == found.number else found), torn
+        if noted is not None and noted.number == found.number:
+            found = replace(found, hash=noted.hash)
+        return found, torn
 
     def _noted(self) -> list[tuple[str, ChainHead]]:
         head = self._noted_head()
@@ -279,7 +326,7 @@ class AuditLog:
         return kept
 
     def _write(self, entry: AuditEntry, last: ChainHead) -> ChainHead:
-        number = last.number + 1
+        number, entry = last.number + 1, in_time(entry, last)
         line = record_line(entry, number, last.hash)
         file = self._file_for(number, entry.at)
         handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -298,13 +345,13 @@ class AuditLog:
             os.close(handle)
         if size == 0:
             sync_folder(self.folder)  # the file's name, too, has to outlive a power cut
-        head = ChainHead(number, hash_of(line))
+        head = ChainHead(number, hash_of(line), entry.at)
         self._note(head)
         return head
 
     def _file_for(self, number: int, at: datetime) -> Path:
         month = f"{at.astimezone(UTC):%Y-%m}"
-        files = self._files()
+        files = self.files()
         if files and files[-1].stem.endswith(month) and files[-1].stat().st_size < self._max_bytes:
             return files[-1]
         return self.folder / f"{number:012d}-{month}.jsonl"

@@ -9,12 +9,14 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
+from urllib.parse import urlsplit
 
 from sovereign_rag.catalog.audit_heads import AuditHeads
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.errors import AuditError, EnvironmentFault
 from sovereign_rag.settings import Settings
 from sovereign_rag.storage.audit_chain import ChainHead
+from sovereign_rag.storage.audit_syslog import SCHEMES, SyslogAnchor
 
 _SOON_S: Final = 1.0
 
@@ -41,15 +43,15 @@ class CatalogAnchor:
 
     where = "the catalog"
 
-    def __init__(self, heads: AuditHeads) -> None:
-        self._heads = heads
+    def __init__(self, heads: AuditHeads, writer: str) -> None:
+        self._heads, self._writer = heads, writer
 
     def last(self) -> ChainHead | None:
-        noted = self._heads.last()
+        noted = self._heads.last(self._writer)
         return None if noted is None else ChainHead(*noted)
 
     def note(self, head: ChainHead) -> None:
-        self._heads.note(head.number, head.hash)
+        self._heads.note(head.number, head.hash, self._writer)
 
 
 class FileAnchor:
@@ -86,9 +88,14 @@ class FileAnchor:
 
 def anchors_of(settings: Settings, catalog: Catalog | None) -> list[AuditAnchor]:
     """The places that the settings name; `catalog` is left out where it was never made."""
-    anchors: list[AuditAnchor] = [] if catalog is None else [CatalogAnchor(catalog.audit_heads)]
-    if settings.audit.anchor is not None:
-        anchors.append(FileAnchor(settings.audit.anchor))
+    anchors: list[AuditAnchor] = []
+    if catalog is not None:
+        anchors.append(CatalogAnchor(catalog.audit_heads, settings.audit.writer))
+    anchor = settings.audit.anchor
+    if anchor is not None:
+        is_syslog = urlsplit(anchor).scheme in SCHEMES
+        folder = settings.data_dir / "audit"
+        anchors.append(SyslogAnchor(anchor, folder) if is_syslog else FileAnchor(Path(anchor)))
     return anchors
 
 
@@ -113,7 +120,7 @@ class Anchors:
         self._guard = threading.Lock()
         self._head: ChainHead | None = None  # still to be noted
         self._timer: threading.Timer | None = None
-        self._problem: EnvironmentFault | None = None
+        self._has_failed = False
 
     def last(self) -> list[tuple[str, ChainHead]]:
         """Each place that has a note, with it. Raises EnvironmentFault."""
@@ -121,18 +128,26 @@ class Anchors:
         return [(where, head) for where, head in found if head is not None]
 
     def note_soon(self, head: ChainHead) -> None:
-        """Note it within a second. Raises EnvironmentFault where the last note failed."""
+        """Note it within a second; at once where the last note failed.
+
+        Raises:
+            EnvironmentFault: That fails again.
+        """
         if not self._places:
             return
         with self._guard:
             self._head = head
-            problem, self._problem = self._problem, None
-            if self._timer is None:
+            has_failed, self._has_failed = self._has_failed, False
+            if not has_failed and self._timer is None:
                 self._timer = threading.Timer(_SOON_S, self._try_to_note)
                 self._timer.daemon = True
                 self._timer.start()
-        if problem is not None:
-            raise problem
+        if has_failed:
+            try:
+                self.note_now()
+            except EnvironmentFault:
+                self._has_failed = True
+                raise
 
     def note_now(self) -> None:
         """Note what is still to be. Raises EnvironmentFault."""
@@ -147,6 +162,5 @@ class Anchors:
     def _try_to_note(self) -> None:
         try:
             self.note_now()
-        except EnvironmentFault as problem:  # the next record is refused with it
-            with self._guard:
-                self._problem = problem
+        except EnvironmentFault:  # the next record is refused, where it fails again
+            self._has_failed = True

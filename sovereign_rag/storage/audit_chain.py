@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -32,6 +32,7 @@ class ChainHead:
 
     number: int
     hash: str
+    at: datetime | None = field(default=None, compare=False)  # of the record, where it is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,19 @@ class Link:
 
     record: AuditRecord
     prev: str
+    is_timed: bool = True  # written since times follow the chain
+    was: str | None = None  # the hash of the record that an erasure put this one in the place of
+
+
+def in_time(entry: AuditEntry, last: ChainHead) -> AuditEntry:
+    """The entry with a time that is not before the last record's.
+
+    A clock that was set back says so in `by`; until it has caught up, times stand still.
+    """
+    if last.at is None or entry.at >= last.at:
+        return entry
+    clock = entry.at.astimezone(UTC).isoformat()
+    return replace(entry, at=last.at, by={**entry.by, "clock": clock})
 
 
 def record_line(entry: AuditEntry, number: int, prev: str) -> bytes:
@@ -50,6 +64,7 @@ def record_line(entry: AuditEntry, number: int, prev: str) -> bytes:
         "action": entry.action,
         "tenant": entry.tenant,
         "principal": entry.principal,
+        "by": dict(entry.by),
         "detail": dict(entry.detail),
     }
     try:
@@ -72,8 +87,11 @@ def link_of(line: bytes) -> Link | None:
             tenant=str(values["tenant"]),
             principal=str(values["principal"]),
             detail=dict(values["detail"]),
+            by=dict(values.get("by", {})),
         )
-        return Link(AuditRecord(int(values["number"]), entry), str(values["prev"]))
+        record = AuditRecord(int(values["number"]), entry)
+        was = str(values["was"]) if "was" in values else None
+        return Link(record, str(values["prev"]), is_timed="by" in values, was=was)
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -85,6 +103,8 @@ def problem_of(link: Link | None, expected: ChainHead) -> str | None:
         return f"record {link.record.number} stands in its place"
     if link.prev != expected.hash:
         return "the record before it is not the one that it was written after"
+    if link.is_timed and expected.at is not None and link.record.entry.at < expected.at:
+        return "its time is before that of the record before it"
     return None
 
 

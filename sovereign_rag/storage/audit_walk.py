@@ -1,9 +1,10 @@
 """A check of the whole audit record: the chain, its beginning, and what was noted elsewhere."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sovereign_rag.storage.audit_chain import (
     NO_HASH,
@@ -17,6 +18,12 @@ from sovereign_rag.storage.audit_chain import (
 TRIMMED: Final = "audit.trimmed"
 """The record of a beginning that is meant: what was before it was removed."""
 
+CHECKPOINT: Final = "audit.checkpoint"
+"""The record of a signature under number and hash of the record before it."""
+
+ERASED: Final = "audit.erased"
+"""The record of others that lost their words, and of what was left of each: [number, was, is]."""
+
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
@@ -26,6 +33,8 @@ class AuditReport:
     head: ChainHead
     broken_at: int | None  # number of the first record that isn't what it was
     problem: str | None  # what is wrong there
+    signed: int = 0  # number of the last record that a good signature vouches for
+    erased: int = 0  # records that erasures, which the record tells of, left a remainder of
 
     @property
     def ok(self) -> bool:
@@ -35,11 +44,21 @@ class AuditReport:
 class Walk:
     """The chain followed from its first record to its last, past what was noted of it."""
 
-    def __init__(self, noted: Sequence[tuple[str, ChainHead]]) -> None:
-        self._noted = noted
+    def __init__(
+        self,
+        noted: Sequence[tuple[str, ChainHead]],
+        is_signed: Callable[[Mapping[str, Any]], bool] | None = None,
+    ) -> None:
+        """`is_signed` tells good signatures; None: they are not looked at."""
+        self._is_signed, self._signed = is_signed, 0
+        self._noted: dict[int, list[tuple[str, str]]] = defaultdict(list)  # by number
+        for where, head in noted:
+            self._noted[head.number].append((where, head.hash))
         self._first, self._last = 1, ChainHead(0, NO_HASH)
         self._begins_after = ChainHead(0, NO_HASH)
         self._beginnings = {(1, NO_HASH)}  # those that the record itself knows
+        self._remainders: dict[int, tuple[str, str]] = {}  # number -> (was, is), as found
+        self._erased: set[tuple[int, str, str]] = set()  # as the record tells of them
         self._broken_at = 0
         self.problem: str | None = None
 
@@ -51,36 +70,71 @@ class Walk:
             prev = link.prev if link and self._first > 1 else NO_HASH
             self._last = self._begins_after = ChainHead(self._first - 1, prev)
         problem = problem_of(link, self._last)
-        here = ChainHead(self._last.number + 1, hash_of(line))
+        at = link.record.entry.at if link and link.is_timed else None
+        is_ = hash_of(line)
+        here = ChainHead(self._last.number + 1, (link.was if link else None) or is_, at)
         if problem is not None or link is None:
             self._break(here.number, problem or "the line is no record")
             return
-        for where, head in self._noted:
-            if head.number == here.number and head.hash != here.hash:
+        for where, hash_ in self._noted.get(here.number, ()):
+            if hash_ != here.hash:
                 self._break(here.number, f"it is not the record that {where} notes")
                 return
         entry = link.record.entry
+        if link.was is not None:
+            self._remainders[here.number] = (link.was, is_)
+        if entry.action == ERASED:
+            self._erased |= {
+                (int(n), str(was), str(now)) for n, was, now in entry.detail["records"]
+            }
         if entry.action == TRIMMED:
-            self._beginnings.add((int(entry.detail["first"]), str(entry.detail["prev"])))
+            self._take_beginning(entry.detail)
+        elif entry.action == CHECKPOINT and not self._is_good(entry.detail, self._last):
+            self._break(here.number, "its signature is not of this record and this key")
+            return
         self._last = here
 
     def end(self, *, is_noted: bool) -> None:
         """Hold the end and the beginning against what was noted; `is_noted`: the log has a note."""
-        for where, head in self._noted:
-            if head.number > self._last.number:
-                cut = f"{where} notes {head.number} records, the log ends after {self._last.number}"
+        for number in sorted(self._noted, reverse=True):
+            if number > self._last.number:
+                where = self._noted[number][0][0]
+                cut = f"{where} notes {number} records, the log ends after {self._last.number}"
                 self._break(self._last.number + 1, cut)
                 return
+        for number, (was, is_) in self._remainders.items():
+            if (number, was, is_) not in self._erased:
+                self._break(number, "it was replaced, and no erasure on the record tells of it")
+                return
         if (self._first, self._begins_after.hash) not in self._beginnings:
-            gone = f"records 1 to {self._first - 1} are gone, and no `audit trim` removed them"
+            how = "no `audit trim`" if self._is_signed is None else "no signed `audit trim`"
+            gone = f"records 1 to {self._first - 1} are gone, and {how} removed them"
             self._break(1, gone)
         elif self._last.number and not is_noted:
             self._break(self._last.number, "the note of the last record, audit/head, is damaged")
 
+    def _take_beginning(self, detail: Mapping[str, Any]) -> None:
+        first, prev = int(detail["first"]), str(detail["prev"])
+        signature = detail.get("signed", {})
+        if self._is_signed is None or self._is_good(signature, ChainHead(first - 1, prev)):
+            self._beginnings.add((first, prev))
+
+    def _is_good(self, checkpoint: Mapping[str, Any], head: ChainHead) -> bool:
+        """Whether a checkpoint is of `head`, and signed where that is asked for."""
+        if (checkpoint.get("number"), checkpoint.get("hash")) != (head.number, head.hash):
+            return False
+        if self._is_signed is not None:
+            if not self._is_signed(checkpoint):
+                return False
+            self._signed = max(self._signed, head.number)
+        return True
+
     def report(self) -> AuditReport:
         """What was found so far."""
         broken_at = None if self.problem is None else self._broken_at
-        return AuditReport(self._first, self._last, broken_at, self.problem)
+        return AuditReport(
+            self._first, self._last, broken_at, self.problem, self._signed, len(self._remainders)
+        )
 
     def _break(self, number: int, problem: str) -> None:
         self._broken_at, self.problem = number, problem

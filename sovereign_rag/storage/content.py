@@ -7,10 +7,11 @@ the data folder:
     content/ab/abcd…/KEY.json.zst      the parsed document, KEY = version of the parser
     content/ab/abcd…/pages/KEY-3.png   the image of page 3
     content/ab/abcd…/MODEL.vectors     the vectors of its texts, see `VectorCache`
+    content/ab/abcd…/MODEL.sentences   likewise of sentences that answers were looked for in
     content/ab/abcd…/VERSION.effort    how long it took to make a version of it
 
 Everything but the vectors is written beside its place and renamed, so a file that is there is
-whole.
+whole. With a master key in the settings all of it is encrypted: see `encryption`.
 """
 
 import hashlib
@@ -20,20 +21,27 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Final
 
 import orjson
 import zstandard
 
-from sovereign_rag.domain import Box, Element, ElementKind, PageText, ParsedDocument, Word
-from sovereign_rag.errors import EnvironmentFault, NotFound, TooLarge
+from sovereign_rag.domain import ParsedDocument
+from sovereign_rag.embedding.vector_cache import KeptVectors
+from sovereign_rag.errors import EnvironmentFault, KeyUnavailable, NotFound, TooLarge
+from sovereign_rag.settings import EncryptionSettings
+from sovereign_rag.storage.encryption import cipher
+from sovereign_rag.storage.encryption.memory_file import in_memory
+from sovereign_rag.storage.encryption.vault import ContentKey, Vault
+from sovereign_rag.storage.parsed_texts import decode_parsed, encode_parsed
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _BLOCK = 1 << 20
+_ORIGINAL: Final = "original"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,8 @@ class Received:
     content_hash: str  # sha256
     size: int
     path: Path
+    stored_hash: str  # sha256 of the bytes at `path`, which are encrypted where there is a key
+    key: ContentKey | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +66,11 @@ class Effort:
 class ContentStore:
     """Files by the sha256 of the original; any number of processes may use one folder."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, encryption: EncryptionSettings | None = None) -> None:
+        """Without `encryption` everything is stored as it is."""
         self.root = data_dir / "content"
         self._incoming = self.root / "incoming"
+        self.vault = Vault(encryption or EncryptionSettings(), self)
 
     @staticmethod
     def hash_of(path: Path) -> str:
@@ -68,10 +80,10 @@ class ContentStore:
 
     def holds(self, content_hash: str) -> bool:
         """Whether the bytes are here."""
-        return (self._folder(content_hash) / "original").exists()
+        return (self._folder(content_hash) / _ORIGINAL).exists()
 
     def add_stream(
-        self, blocks: Iterable[bytes], *, max_bytes: int | None = None
+        self, blocks: Iterable[bytes], *, tenant: str, max_bytes: int | None = None
     ) -> tuple[str, int]:
         """Receive bytes and put them in their place at once; returns (sha256, size in bytes).
 
@@ -79,7 +91,7 @@ class ContentStore:
             TooLarge: More than `max_bytes` came; nothing is kept.
         """
         received = self.receive(blocks, max_bytes=max_bytes)
-        self.keep(received)
+        self.keep(received, tenant)
         return received.content_hash, received.size
 
     def receive(self, blocks: Iterable[bytes], *, max_bytes: int | None = None) -> Received:
@@ -92,39 +104,80 @@ class ContentStore:
             TooLarge: More than `max_bytes` came; nothing is kept.
             EnvironmentFault: The disk is full or can't be written to.
         """
-        digest, size = hashlib.sha256(), 0
+        digest, stored, size = hashlib.sha256(), hashlib.sha256(), 0
+        key = ContentKey.new() if self.vault.is_on else None
+        if key is not None:
+            self.vault.check()  # without the master key nothing is received
+
+        def counted() -> Iterator[bytes]:
+            nonlocal size
+            for block in blocks:
+                size += len(block)
+                if max_bytes is not None and size > max_bytes:
+                    raise TooLarge(f"The file is larger than {max_bytes >> 20} MiB, the limit.")
+                digest.update(block)
+                yield block
+
         self._make(self._incoming)
         with tempfile.NamedTemporaryFile(dir=self._incoming, delete=False) as target:
             incoming = Path(target.name)
             try:
-                for block in blocks:
-                    size += len(block)
-                    if max_bytes is not None and size > max_bytes:
-                        raise TooLarge(f"The file is larger than {max_bytes >> 20} MiB, the limit.")
-                    digest.update(block)
+                whole = counted()
+                for block in whole if key is None else self.vault.sealed(whole, key, _ORIGINAL):
+                    stored.update(block)
                     _write(target, block)
                 _write(target, b"")
             except BaseException:  # an upload may also be broken off by an interrupt
                 incoming.unlink(missing_ok=True)
                 raise
-        return Received(digest.hexdigest(), size, incoming)
+        return Received(digest.hexdigest(), size, incoming, stored.hexdigest(), key)
 
-    def keep(self, received: Received) -> None:
-        """Put received bytes where `original` finds them; twice the same is kept once."""
-        place = self._folder(received.content_hash) / "original"
-        if place.exists():
+    def keep(self, received: Received, tenant: str) -> None:
+        """Put received bytes where `original` finds them; twice the same is kept once.
+
+        They open with the keys of each tenant that they were kept for.
+        """
+        place = self._folder(received.content_hash) / _ORIGINAL
+        if self.holds(received.content_hash):
             self.drop(received)
+            self.keep_for(received.content_hash, tenant)
         else:
-            self._make(place.parent)
-            received.path.replace(place)
+            if self.vault.is_on != (received.key is not None):
+                raise KeyUnavailable("Encryption was turned on meanwhile: send the file again.")
+            if received.key is not None:  # first: an original whose key is lost is lost
+                self.vault.grant(received.content_hash, received.key, tenant)
+            self._put_original(received, place)
+
+    def keep_for(self, content_hash: str, tenant: str) -> None:
+        """Let another tenant's keys open a content that is here."""
+        if self.vault.is_on and (key := self._key(content_hash)) is not None:
+            self.vault.grant(content_hash, key, tenant)
+
+    def _put_original(self, received: Received, place: Path) -> None:
+        self._make(place.parent)
+        received.path.replace(place)
 
     def drop(self, received: Received) -> None:
         """Forget received bytes that are not to be kept; those that were are left alone."""
         received.path.unlink(missing_ok=True)
 
     def original(self, content_hash: str) -> Path:
-        """The file as it came. Raises NotFound."""
-        path = self._folder(content_hash) / "original"
+        """The file as it came. Raises NotFound.
+
+        Where contents are encrypted the file is in memory, as long as somebody holds this path.
+        """
+        path = self._stored_original(content_hash)
+        if not self.vault.is_on:
+            return path
+        return in_memory(self.vault.opened(content_hash, path, _ORIGINAL))
+
+    def original_size(self, content_hash: str) -> int:
+        """Its size in bytes. Raises NotFound."""
+        size = self._stored_original(content_hash).stat().st_size
+        return size if self._key(content_hash) is None else cipher.plain_size(size)
+
+    def _stored_original(self, content_hash: str) -> Path:
+        path = self._folder(content_hash) / _ORIGINAL
         if not path.is_file():
             raise NotFound(
                 "The document's original is not in the data folder any more; ingest it again."
@@ -134,47 +187,63 @@ class ContentStore:
     def put_parsed(self, content_hash: str, key: str, parsed: ParsedDocument) -> None:
         """Store what the parser of version `key` made of the content."""
         data = zstandard.ZstdCompressor(level=6).compress(orjson.dumps(encode_parsed(parsed)))
-        self._write(self._folder(content_hash) / f"{key}.json.zst", data)
+        self._put(content_hash, f"{key}.json.zst", data)
 
     def parsed(self, content_hash: str, key: str) -> ParsedDocument | None:
         """The parsed document, or None where this version has not parsed it."""
-        path = self._folder(content_hash) / f"{key}.json.zst"
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
+        data = self._get(content_hash, f"{key}.json.zst")
+        if data is None:
             return None
         return decode_parsed(orjson.loads(zstandard.ZstdDecompressor().decompress(data)))
 
-    def vectors(self, content_hash: str, model_id: str) -> Path:
+    def page_texts(self, content_hash: str, key: str) -> dict[int, str]:
+        """The text of each page alone, by number: a fraction of the time that `parsed` takes.
+
+        Empty where this version has not parsed the content.
+        """
+        data = self._get(content_hash, f"{key}.json.zst")
+        if data is None:
+            return {}
+        pages = orjson.loads(zstandard.ZstdDecompressor().decompress(data))["pages"]
+        return {page["number"]: page["text"] for page in pages}
+
+    def vectors(self, content_hash: str, model_id: str) -> KeptVectors:
         """Where the vectors that a model made of the content's texts are kept."""
-        return self._folder(content_hash) / f"{model_id}.vectors"
+        return self._kept(content_hash, f"{model_id}.vectors")
+
+    def sentences(self, content_hash: str, model_id: str) -> KeptVectors:
+        """Where the vectors that a model made of the content's sentences are kept."""
+        return self._kept(content_hash, f"{model_id}.sentences")
+
+    def _kept(self, content_hash: str, name: str) -> KeptVectors:
+        key = self._key(content_hash) if self.vault.is_on else None
+        frames = None if key is None else self.vault.frames(key, name)
+        return KeptVectors(self._folder(content_hash) / name, frames)
+
+    def share_vectors(self, content_hash: str, model_id: str) -> None:
+        """Let other machines have the vectors that were kept of the content's texts."""
 
     def drop_vectors(self, model_id: str) -> None:
         """Remove the vectors that a model made, of every content."""
-        for path in self.root.glob(f"??/*/{model_id}.vectors"):
-            path.unlink(missing_ok=True)
+        for kind in ("vectors", "sentences"):
+            for path in self.root.glob(f"??/*/{model_id}.{kind}"):
+                path.unlink(missing_ok=True)
 
     def put_effort(self, content_hash: str, version: str, effort: Effort) -> None:
         """Store how long it took to make `version`."""
-        path = self._folder(content_hash) / f"{version}.effort"
-        self._write(path, orjson.dumps([effort.parsing_s, effort.embedding_s]))
+        data = orjson.dumps([effort.parsing_s, effort.embedding_s])
+        self._put(content_hash, f"{version}.effort", data)
 
     def effort(self, content_hash: str, version: str) -> Effort | None:
         """How long it took to make `version`; None: it was never made in one go."""
-        try:
-            data = (self._folder(content_hash) / f"{version}.effort").read_bytes()
-        except FileNotFoundError:
-            return None
-        return Effort(*orjson.loads(data))
+        data = self._get(content_hash, f"{version}.effort")
+        return None if data is None else Effort(*orjson.loads(data))
 
     def put_page_image(self, content_hash: str, key: str, page: int, png: bytes) -> None:
-        self._write(self._folder(content_hash) / "pages" / f"{key}-{page}.png", png)
+        self._put(content_hash, f"pages/{key}-{page}.png", png)
 
     def page_image(self, content_hash: str, key: str, page: int) -> bytes | None:
-        try:
-            return (self._folder(content_hash) / "pages" / f"{key}-{page}.png").read_bytes()
-        except FileNotFoundError:
-            return None
+        return self._get(content_hash, f"pages/{key}-{page}.png")
 
     def delete(self, content_hash: str) -> None:
         """Remove original, text and images; the caller knows that no document needs them.
@@ -182,6 +251,7 @@ class ContentStore:
         They are gone from their place in one step, which takes no time.
         """
         folder = self._folder(content_hash)
+        self.vault.forget(content_hash)
         leaving = self._incoming / f"leaving-{uuid.uuid4().hex}"
         with suppress(OSError):  # there is no such content, or no room to rename: remove in place
             folder.rename(leaving)
@@ -207,17 +277,96 @@ class ContentStore:
         """Every content hash that is stored."""
         return sorted(p.name for p in self.root.glob("??/*") if _HASH.fullmatch(p.name))
 
+    def check(self) -> None:
+        """Raises EnvironmentFault: content can't be stored or removed at this moment."""
+
+    def keeps_what_is_erased(self) -> bool:
+        """Whether bytes stay somewhere after their removal. Raises EnvironmentFault."""
+        return False
+
+    def close(self) -> None:
+        """Nothing is asked afterwards."""
+
     def _folder(self, content_hash: str) -> Path:
         if not _HASH.fullmatch(content_hash):
             raise NotFound("There is no such content.")
         return self.root / content_hash[:2] / content_hash
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def _get(self, content_hash: str, name: str) -> bytes | None:
+        path = self._folder(content_hash) / name
+        if not self.vault.is_on:
+            return self._read(path)
+        if not self._is_here(path):
+            return None
+        try:
+            return b"".join(self.vault.opened(content_hash, path, name))
+        except FileNotFoundError:  # deleted meanwhile
+            return None
+
+    def _put(self, content_hash: str, name: str, data: bytes) -> None:
+        if self.vault.is_on and (key := self._key(content_hash)) is not None:
+            data = self.vault.encrypted(content_hash, name, data, key.id)
+        self._write(self._folder(content_hash) / name, [data])
+
+    def _key(self, content_hash: str) -> ContentKey | None:
+        """What a content's files are encrypted with; None: they are in clear."""
+        if not self.vault.is_on:
+            return None
+        folder = self._folder(content_hash)
+        for name in (_ORIGINAL, *sorted(path.name for path in folder.glob("*.json.zst"))):
+            if self._is_here(folder / name):
+                with suppress(FileNotFoundError), (folder / name).open("rb") as file:
+                    return self.vault.key_of(content_hash, file.read(cipher.HEADER_BYTES))
+        raise NotFound("There is no such content any more; ingest its document again.")
+
+    def _is_here(self, path: Path) -> bool:
+        """Whether a file is at its path, where it may be fetched to first."""
+        return path.is_file()
+
+    def names(self, content_hash: str) -> list[str]:
+        """Every file of a content, as paths below its folder."""
+        at = self._folder(content_hash)
+        return sorted(p.relative_to(at).as_posix() for p in at.rglob("*") if p.is_file())
+
+    def place(self, content_hash: str, name: str) -> Path:
+        """Where a file of a content lies as it is stored."""
+        path = self._folder(content_hash) / name
+        self._is_here(path)
+        return path
+
+    def store(self, content_hash: str, name: str, blocks: Iterable[bytes]) -> None:
+        """Put a file in the place of another, in one step, as it is to be stored."""
+        self._write(self._folder(content_hash) / name, blocks)
+
+    # What `Vault` asks of where its keys are.
+
+    def load(self, name: str) -> bytes | None:
+        return self._read(self.root / name)
+
+    def save(self, name: str, data: bytes) -> None:
+        self._write(self.root / name, [data])
+
+    def remove(self, name: str) -> None:
+        (self.root / name).unlink(missing_ok=True)
+
+    def listed(self) -> list[str]:
+        return sorted(f"keys/{path.name}" for path in (self.root / "keys").glob("*.json"))
+
+    def is_empty(self) -> bool:
+        return next(iter(self.hashes()), None) is None
+
+    def _read(self, path: Path) -> bytes | None:
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def _write(self, path: Path, blocks: Iterable[bytes]) -> None:
         self._make(path.parent)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
         try:
             with os.fdopen(handle, "wb") as target:
-                target.write(data)
+                target.writelines(blocks)
                 target.flush()
                 os.fsync(target.fileno())
             os.replace(name, path)
@@ -248,51 +397,3 @@ def _write(target: IO[bytes], block: bytes) -> None:
         raise EnvironmentFault(
             f"Could not write to {target.name}: {error.strerror}. Is the disk full?"
         ) from error
-
-
-def encode_parsed(parsed: ParsedDocument) -> dict[str, Any]:
-    """A ParsedDocument as plain JSON types; words and elements as rows, to stay small."""
-    return {
-        **{k: v for k, v in asdict(parsed).items() if k not in {"pages", "elements"}},
-        "pages": [
-            {
-                "number": p.number,
-                "text": p.text,
-                "name": p.name,
-                "width": p.width,
-                "height": p.height,
-                "ocr_confidence": p.ocr_confidence,
-                "words": [
-                    [
-                        w.start,
-                        w.end,
-                        *(round(x, 5) for x in (w.box.left, w.box.top, w.box.right, w.box.bottom)),
-                    ]
-                    for w in p.words
-                ],
-            }
-            for p in parsed.pages
-        ],
-        "elements": [[e.kind.value, e.page, e.start, e.end, e.level] for e in parsed.elements],
-    }
-
-
-def decode_parsed(data: dict[str, Any]) -> ParsedDocument:
-    """The inverse of `encode_parsed`; raises ValueError, KeyError or TypeError on anything else."""
-    pages = tuple(
-        PageText(
-            **{k: v for k, v in page.items() if k != "words"},
-            words=tuple(
-                Word(int(a), int(b), Box(page["number"], *box)) for a, b, *box in page["words"]
-            ),
-        )
-        for page in data["pages"]
-    )
-    elements = tuple(
-        Element(ElementKind(kind), page, start, end, level)
-        for kind, page, start, end, level in data["elements"]
-    )
-    rest = {k: v for k, v in data.items() if k not in {"pages", "elements"}}
-    return ParsedDocument(
-        **{**rest, "pages": pages, "elements": elements, "warnings": tuple(rest["warnings"])}
-    )

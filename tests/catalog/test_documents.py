@@ -10,7 +10,7 @@ from sovereign_rag.access import Principal, ReadScope, local_owner, read_scope
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.records import DocumentRecord, DocumentStatus, TaskRecord, document_id
 from sovereign_rag.errors import NotFound
-from tests.catalog.conftest import SetClock, new_task, stored
+from tests.catalog.conftest import SetClock, new_task, set_readers, stored
 
 OWNER = read_scope(local_owner())
 FINANCE = read_scope(Principal("ana", frozenset({"finance"})))
@@ -80,7 +80,7 @@ def test_a_change_of_readers_is_seen_by_the_next_question(catalog: Catalog) -> N
     record = stored(readers=frozenset({"everyone"}))
     catalog.documents.publish(record)
 
-    catalog.documents.set_readers("default", record.id, frozenset({"group:finance"}), 0)
+    set_readers(catalog, record.id, frozenset({"group:finance"}))
 
     assert catalog.documents.live_versions([record.id], NOBODY_IN_PARTICULAR) == {}
     assert set(catalog.documents.live_versions([record.id], FINANCE)) == {record.id}
@@ -90,7 +90,7 @@ def test_a_raised_level_hides_from_those_without_clearance(catalog: Catalog) -> 
     record = stored()
     catalog.documents.publish(record)
 
-    catalog.documents.set_readers("default", record.id, record.readers, 2)
+    set_readers(catalog, record.id, record.readers, 2)
 
     cleared = read_scope(Principal("ana", clearance=2))
     assert (
@@ -105,7 +105,7 @@ def test_readers_of_another_tenants_document_cannot_be_changed(catalog: Catalog)
     catalog.documents.publish(record)
 
     with pytest.raises(NotFound):
-        catalog.documents.set_readers("other", record.id, frozenset({"user:eve"}), 0)
+        catalog.follow_ups.change("other", record.id, frozenset({"user:eve"}), 0)
 
     assert catalog.documents.find("default", record.uri) == record
 

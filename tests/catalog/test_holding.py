@@ -1,5 +1,7 @@
 """A worker writes what it holds and nothing else; what it left behind is found and removed."""
 
+from dataclasses import replace
+
 import pytest
 
 from sovereign_rag.catalog.catalog import Catalog
@@ -52,7 +54,7 @@ def test_who_lost_a_task_publishes_nothing(
     with pytest.raises(LeaseLost):
         catalog.documents.publish(stored(URI, version="v2"), lease)
     with pytest.raises(LeaseLost):
-        catalog.documents.set_readers("default", DOCUMENT, frozenset({"everyone"}), 0, lease)
+        catalog.follow_ups.change("default", DOCUMENT, frozenset({"everyone"}), 0, lease)
     with pytest.raises(LeaseLost):
         catalog.documents.record_failure(task, "It is broken.", lease)
 
@@ -201,3 +203,23 @@ def test_the_content_of_a_file_is_in_use_from_when_its_worker_names_it(
 
     assert (before, in_work) == (False, True)
     assert not catalog.documents.content_in_use("b" * 64)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_document_in_work_gets_the_readers_that_were_last_said_of_it(
+    catalog: Catalog, keeps: bool
+) -> None:
+    catalog.documents.publish(stored(URI, readers=frozenset({"group:hr"})))
+    catalog.jobs.create("default", "owner", [replace(new_task(URI), keeps_access=keeps)])
+    task = catalog.leases.acquire("w1", lease_s=60)
+    assert task is not None
+    read_meanwhile = stored(URI, version="v2", readers=frozenset({"group:hr"}))
+    catalog.follow_ups.change("default", DOCUMENT, frozenset({"user:ana"}), 0)
+
+    published = catalog.documents.publish(read_meanwhile, Lease(task.id, "w1"))
+
+    found = catalog.documents.find("default", URI)
+    assert found is not None
+    assert found.version == "v2"
+    assert found.readers == published.readers
+    assert found.readers == ({"user:ana"} if not keeps else frozenset())  # given by the store

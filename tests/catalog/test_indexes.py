@@ -18,7 +18,7 @@ from sovereign_rag.catalog.indexes import IndexRecord
 from sovereign_rag.catalog.records import DocumentRecord
 from sovereign_rag.errors import BadInput, Busy, IndexSwitched
 from sovereign_rag.settings import Settings
-from tests.catalog.conftest import SetClock, stored
+from tests.catalog.conftest import SetClock, set_readers, stored
 
 OWNER = read_scope(local_owner())
 RECIPE = IndexSpec("e5-1", 384, None, None, None, 320, 60, "words-1", 2)
@@ -95,7 +95,7 @@ def test_a_document_that_changed_since_it_was_read_is_not_taken_for_written(
     if change == "content":
         catalog.documents.publish(replace(record, content_hash="b" * 64, version="v2"))
     elif change == "rights":
-        catalog.documents.set_readers("default", record.id, frozenset({"group:hr"}), 0)
+        set_readers(catalog, record.id, frozenset({"group:hr"}))
     else:
         catalog.documents.remove("default", record.id)
         catalog.documents.publish(record)
@@ -121,7 +121,7 @@ def test_a_change_after_it_was_written_is_caught_up_with_before_the_switch(
     if change == "content":
         catalog.documents.publish(replace(record, content_hash="b" * 64, version="v2"))
     else:
-        catalog.documents.set_readers("default", record.id, frozenset({"group:hr"}), 0)
+        set_readers(catalog, record.id, frozenset({"group:hr"}))
 
     assert not catalog.indexes.switch_to(index.id)
     assert write(catalog, index, record)
@@ -150,7 +150,7 @@ def test_rights_are_the_same_in_every_index(catalog: Catalog) -> None:
     write(catalog, index, record)
     assert catalog.at(index.id).documents.live_versions([record.id], ana).keys() == {record.id}
 
-    catalog.documents.set_readers("default", record.id, frozenset({"group:hr"}), 0)
+    set_readers(catalog, record.id, frozenset({"group:hr"}))
 
     assert catalog.at(1).documents.live_versions([record.id], ana) == {}
     assert catalog.at(index.id).documents.live_versions([record.id], ana) == {}

@@ -10,15 +10,16 @@ from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.database import Database
 from sovereign_rag.catalog.keys import key_id_of
 from sovereign_rag.errors import BadInput, Forbidden, NotFound, Unauthenticated
+from sovereign_rag.roles import Role
 from sovereign_rag.settings import Settings
 from tests.catalog.conftest import SetClock
 
-ANA = Principal("ana", frozenset({"finance"}), "acme", 2, is_admin=True)
+ANA = Principal("ana", frozenset({"finance"}), "acme", 2, roles=frozenset({Role.ADMIN}))
 
 
 def test_a_key_stands_for_the_identity_it_was_made_with(catalog: Catalog) -> None:
     record, secret = catalog.keys.create(
-        "laptop", "ana", groups=["finance"], tenant="acme", clearance=2, is_admin=True
+        "laptop", "ana", groups=["finance"], tenant="acme", clearance=2, role=Role.ADMIN
     )
 
     assert catalog.keys.principal_for(secret) == ANA
@@ -27,7 +28,7 @@ def test_a_key_stands_for_the_identity_it_was_made_with(catalog: Catalog) -> Non
 
 
 def test_no_key_carries_the_owners_label(catalog: Catalog) -> None:
-    _, secret = catalog.keys.create("sly", "owner", groups=["owner"], is_admin=True)
+    _, secret = catalog.keys.create("sly", "owner", groups=["owner"], role=Role.ADMIN)
 
     assert OWNER not in catalog.keys.principal_for(secret).labels
 

@@ -1,10 +1,13 @@
 """Tasks go to workers by lease: taken over from the silent, given back on a fault."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 
 from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.catalog.database import Database
 from sovereign_rag.catalog.records import (
     JobState,
     TaskState,
@@ -55,6 +58,35 @@ def test_nothing_waits_nothing_is_leased(catalog: Catalog) -> None:
     finish(catalog)
 
     assert catalog.leases.acquire("w1", lease_s=60) is None
+
+
+def test_an_idle_worker_neither_waits_for_writers_nor_keeps_them_waiting(
+    settings: Settings, clock: SetClock
+) -> None:
+    database = Database.of(settings)
+    with Catalog.open(settings, clock=clock) as catalog, closing(database):
+        with ThreadPoolExecutor(1) as threads, database.writing():  # another process writes
+            looks = [
+                threads.submit(catalog.leases.acquire, "w1", lease_s=60),
+                threads.submit(catalog.leases.acquire_leftover, "w1", lease_s=60),
+            ]
+            found = [look.result(10) for look in looks]
+        submit(catalog, "file:///a")
+        task = catalog.leases.acquire("w1", lease_s=60)
+
+    assert found == [None, None]
+    assert task is not None
+
+
+def test_two_workers_that_look_at_the_same_moment_share_out_what_there_is(
+    settings: Settings, clock: SetClock
+) -> None:
+    with Catalog.open(settings, clock=clock) as catalog, ThreadPoolExecutor(8) as threads:
+        submit(catalog, "file:///a", "file:///b", "file:///c")
+        names = [f"w{number}" for number in range(8)]
+        taken = list(threads.map(lambda name: catalog.leases.acquire(name, lease_s=60), names))
+
+    assert sorted(task.uri for task in taken if task) == ["file:///a", "file:///b", "file:///c"]
 
 
 def test_a_stage_and_an_end_are_not_mixed_up(catalog: Catalog) -> None:

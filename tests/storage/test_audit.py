@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from sovereign_rag.access import Principal, local_owner
+from sovereign_rag.access import Caller, Principal, local_owner
 from sovereign_rag.catalog.records import AuditEntry
 from sovereign_rag.errors import AuditError
 from sovereign_rag.storage.audit import AuditLog, entry
-from sovereign_rag.storage.audit_chain import NO_HASH
+from sovereign_rag.storage.audit_anchor import head_line
+from sovereign_rag.storage.audit_chain import NO_HASH, ChainHead, hash_of, record_line
 
 MARCH = datetime(2026, 3, 31, 23, 59, tzinfo=UTC)
 
@@ -262,7 +263,7 @@ def test_after_a_trim_more_that_goes_is_missed(tmp_path: Path) -> None:
 def append_some(folder: Path, process: int) -> None:
     log = AuditLog(folder)
     for number in range(25):
-        log.append(asked(f"{process}.{number}"))
+        log.append(asked(f"{process}.{number}", datetime.now(UTC)))
 
 
 def test_several_processes_make_one_chain(tmp_path: Path) -> None:
@@ -278,6 +279,8 @@ def test_several_processes_make_one_chain(tmp_path: Path) -> None:
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert log.verify().ok
     assert len({record.entry.detail["question"] for record in log.read()}) == 75
+    times = [record.entry.at for record in log.read()]
+    assert times == sorted(times)
 
 
 def test_a_log_that_cannot_be_written_is_an_error_with_the_way_out(tmp_path: Path) -> None:
@@ -331,9 +334,50 @@ def test_what_the_owner_does_as_somebody_is_never_taken_for_theirs() -> None:
     hers = entry("search", Principal("ana"), {"question": "?"})
 
     account = pwd.getpwuid(os.geteuid()).pw_name
-    assert (seen.principal, seen.detail) == (
+    assert (seen.principal, seen.by) == (
         "owner as user:ana",
-        {"question": "?", "account": account},
+        {"account": account, "groups": [], "clearance": 0},
     )
-    assert (own.principal, own.detail) == ("owner", {"account": account})
-    assert (hers.principal, hers.detail) == ("user:ana", {"question": "?"})
+    assert (own.principal, own.by) == ("owner", {"account": account})
+    assert (hers.principal, hers.by) == ("user:ana", {"groups": [], "clearance": 0})
+
+
+def test_a_caller_of_the_service_is_told_by_key_groups_clearance_and_address() -> None:
+    caller = Caller(key="8d21a0c4f7e3", address="10.0.0.7")
+    hugo = Principal("hugo", frozenset({"hr", "board"}), clearance=2, caller=caller)
+
+    recorded = entry("search", hugo, {})
+
+    assert recorded.by == {
+        "groups": ["board", "hr"],
+        "clearance": 2,
+        "key": "8d21a0c4f7e3",
+        "address": "10.0.0.7",
+    }
+
+
+def test_times_never_go_back_and_a_clock_that_does_is_told(tmp_path: Path) -> None:
+    log, back = filled(tmp_path), MARCH - timedelta(hours=1)
+
+    AuditLog(tmp_path).append(asked("the clock was set back", back))
+    log.append(asked("and goes on", MARCH + timedelta(seconds=1)))
+
+    set_back, on = log.read(after=5)
+    assert (set_back.entry.at, set_back.entry.by) == (MARCH, {"clock": back.isoformat()})
+    assert (on.entry.at, on.entry.by) == (MARCH + timedelta(seconds=1), {})
+    assert log.verify().ok
+
+
+def test_a_time_that_goes_back_is_a_finding(tmp_path: Path) -> None:
+    early, last = record_line(asked("1"), 1, NO_HASH), MARCH - timedelta(seconds=1)
+    late = record_line(asked("2", last), 2, hash_of(early))
+    log = filled(tmp_path, 2)
+    only_file(log).write_bytes(early + b"\n" + late + b"\n")
+    (log.folder / "head").write_bytes(head_line(ChainHead(2, hash_of(late))))
+
+    report = log.verify()
+
+    assert (report.broken_at, report.problem) == (
+        2,
+        "its time is before that of the record before it",
+    )

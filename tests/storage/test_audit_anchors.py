@@ -30,7 +30,7 @@ class Place:
     """A data folder whose record the catalog notes, or a file elsewhere does."""
 
     def __init__(self, folder: Path, kind: str) -> None:
-        anchor = folder / "elsewhere" if kind == "file" else None
+        anchor = str(folder / "elsewhere") if kind == "file" else None
         self.settings = Settings(data_dir=folder / "data", audit=AuditSettings(anchor=anchor))
         self.settings.data_dir.mkdir(parents=True)
         self.catalog = Catalog.open(self.settings)

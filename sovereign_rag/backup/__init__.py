@@ -1,0 +1,1 @@
+"""The data folder as copies elsewhere: made while it is used, verified, restored."""

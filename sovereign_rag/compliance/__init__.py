@@ -1,0 +1,1 @@
+"""What an installation says of itself: what it is made of, and whom it may speak to."""

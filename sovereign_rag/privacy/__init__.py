@@ -1,0 +1,1 @@
+"""What a person may ask of whoever keeps documents: what is held of them, and its erasure."""
