@@ -1,14 +1,16 @@
-"""Texts become dense vectors through sentence-transformers, from a folder on this machine."""
+"""Texts become dense vectors by a sentence-transformers model, from a folder on this machine."""
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from sovereign_rag.embedding.any_encoder import AnyEncoder
+from sovereign_rag.embedding.bert import BertEncoder
 from sovereign_rag.embedding.folder import ModelFolder, read_folder
 from sovereign_rag.embedding.protocol import Vectors
 from sovereign_rag.embedding.worker_threads import Tokens, WorkerThreads
@@ -20,7 +22,6 @@ from sovereign_rag.system.cpu import physical_cores
 
 if TYPE_CHECKING:
     import torch
-    from sentence_transformers import SentenceTransformer
 
 
 class DenseEmbedder:
@@ -102,6 +103,29 @@ class DenseEmbedder:
         return [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
 
     def embed_passages(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
+        return self._lanes.embed(self._fitting(texts), urgent=urgent)
+
+    def require_room(self, texts: Sequence[str]) -> None:
+        """Raises ValueError: one of the passages exceeds the window."""
+        self._fitting(texts)
+
+    def prefixed(self, texts: Sequence[str], *, query: bool) -> list[str]:
+        """The texts as the model is given them."""
+        prefix = self._query_prefix if query else self._passage_prefix
+        return [prefix + text for text in texts]
+
+    def cut_to_window(self, texts: Sequence[str]) -> list[str]:
+        """Questions of which the model sees all: the end of one beyond the window is cut off."""
+        prefix, room = self._query_prefix, self._room
+        encoded = self._folder.tokenizer.encode_batch(
+            [prefix + text for text in texts], add_special_tokens=False
+        )
+        return [
+            text if len(e.ids) <= room else text[: e.offsets[room - 1][1] - len(prefix)]
+            for text, e in zip(texts, encoded, strict=True)
+        ]
+
+    def _fitting(self, texts: Sequence[str]) -> list[list[int]]:
         tokens = self._tokens(self._passage_prefix, texts)
         for position, ids in enumerate(tokens):
             if len(ids) > self._folder.window:
@@ -111,7 +135,7 @@ class DenseEmbedder:
                     f"{self._model_id} holds {self._room}. Cut it into smaller chunks "
                     "(chunk.max_tokens)."
                 )
-        return self._lanes.embed(tokens, urgent=urgent)
+        return tokens
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         tokens = self._tokens(self._query_prefix, texts)
@@ -124,6 +148,11 @@ class DenseEmbedder:
         """Begin to load the model, without waiting for it; a failure shows at the first use."""
         self._lanes.begin(lambda: self._loaded)
 
+    def unload(self) -> None:
+        """Let go of the weights; they are loaded again where something is embedded."""
+        with self._loading:
+            vars(self).pop("_encoder", None)
+
     def close(self) -> None:
         """Let the model's threads end; nothing may be embedded after it."""
         self._lanes.close()
@@ -135,19 +164,9 @@ class DenseEmbedder:
     def _forward(self, batch: list[Tokens]) -> Vectors:
         import torch
 
-        model = self._loaded
+        encoder = self._loaded
         torch.set_num_threads(1)  # in this lane; it is a setting of the calling thread
-        longest = max(map(len, batch))
-        ids = torch.full((len(batch), longest), self._folder.padding)
-        mask = torch.zeros((len(batch), longest), dtype=torch.long)
-        for row, tokens in enumerate(batch):
-            ids[row, : len(tokens)] = torch.tensor(tokens)
-            mask[row, : len(tokens)] = 1
-        with torch.inference_mode():
-            # Not `encode`: its tokenizer is one object that two threads may not use at once.
-            computed = model({"input_ids": ids, "attention_mask": mask})["sentence_embedding"]
-        raw = computed.float().numpy()
-        vectors = np.asarray(raw, np.float32)
+        vectors = np.asarray(encoder(batch).numpy(), np.float32)
         # Again in single precision: in bfloat16 a length drifts by a thousandth.
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not np.all(np.isfinite(norms)) or not np.all(norms > 0):
@@ -159,30 +178,20 @@ class DenseEmbedder:
         return unit
 
     @property
-    def _loaded(self) -> "SentenceTransformer":
+    def _loaded(self) -> "Callable[[Sequence[Tokens]], torch.Tensor]":
         with self._loading:  # the first lane loads, the others wait for it
-            return self._model
+            return self._encoder
 
     @cached_property
-    def _model(self) -> "SentenceTransformer":
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()
+    def _encoder(self) -> "Callable[[Sequence[Tokens]], torch.Tensor]":
         try:
-            model = SentenceTransformer(
-                str(self._folder.path),
-                device="cpu",
-                local_files_only=True,
-                trust_remote_code=False,
-                model_kwargs={"dtype": self._dtype()},
-            )
+            known = BertEncoder.open(self._folder, self._dtype())
+            return known or AnyEncoder(self._folder, self._dtype())
         except Exception as error:  # the libraries raise whatever their readers do
             raise ModelError(
                 f"The embedding model {self._folder.path} can't be loaded: {error}. Copy the "
                 "folder again, whole, or set embedding.model to another."
             ) from error
-        return model
 
     def _dtype(self) -> "torch.dtype":
         import torch

@@ -7,7 +7,7 @@ vector and counting tokens need neither.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tokenizers import Tokenizer
 
@@ -25,6 +25,8 @@ class ModelFolder:
     passage_prefix: str
     padding: int  # the token that fills a batch up; it is masked
     tokenizer: Tokenizer  # neither cuts nor pads; special tokens in a text are plain text
+    transformer: Path  # the folder of its weights
+    pooling: Literal["mean", "first"] | None  # how tokens become one vector; None: another way
 
 
 def read_folder(path: Path) -> ModelFolder:
@@ -70,7 +72,24 @@ def _read(path: Path) -> ModelFolder:
         passage_prefix=str(prompts.get("document") or prompts.get("passage") or ""),
         padding=int(_json(transformer, "config").get("pad_token_id") or 0),
         tokenizer=tokenizer,
+        transformer=transformer,
+        pooling=_pooling(pooling),
     )
+
+
+def _pooling(config: dict[str, Any]) -> Literal["mean", "first"] | None:
+    """Newer folders name the way, older ones have a switch for each, of which several may be on."""
+    named = {str(config.get("pooling_mode"))} - {"None"}
+    switched = {
+        name.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token")
+        for name, is_on in config.items()
+        if name.startswith("pooling_mode_") and is_on is True
+    }
+    ways: dict[frozenset[str], Literal["mean", "first"]] = {
+        frozenset({"mean"}): "mean",
+        frozenset({"cls"}): "first",
+    }
+    return ways.get(frozenset(named | switched))
 
 
 def _tokenizer(folder: Path) -> Tokenizer:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sovereign_rag.embedding.protocol import Vectors
+from sovereign_rag.system.cpu import yield_the_cores
 
 Tokens = Sequence[int]  # the ids of a text, special ones included
 Forward = Callable[[list[Tokens]], Vectors]
@@ -33,12 +34,12 @@ class _Request:
 
 
 class WorkerThreads:
-    """A fixed number of threads that each take a batch, compute it, and take the next.
+    """Threads, so many for urgent requests and for the rest, that each compute batch after batch.
 
-    A batch is begun for the request that had the fewest turns, urgent ones first, so a question
-    waits for one batch of an ingestion and not for its end. It starts from that request's
-    longest waiting text and is filled with the texts nearest to it in length, whoever asked for
-    them: what a batch computes in vain is the difference to its longest.
+    Those of the rest, which is ingestion, yield the cores: a question does not even wait for the
+    batch that they are at. A batch is begun for the request that had the fewest turns. It starts
+    from that request's longest waiting text and is filled with the texts nearest to it in length,
+    whoever asked for them: what a batch computes in vain is the difference to its longest.
 
     Callers wait for their vectors, so no more texts are held than they bring at once.
     """
@@ -51,7 +52,12 @@ class WorkerThreads:
         self._dimension, self._batch_size = dimension, batch_size
         self._lock = threading.Lock()
         self._requests: list[_Request] = []  # those with texts that wait, in order of arrival
-        self._threads = ThreadPoolExecutor(lanes, thread_name_prefix="embedding")
+        self._threads = {
+            True: ThreadPoolExecutor(lanes, thread_name_prefix="embedding-urgent"),
+            False: ThreadPoolExecutor(
+                lanes, thread_name_prefix="embedding", initializer=yield_the_cores
+            ),
+        }
 
     def embed(self, texts: Sequence[Tokens], *, urgent: bool) -> Vectors:
         """The vectors of `texts`, in order; waits for them.
@@ -69,7 +75,7 @@ class WorkerThreads:
             self._requests.append(request)
         try:
             for _ in range(min(self._lanes, len(texts))):
-                self._threads.submit(self._work)
+                self._threads[urgent].submit(self._work, urgent)
             request.done.wait()
         finally:  # also where the caller was interrupted: nobody waits for the rest
             self._drop(request)
@@ -85,19 +91,20 @@ class WorkerThreads:
 
     def begin(self, task: Callable[[], object]) -> None:
         """Run `task` in a lane, without waiting for it; what it raises is lost."""
-        self._threads.submit(task)
+        self._threads[True].submit(task)
 
     def close(self) -> None:
         """Let the threads end after the batches at hand; who waits for more gets an error."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in self._threads.values():
+            threads.shutdown(wait=False, cancel_futures=True)
         with self._lock:
             waiting, self._requests = self._requests, []
             for request in waiting:
                 _fail(request, RuntimeError("The embedder was closed."))
 
-    def _work(self) -> None:
-        """Take batches until nothing waits."""
-        while batch := self._take():
+    def _work(self, urgent: bool) -> None:
+        """Take batches until nothing of the kind waits."""
+        while batch := self._take(urgent):
             try:
                 vectors = self._forward([request.texts[i] for request, i in batch])
             except Exception as error:  # whatever it is, it is the callers' to hear of
@@ -105,12 +112,12 @@ class WorkerThreads:
             else:
                 self._deliver(batch, vectors)
 
-    def _take(self) -> list[tuple[_Request, int]]:
+    def _take(self, urgent: bool) -> list[tuple[_Request, int]]:
         with self._lock:
-            if not self._requests:
+            waiting = [request for request in self._requests if request.urgent == urgent]
+            if not waiting:
                 return []
-            # `min` keeps the order of arrival among equals.
-            first = min(self._requests, key=lambda r: (not r.urgent, r.turns))
+            first = min(waiting, key=lambda r: r.turns)  # in order of arrival among equals
             first.turns += 1
             return self._batch_of(first)
 

@@ -9,7 +9,7 @@ from sovereign_rag.evaluation.abstention import ALL, Curve
 _SIDE: Final = 360
 _LEFT: Final = 56
 _TOP: Final = 16
-_LEGEND: Final = 250
+_LEGEND: Final = 340
 _TONES: Final = (
     *("#1b6ca8", "#b3541e", "#2f7d4f", "#8a3f8f", "#a5852a"),
     *("#3c8d93", "#b3261e", "#5a5fb0", "#6d7a2c", "#8d5a4a"),
@@ -20,8 +20,11 @@ _STYLE: Final = (
 )
 
 
-def risk_against_coverage(curves: Sequence[Curve], *, point: float) -> str:
-    """Coverage upwards, risk to the right; a dot on each curve where answers begin at `point`.
+def risk_against_coverage(curves: Sequence[Curve], *, points: tuple[float, float]) -> str:
+    """Coverage upwards, risk to the right, with both points of refusal on each curve.
+
+    A dot where answers begin, at the first of `points`, and a ring where passages are shown as
+    the nearest, at the second.
 
     Curves of answerable or of unanswerable questions alone have no shape and are left out.
     """
@@ -51,14 +54,17 @@ def risk_against_coverage(curves: Sequence[Curve], *, point: float) -> str:
         kind = ' class="all"' if curve.name == ALL else ""
         places = [_place(p.risk or 0.0, p.coverage or 0.0) for p in curve.points]
         line = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
-        here = curve.at(point)
+        here, near = map(curve.at, points)
         x, y = _place(here.risk or 0.0, here.coverage or 0.0)
+        near_x, near_y = _place(near.risk or 0.0, near.coverage or 0.0)
         at = _TOP + 14 + 20 * number
         parts.append(
             f'<path{kind} stroke="{tone}" d="M{line}"/>'
+            f'<circle cx="{near_x:.1f}" cy="{near_y:.1f}" r="4" fill="#fff" stroke="{tone}"/>'
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{tone}"/>'
             f'<text x="{_LEFT + _SIDE + 24}" y="{at}" style="fill:{tone}">{escape(curve.name)}: '
-            f"{here.coverage or 0:.0%} at {here.risk or 0:.0%}</text>"
+            f"{here.coverage or 0:.0%} at {here.risk or 0:.0%}, "
+            f"near {near.coverage or 0:.0%} at {near.risk or 0:.0%}</text>"
         )
     return "".join(parts) + "</svg>\n"
 

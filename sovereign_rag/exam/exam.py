@@ -14,6 +14,7 @@ from sovereign_rag.answer import AnswerService
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.answering.trust import Unexamined
 from sovereign_rag.domain import Answer, RequestedKind, Verdict
+from sovereign_rag.embedding.answer_embedder import AnswerEmbedder
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.errors import CallerLeft
 from sovereign_rag.exam.corpus import EXAMINEE, ExamLibrary
@@ -22,7 +23,12 @@ from sovereign_rag.exam.result import ExamResult, Mark
 from sovereign_rag.exam.results_file import MOST_TOKENS
 from sovereign_rag.generation.protocol import LanguageModel
 from sovereign_rag.retrieval.retriever import Retriever
-from sovereign_rag.settings import AnswerSettings, GenerationSettings, RetrievalSettings
+from sovereign_rag.settings import (
+    AnswerSettings,
+    GenerationSettings,
+    LabelSettings,
+    RetrievalSettings,
+)
 from sovereign_rag.system.admission import Admission
 from sovereign_rag.text.answer_match import contains_answer
 
@@ -61,7 +67,7 @@ class Exam:
                 live=library,
                 settings=retrieval,
             ),
-            embedder=embedder,
+            embedder=AnswerEmbedder(embedder),
             lexical=lexical,
             language_model=lambda: language_model,
             content=library,
@@ -72,6 +78,7 @@ class Exam:
             answer=answer,
             generation=generation,
             trust=trust,
+            labels=LabelSettings(),  # its passages are everybody's
             admission=Admission(places=1, queue=1),  # one question after the other
         )
 

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from sovereign_rag.models.gguf_header import GgufHeader
 from sovereign_rag.settings import GenerationSettings
-from sovereign_rag.system.cpu import physical_cores
+from sovereign_rag.system.cpu import has_amx, physical_cores
 
 SMALL_BYTES: Final = 512 << 20  # of a model's file
 _MOST_LANES: Final = 4
@@ -65,10 +65,19 @@ def defaults(header: GgufHeader) -> Choice:
         computing=Computing(
             threads=threads,
             threads_batch=threads,
-            repack=header.quantization in _REPACKED_WELL,
+            repack=header.quantization in _REPACKED_WELL and may_repack(),
             lanes=lanes,
         )
     )
+
+
+def may_repack() -> bool:
+    """Whether weights can be rearranged here.
+
+    For CPUs with AMX llama.cpp rearranges them in another way, whose arithmetic ends the process
+    (0.3.36 of its Python package, Q4_1 and Q8_0, on a virtual machine).
+    """
+    return not has_amx()
 
 
 def most_lanes(header: GgufHeader) -> int:
@@ -89,7 +98,7 @@ def pinned(settings: GenerationSettings, header: GgufHeader, measured: Choice | 
         threads = settings.threads // lanes
         computing = replace(computing, threads=threads, threads_batch=threads, lanes=lanes)
     if settings.repack != "auto":
-        computing = replace(computing, repack=settings.repack == "on")
+        computing = replace(computing, repack=settings.repack == "on" and may_repack())
     if settings.block_tokens:
         computing = replace(computing, block_tokens=settings.block_tokens)
     waiting = choice.waiting if settings.waiting == "auto" else settings.waiting

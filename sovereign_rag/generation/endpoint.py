@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from sovereign_rag.errors import BadInput, Busy, GenerationError, SettingsError
-from sovereign_rag.generation.endpoint_address import AllowList, Resolve, look_up, place
 from sovereign_rag.generation.endpoint_answer import TOO_SLOW, EndpointAnswer
-from sovereign_rag.generation.endpoint_breaker import Breaker
-from sovereign_rag.generation.endpoint_server import EndpointFailed, Failed, Server, tls_context
+from sovereign_rag.generation.endpoint_server import EndpointFailed, Failed, Server
 from sovereign_rag.generation.protocol import CompletionRequest, Delta, Message, ModelInfo
-from sovereign_rag.settings import EndpointSettings, GenerationSettings
+from sovereign_rag.settings import GenerationSettings
+from sovereign_rag.settings.api_key import read_api_key
+from sovereign_rag.system.allowed_addresses import AllowList, Resolve, look_up, place
+from sovereign_rag.system.breaker import Breaker
+from sovereign_rag.system.listed_client import tls_of
 
 _BYTES_PER_TOKEN: Final = (
     3  # Mistral's tokenizers need 3.5 to 4.5 in our languages: on the safe side
@@ -60,8 +62,8 @@ class EndpointModel:
             SettingsError: An address is none, or stands outside of the list.
         """
         own = settings.endpoint
-        allow = AllowList(own.allow)
-        places = [place(url) for url in own.urls]
+        allow = AllowList(own.allow, "generation.endpoint.allow")
+        places = [place(url, "generation.endpoint.urls") for url in own.urls]
         for at in places:
             if at.literal is not None and not allow.admits(at.host, at.literal):
                 raise SettingsError(
@@ -100,14 +102,13 @@ class EndpointModel:
         Raises:
             SettingsError: An address, the key's file or the certificates are not usable.
         """
-        try:
-            tls = tls_context(settings.endpoint)
-        except OSError as error:
-            raise SettingsError(
-                f"generation.endpoint.ca_file {settings.endpoint.ca_file} holds no usable "
-                f"certificates: {error}. It has to be a PEM file."
-            ) from error
-        return cls(settings, key=_key(settings.endpoint), tls=tls, resolve=resolve)
+        tls = tls_of(settings.endpoint.ca_file, "generation.endpoint.ca_file")
+        return cls(
+            settings,
+            key=read_api_key(settings.endpoint, "generation.endpoint"),
+            tls=tls,
+            resolve=resolve,
+        )
 
     @property
     def info(self) -> ModelInfo:
@@ -287,16 +288,3 @@ def _defused(text: str) -> str:
 
 def _wait(seconds: float, cancel: threading.Event | None) -> None:
     (cancel or threading.Event()).wait(seconds)
-
-
-def _key(settings: EndpointSettings) -> str | None:
-    if settings.api_key is not None:
-        return settings.api_key.get_secret_value().strip()
-    if settings.api_key_file is None:
-        return None
-    try:
-        return settings.api_key_file.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"generation.endpoint.api_key_file {settings.api_key_file} can't be read: {error}."
-        ) from error

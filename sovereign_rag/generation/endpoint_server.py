@@ -16,13 +16,6 @@ from typing import Any, Final, Literal
 
 import httpx
 
-from sovereign_rag.generation.endpoint_address import (
-    AllowList,
-    EndpointPlace,
-    NotAdmitted,
-    Resolve,
-)
-from sovereign_rag.generation.endpoint_breaker import Breaker
 from sovereign_rag.generation.endpoint_stream import (
     StreamBroken,
     StreamChunk,
@@ -30,6 +23,14 @@ from sovereign_rag.generation.endpoint_stream import (
     read_chunks,
 )
 from sovereign_rag.settings import EndpointSettings
+from sovereign_rag.system.allowed_addresses import (
+    AllowList,
+    NotAdmitted,
+    Resolve,
+    ServerPlace,
+)
+from sovereign_rag.system.breaker import Breaker
+from sovereign_rag.system.listed_client import deepest
 
 _MOST_OF_AN_ERROR: Final = 64 << 10  # bytes read of a refusal's body
 _SLOWEST_S: Final = 3_600.0  # no thread outlives this, whatever the waiting side does
@@ -55,7 +56,7 @@ class Server:
 
     def __init__(
         self,
-        at: EndpointPlace,
+        at: ServerPlace,
         settings: EndpointSettings,
         *,
         allow: AllowList,
@@ -175,13 +176,13 @@ class Server:
                 return Failed("no connection in time")
             case httpx.ConnectError():
                 self._address = None
-                return Failed(f"no connection: {_deepest(error)}")
+                return Failed(f"no connection: {deepest(error)}")
             case StreamBroken():
                 return Failed(str(error))
             case httpx.TimeoutException():
                 return Failed("it gave no reply in time")
             case httpx.RemoteProtocolError() | httpx.ReadError() | httpx.WriteError():
-                return Failed(f"the connection broke off: {_deepest(error)}")
+                return Failed(f"the connection broke off: {deepest(error)}")
             case OSError():
                 return Failed(f"{self.at.host} can't be looked up: {error}")
         return Failed(f"{type(error).__name__}: {error}")
@@ -265,19 +266,3 @@ def _seconds(text: str | None) -> float | None:
         return max(0.0, float(text)) if text else None
     except ValueError:
         return None  # a date; rare, and no more than a hint
-
-
-def _deepest(error: BaseException) -> str:
-    """What the operating system or TLS said, under the layers of libraries."""
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return str(error) or type(error).__name__
-
-
-def tls_context(settings: EndpointSettings) -> ssl.SSLContext:
-    """Verifies the server's certificate, by the machine's authorities or the admin's own.
-
-    Raises:
-        OSError: `ca_file` can't be read or holds no certificates.
-    """
-    return ssl.create_default_context(cafile=settings.ca_file)

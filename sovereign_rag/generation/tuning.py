@@ -28,6 +28,7 @@ from sovereign_rag.generation.compute_options import (
     WaitPolicy,
     defaults,
     environment,
+    may_repack,
     most_lanes,
 )
 from sovereign_rag.generation.requantize import arranged_copy
@@ -112,7 +113,7 @@ class Tuning:
         first = defaults(self._header).computing.repack
         tried: list[Speeds] = []
         flips = [first]
-        if first or self._has_room_to_repack():
+        if first or (self._has_room_to_repack() and may_repack()):
             flips.append(not first)
         for repack in flips:
             speeds = self._run(repack, "passive", stop)
@@ -230,7 +231,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _library() -> str:
-    return importlib.metadata.version("llama_cpp_python")
+    """Its version; until it is compiled, answers are quotes and nothing was measured with it."""
+    try:
+        return importlib.metadata.version("llama_cpp_python")
+    except importlib.metadata.PackageNotFoundError:
+        return "none"
 
 
 def _cpu() -> str:

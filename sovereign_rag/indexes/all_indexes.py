@@ -1,6 +1,7 @@
 """The chunks of documents in all indexes at once: what goes, goes from each of them."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sovereign_rag.catalog.catalog import Catalog
@@ -28,6 +29,19 @@ class EveryIndexStore:
         """Delete a document's chunks of every version but `keep`, from every index."""
         self._each(lambda _, store: store.prune(tenant, document_id, keep=keep))
 
+    def tidy(self, tenant: str, document_id: str) -> None:
+        """Delete a document's chunks that no search returns, for whoever has it to itself.
+
+        An index that is being built may be writing others at this moment; it is left alone.
+        """
+
+        def tidy(record: IndexRecord, store: "ChunkStore") -> None:
+            if record.state is not IndexState.BUILDING:
+                documents = self._catalog.at(record.id).documents
+                store.prune(tenant, document_id, keep=documents.live_version(tenant, document_id))
+
+        self._each(tidy)
+
     def prune_others(
         self, tenant: str, document_id: str, *, keep: Callable[[IndexSpec], str]
     ) -> None:
@@ -51,12 +65,18 @@ class EveryIndexStore:
             lambda _, store: store.set_access(tenant, document_id, readers=readers, level=level)
         )
 
-    def confirm_access(
-        self, tenant: str, document_id: str, *, readers: frozenset[str], level: int
+    def set_facts(
+        self,
+        tenant: str,
+        document_id: str,
+        *,
+        facts: frozenset[str],
+        modified: datetime | None,
     ) -> None:
-        """As `set_access`, once the catalog says it too; nothing where there is one index."""
-        if len(self._records()) > 1:
-            self.set_access(tenant, document_id, readers=readers, level=level)
+        """Change what a search finds a document's chunks by, wherever it is."""
+        self._each(
+            lambda _, store: store.set_facts(tenant, document_id, facts=facts, modified=modified)
+        )
 
     def flush(self) -> None:
         """Make everything written so far survive a power cut."""

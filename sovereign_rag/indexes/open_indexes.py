@@ -17,13 +17,15 @@ from sovereign_rag.catalog.index_rows import IndexState
 from sovereign_rag.catalog.index_spec import IndexSpec
 from sovereign_rag.catalog.indexes import IndexRecord
 from sovereign_rag.errors import ModelError, SovereignError
+from sovereign_rag.indexes.making import CollectionMaker
 from sovereign_rag.settings import EmbeddingSettings, Settings
 
 if TYPE_CHECKING:
-    from sovereign_rag.embedding.dense import DenseEmbedder
+    from sovereign_rag.embedding.opening import OpenedEmbedder
     from sovereign_rag.embedding.protocol import Embedder
     from sovereign_rag.store.collections import Collections
     from sovereign_rag.store.protocol import ChunkStore
+    from sovereign_rag.store.sealed_texts import TextSealer
 
 log = logging.getLogger(__name__)
 
@@ -52,18 +54,24 @@ class OpenIndexes:
         lexical: Callable[[], str],
         embedder: "Embedder | None" = None,
         only: int | None = None,
+        sealer: "TextSealer | None" = None,
     ) -> None:
         """
         Args:
             lexical: Gives the key of the encoder of words.
             embedder: One that is loaded already, used where it is the model that is needed.
             only: Use this index, whichever is live.
+            sealer: Seals what chunks say in the store.
         """
         self._settings, self._catalog, self._lexical = settings, catalog, lexical
-        self._only = only
+        self._only, self._sealer = only, sealer
         self._changing = threading.RLock()
-        self._embedders: dict[str, DenseEmbedder] = {}  # by model id, opened here
+        self._embedders: dict[str, OpenedEmbedder] = {}  # by model id, opened here
         self._stores: dict[int, ChunkStore] = {}
+        own = settings.store
+        # The embedded engine makes one in a moment, and nobody waits for a cluster's agreement.
+        patience_s = own.read_timeout_s if own.addresses else None
+        self._maker = CollectionMaker(catalog.locks, patience_s=patience_s)
         self._collections: Collections | None = None
         self._used: OpenIndex | None = None
         self._opening: int | None = None
@@ -109,10 +117,26 @@ class OpenIndexes:
             record = self._named(record)
             assert record.spec is not None
             embedder = self.embedder_of(record.spec)
-            return OpenIndex(record, record.spec, embedder, self.store(record))
+            store = self._store(record)
+        self._maker.ensure(store)
+        return OpenIndex(record, record.spec, embedder, store)
+
+    def prepare(self) -> None:
+        """Open the live index, and wait until its collection is made. Raises as `current`."""
+        self._maker.ensure(self._store(self._record()), patient=True)
+        self.current()
 
     def store(self, record: IndexRecord) -> "ChunkStore":
-        """The chunks of an index; no model is needed for it."""
+        """The chunks of an index; no model is needed for it.
+
+        Raises:
+            StoreError: Its collection is not made yet, and can't be at this moment.
+        """
+        store = self._store(record)
+        self._maker.ensure(store)
+        return store
+
+    def _store(self, record: IndexRecord) -> "ChunkStore":
         from sovereign_rag.store.connect import open_store
 
         with self._changing:
@@ -124,6 +148,8 @@ class OpenIndexes:
                     model_id=record.spec.model_id,
                     dimension=record.spec.dimension,
                     collection=record.collection,
+                    note_late=self._catalog.late_writes.note,
+                    sealer=self._sealer,
                 )
             return self._stores[record.id]
 
@@ -157,6 +183,7 @@ class OpenIndexes:
         """Let go of every index and model; nothing may be asked afterwards."""
         if self._changer is not None:
             self._changer.join()
+        self._maker.close()
         with self._changing:
             for store in self._stores.values():
                 store.close()
@@ -234,9 +261,9 @@ class OpenIndexes:
         return self._wanted
 
     def _opened(self, settings: EmbeddingSettings) -> "Embedder":
-        from sovereign_rag.embedding.dense import DenseEmbedder
+        from sovereign_rag.embedding.opening import open_embedder
 
-        opened = DenseEmbedder.open(self._settings.model_copy(update={"embedding": settings}))
+        opened = open_embedder(self._settings.model_copy(update={"embedding": settings}))
         if opened.model_id in self._embedders:
             opened.close()
         return self._embedders.setdefault(opened.model_id, opened)

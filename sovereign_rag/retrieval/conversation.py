@@ -7,7 +7,7 @@ asked before would only pull the search back to it.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -59,12 +59,13 @@ class Turn:
     question: str
     answer: str = ""
     cited: tuple[str, ...] = ()  # the passages that the answer quoted, by id
+    level: int | None = None  # of the answer; None: not known, as in what a client hands in
 
     @classmethod
     def of(cls, answer: Answer) -> Self:
         """A turn of what was asked and answered."""
         cited = dict.fromkeys(c.passage_id for c in answer.citations if c.passage_id)
-        return cls(answer.question, answer.text, tuple(cited))
+        return cls(answer.question, answer.text, tuple(cited), answer.level)
 
 
 def newest(history: Sequence[Turn]) -> tuple[tuple[Turn, ...], int]:
@@ -80,6 +81,21 @@ def newest(history: Sequence[Turn]) -> tuple[tuple[Turn, ...], int]:
             break
         taken.append(turn)
     return tuple(reversed(taken)), len(history) - len(taken)
+
+
+def turns_of(messages: Iterable[tuple[str, str]]) -> tuple[Turn, ...]:
+    """The turns in messages of a chat, each a role and a text, oldest first.
+
+    Each message of the `user` begins one, what the `assistant` says next is its answer. Others (of
+    the system, of tools) are left out, and so is an answer without a question.
+    """
+    turns: list[Turn] = []
+    for role, text in messages:
+        if role == "user":
+            turns.append(Turn(text))
+        elif role == "assistant" and turns:
+            turns[-1] = Turn(turns[-1].question, f"{turns[-1].answer} {text}".strip())
+    return tuple(turns)
 
 
 def leans(question: str, language: str, lexical: LexicalEncoder) -> bool:

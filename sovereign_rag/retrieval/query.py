@@ -11,6 +11,8 @@ from sovereign_rag.text.lexicon import words
 
 SUBJECT_TERMS = 0.35
 """Weight of a word that only the earlier questions hold, beside 1 for the question's own."""
+ALTERNATIVE = 0.7
+"""Weight of a word that an acronym of the question stands for, or the other way round."""
 SUBJECT_MEANING = 0.3
 """Share of the question read after the one before it in the vector of a question that leans on it.
 Both chosen on the follow-up questions of docs/quality.md, where half or double finds much the same.
@@ -34,12 +36,20 @@ class Query:
     names: float = (
         0.0  # share of the ideal that acronyms and identifiers have, alike in all languages
     )
+    meant: tuple[tuple[str, str], ...] = ()  # acronyms of the house's list, with what they mean
+    instead: frozenset[int] = frozenset()  # terms of those, which stand for others: none is owed
     subject: tuple[str, ...] = ()  # earlier questions that it leans on; see `conversation.subject`
 
     @property
     def whole(self) -> str:
         """The question as it can be understood alone: after the one before it, where it leans."""
-        return " ".join((*self.subject[:1], self.text))
+        return " ".join((*self.subject[:1], self.alone))
+
+    @property
+    def alone(self) -> str:
+        """The question with what its acronyms stand for, or the other way round."""
+        said = (f"({acronym}: {meaning})" for acronym, meaning in self.meant)
+        return " ".join((self.text, *said))
 
     def coverage(self, lexical_score: float) -> float:
         """A BM25 score as a share of the ideal, in [0, 1]."""
@@ -71,7 +81,7 @@ def weighed(query: Query, idf: Mapping[int, float], lexical: LexicalEncoder) -> 
     if not kept:
         kept = list(zip(query.terms.indices, query.terms.values, strict=True))
     terms = SparseVector(tuple(term for term, _ in kept), tuple(weight for _, weight in kept))
-    total = sum(idf[term] * weight for term, weight in kept)
+    total = sum(idf[term] * weight for term, weight in kept if term not in query.instead)
     named = set(lexical.encode_query(" ".join(_NAME.findall(query.text)), query.language).indices)
     names = sum(idf[term] * weight for term, weight in kept if term in named)
     return replace(
@@ -88,8 +98,10 @@ def nowhere(lexical: LexicalEncoder) -> tuple[int, ...]:
     return lexical.encode_query(NOWHERE, None).indices
 
 
-def joined(own: SparseVector, earlier: SparseVector) -> SparseVector:
+def joined(
+    own: SparseVector, earlier: SparseVector, *, share: float = SUBJECT_TERMS
+) -> SparseVector:
     """A question's terms with those of an earlier one, which count for less."""
-    weights = dict.fromkeys(earlier.indices, SUBJECT_TERMS)
+    weights = dict.fromkeys(earlier.indices, share)
     weights |= dict(zip(own.indices, own.values, strict=True))
     return SparseVector(tuple(weights), tuple(weights.values()))

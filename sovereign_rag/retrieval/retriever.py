@@ -4,7 +4,8 @@ Two legs are asked, vectors for meaning and BM25 for names, numbers and terms; `
 they found into one order.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -13,12 +14,15 @@ from numpy.typing import NDArray
 
 from sovereign_rag.access import ReadScope
 from sovereign_rag.catalog.records import LiveDocument
-from sovereign_rag.domain import Chunk, Passage, SearchMode
+from sovereign_rag.domain import LANGUAGES, Chunk, Passage, SearchMode, SparseVector
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
+from sovereign_rag.metadata import Stated
+from sovereign_rag.retrieval.acronyms import Acronyms
 from sovereign_rag.retrieval.context import ContextBudget, assemble
 from sovereign_rag.retrieval.conversation import Turn, subject
 from sovereign_rag.retrieval.fusion import LegResults, Ranked, fuse
 from sovereign_rag.retrieval.query import (
+    ALTERNATIVE,
     SUBJECT_MEANING,
     Query,
     joined,
@@ -26,7 +30,7 @@ from sovereign_rag.retrieval.query import (
     weighed,
 )
 from sovereign_rag.retrieval.rerank import Reranker
-from sovereign_rag.retrieval.versions import newest_first
+from sovereign_rag.retrieval.versions import newest_first, of_several_versions
 from sovereign_rag.settings import RetrievalSettings
 from sovereign_rag.store.protocol import (
     NO_FILTER,
@@ -36,6 +40,8 @@ from sovereign_rag.store.protocol import (
     SearchFilter,
     point_id,
 )
+from sovereign_rag.system.tracing import span
+from sovereign_rag.text.locale import DEFAULT
 
 SPARE = 3
 """How many times the passages of an answer are looked for: duplicates and what crowds go out."""
@@ -44,6 +50,10 @@ MOST_EARLIER = 4
 """How many passages that were cited before are offered to an answer that leans on them."""
 MOST_NAMED = 50
 """How many are looked up for that: some of them are gone, or not the asker's to read any more."""
+
+
+_HOLDING = 50
+"""How many passages of one document are looked through for a quote, the likeliest first."""
 
 
 class LiveDocuments(Protocol):
@@ -66,9 +76,12 @@ class Retriever:
         live: LiveDocuments,
         settings: RetrievalSettings,
         reranker: Reranker | None = None,
+        words: Callable[[str], Iterable[tuple[str, str]]] = lambda tenant: (),
     ) -> None:
+        """`words` gives a tenant's acronyms and synonyms, beside the list of the settings."""
         self._embedder, self._lexical, self._store = embedder, lexical, store
         self._live, self._settings, self._reranker = live, settings, reranker
+        self._acronyms, self._words = Acronyms.open(settings.acronyms), words
 
     def query(
         self,
@@ -91,11 +104,22 @@ class Retriever:
         terms = self._lexical.encode_query(question, language)
         for earlier in about:
             terms = joined(terms, self._lexical.encode_query(earlier, language))
-        query = Query(question, language, terms, {}, 0.0, subject=about)
+        meant = self._acronyms.with_more(self._words(scope.tenant)).met_in(question)
+        said = self._lexical.encode_query(" ".join(map(" ".join, meant)), language)
+        instead = frozenset(said.indices) - set(terms.indices) if meant else frozenset[int]()
+        if instead:
+            terms = joined(terms, said, share=ALTERNATIVE)
+        query = Query(
+            question, language, terms, {}, 0.0, meant=meant, instead=instead, subject=about
+        )
         if not weigh:
             return query
         asked = (*terms.indices, *nowhere(self._lexical))
         return weighed(query, self._store.idf(asked, scope), self._lexical)
+
+    def languages(self, scope: ReadScope) -> tuple[str, ...]:
+        """The languages of what the scope may read, the most frequent first."""
+        return tuple(self._store.facet("language", scope))
 
     def rarity(self, scope: ReadScope) -> Callable[[Sequence[int]], Mapping[int, float]]:
         """Gives the weight of terms by how rare they are in the scope's tenant."""
@@ -126,11 +150,12 @@ class Retriever:
             legs.append(DenseQuery(self._vector(query), candidates, search_filter))
         if mode != "dense":
             legs.append(LexicalQuery(query.terms, candidates, search_filter))
-        if mode == "hybrid" and not query.idf:
-            results, idf = self._store.search_and_weigh(legs, query.terms.indices, scope)
-            query = weighed(query, idf, self._lexical)
-        else:
-            results = self._store.search(legs, scope)
+        with span("retrieval.search", mode=mode, candidates=candidates):
+            if mode == "hybrid" and not query.idf:
+                results, idf = self._store.search_and_weigh(legs, query.terms.indices, scope)
+                query = weighed(query, idf, self._lexical)
+            else:
+                results = self._store.search(legs, scope)
         dense = results[0] if mode != "lexical" else []
         lexical = results[-1] if mode != "dense" else []
         found = LegResults.by(dense, lexical)
@@ -140,7 +165,8 @@ class Retriever:
             return self._passages(found, query, scope, mode, limit)
         some = max(self._settings.rerank_candidates, limit)
         passages = self._passages(found, query, scope, mode, some)
-        return self._reranker.rerank(query.whole, passages)[:limit]
+        with span("retrieval.rerank", passages=len(passages)):
+            return self._reranker.rerank(query.whole, passages)[:limit]
 
     def context(
         self,
@@ -150,15 +176,20 @@ class Retriever:
         mode: SearchMode | None = None,
         search_filter: SearchFilter = NO_FILTER,
         earlier: Sequence[str] = (),
+        widened: int = 1,
     ) -> list[Passage]:
         """The passages that an answer is made from, best first; see `context.assemble`.
 
         Args:
+            widened: How many times as many passages: where all that there is of something is
+                asked for, wherever it stands.
             earlier: Passages by id that are offered too, behind the better half of those found:
                 what was cited before in a conversation. Only those that the scope may read now.
         """
         settings = self._settings
-        budget = ContextBudget(settings.passages, settings.per_document, settings.context_tokens)
+        budget = ContextBudget(
+            widened * settings.passages, settings.per_document, widened * settings.context_tokens
+        )
         found = self.retrieve(
             query, scope, limit=SPARE * budget.passages, mode=mode, search_filter=search_filter
         )
@@ -168,11 +199,34 @@ class Retriever:
             offered = (*better, *kept, *found[len(better) :])
             found = list({passage.id: passage for passage in offered}.values())
         return assemble(
-            newest_first(found, query.text),
+            newest_first(found, query.text, self._openings(found, scope)),
             budget,
             neighbours=lambda wanted: self._neighbours(wanted, scope),
             count_tokens=self._embedder.count_tokens,
         )
+
+    def holding(
+        self, quote: str, document: str, scope: ReadScope, search_filter: SearchFilter = NO_FILTER
+    ) -> tuple[Passage, int, int] | None:
+        """Where a document that the scope may read says `quote`, runs of blanks aside.
+
+        Returns:
+            The passage and the place in its text; None: no passage holds it whole.
+        """
+        if search_filter.documents is not None and document not in search_filter.documents:
+            return None
+        terms: dict[int, float] = {}
+        for language in LANGUAGES:  # whichever the passage was stemmed in
+            said = self._lexical.encode_query(quote, language)
+            terms |= dict(zip(said.indices, said.values, strict=True))
+        query = Query(quote, DEFAULT, SparseVector(tuple(terms), tuple(terms.values())), {}, 0.0)
+        within = replace(search_filter, documents=frozenset({document}))
+        (hits,) = self._store.search([LexicalQuery(query.terms, _HOLDING, within)], scope)
+        wanted = re.compile(r"\s+".join(map(re.escape, quote.split())))
+        for passage in self._passages(LegResults.by([], hits), query, scope, "lexical", _HOLDING):
+            if there := wanted.search(passage.chunk.text):
+                return passage, *there.span()
+        return None
 
     def _by_id(
         self,
@@ -198,6 +252,13 @@ class Retriever:
             query, scope, limit=len(chunks), mode=mode, search_filter=search_filter
         )
 
+    def _openings(self, found: Sequence[Passage], scope: ReadScope) -> dict[str, str]:
+        """How the documents begin of which several versions were found, by id."""
+        several = of_several_versions(found)
+        wanted = [(passage, 0) for passage in several]
+        first = self._neighbours(wanted, scope) if wanted else {}
+        return {document: chunk.text for (document, _), chunk in first.items()}
+
     def _neighbours(
         self, wanted: Sequence[tuple[Passage, int]], scope: ReadScope
     ) -> dict[tuple[str, int], Chunk]:
@@ -213,9 +274,9 @@ class Retriever:
         return {(hit.chunk.document_id, hit.chunk.index): hit.chunk for hit in hits}
 
     def _vector(self, query: Query) -> NDArray[np.float32]:
-        if query.whole == query.text:
-            return np.asarray(self._embedder.embed_queries([query.text])[0], np.float32)
-        alone, whole = self._embedder.embed_queries([query.text, query.whole])
+        if query.whole == query.alone:
+            return np.asarray(self._embedder.embed_queries([query.alone])[0], np.float32)
+        alone, whole = self._embedder.embed_queries([query.alone, query.whole])
         mixed = (1 - SUBJECT_MEANING) * alone + SUBJECT_MEANING * whole
         return np.asarray(mixed / np.linalg.norm(mixed), np.float32)
 
@@ -264,6 +325,7 @@ class Retriever:
 
 
 def _passage(ranked: Ranked, document: LiveDocument) -> Passage:
+    stated = Stated.of(document.stated)
     return Passage(
         chunk=ranked.hit.chunk,
         title=document.title,
@@ -271,6 +333,9 @@ def _passage(ranked: Ranked, document: LiveDocument) -> Passage:
         paged=document.paged,
         score=ranked.score,
         score_parts=ranked.parts,
+        modified=stated.date or document.modified,
+        stated=stated,
+        level=max(ranked.hit.level, document.level),  # whichever was told first of a change
     )
 
 

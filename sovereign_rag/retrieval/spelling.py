@@ -8,7 +8,7 @@ suggested, and no list of words is kept.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Final
 
 from sovereign_rag.access import ReadScope
@@ -16,11 +16,13 @@ from sovereign_rag.embedding.protocol import LexicalEncoder
 from sovereign_rag.retrieval.query import Query
 from sovereign_rag.retrieval.retriever import Retriever
 from sovereign_rag.store.protocol import SearchFilter
+from sovereign_rag.text.folding import folded
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _SHORTEST: Final = 5  # letters; shorter words are like too many others
 _LONG: Final = 8  # letters, from which on two of them may differ
 _NEAREST: Final = 60  # passages whose words are looked at
+_ELIDED: Final = re.compile(r"(?:l|d|dell|all|dall|nell|sull|un|qu|j|n|s|c)([aeiouh]\w{3,})")
 _SOUNDS: Final = (("ph", "f"), ("th", "t"), ("y", "i"), ("ck", "k"), ("qu", "k"), ("ß", "ss"))
 
 
@@ -54,12 +56,16 @@ def respelled(
     return {typed: word for typed, word in meant.items() if word is not None}
 
 
-def closest(typed: str, known: Iterable[str]) -> str | None:
+def closest(typed: str, known: Collection[str]) -> str | None:
     """The word of `known` that a typing error makes `typed` of; None: there is none.
 
     One letter more, less, other, or two in each other's place; two such errors from eight letters
-    on. What sounds alike (ph, f) counts as no error. Of several the nearest, then the first.
+    on. What sounds alike (ph, f) counts as no error. Of several the nearest, then the first. An
+    article whose apostrophe was left out is none of the word's: "lincertezza".
     """
+    elided = _ELIDED.fullmatch(folded(typed))
+    if elided and elided[1] in known:
+        return elided[1]
     allowed = 2 if len(typed) >= _LONG else 1
     found: tuple[int, str] | None = None
     heard = _heard(typed)

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -37,6 +37,15 @@ class MemoryStore:
     def collection(self) -> str:
         return self._collection
 
+    def is_made(self) -> bool:
+        return True
+
+    def make(self) -> None:
+        """Memory is there."""
+
+    def check(self) -> None:
+        """Memory is there."""
+
     def put(self, chunks: Sequence[IndexedChunk]) -> None:
         for indexed in chunks:
             if indexed.dense.shape != (self._dimension,):
@@ -63,11 +72,27 @@ class MemoryStore:
             replace(c, origin=ChunkOrigin()) for c in asked if c is not None and c.tenant == tenant
         ]
 
+    def seal_texts(self, tenant: str, document_id: str, version: str, indexes: range) -> int:
+        return 0  # nothing of it is ever on a disk
+
     def set_access(
         self, tenant: str, document_id: str, *, readers: frozenset[str], level: int
     ) -> None:
         for key, indexed in self._of_document(tenant, document_id).items():
             self._chunks[key] = replace(indexed, readers=readers, level=level)
+
+    def set_facts(
+        self,
+        tenant: str,
+        document_id: str,
+        *,
+        facts: frozenset[str],
+        modified: datetime | None,
+    ) -> None:
+        for key, indexed in self._of_document(tenant, document_id).items():
+            dated = modified or indexed.origin.modified
+            origin = replace(indexed.origin, facts=facts, modified=dated)
+            self._chunks[key] = replace(indexed, origin=origin)
 
     def search(
         self, queries: Sequence[DenseQuery | LexicalQuery], scope: ReadScope
@@ -99,10 +124,10 @@ class MemoryStore:
     def facet(
         self, field: FacetField, scope: ReadScope, search_filter: SearchFilter = NO_FILTER
     ) -> Mapping[str, int]:
-        values = Counter(_facet(c, field) for c in self._readable(scope, search_filter).values())
-        del values[None]
-        ordered = sorted(values.items(), key=lambda pair: (-pair[1], pair[0] or ""))
-        return {value: count for value, count in ordered[:MOST_FACETS] if value is not None}
+        chunks = self._readable(scope, search_filter).values()
+        values = Counter(value for c in chunks for value in _facet(c, field) if value)
+        ordered = sorted(values.items(), key=lambda pair: (-pair[1], pair[0]))
+        return dict(ordered[:MOST_FACETS])
 
     def flush(self) -> None:
         """Nothing: memory survives nothing."""
@@ -147,6 +172,7 @@ def _is_left(c: IndexedChunk, scope: ReadScope, search_filter: SearchFilter) -> 
         and (n.media_types is None or origin.media_type in n.media_types)
         and (n.place_keys is None or not n.place_keys.isdisjoint(origin.places))
         and (n.labels is None or not (n.labels & scope.labels).isdisjoint(c.readers))
+        and all(not facts.isdisjoint(origin.facts) for facts in n.facts)
         and _is_dated(origin.modified, n)
     )
 
@@ -163,8 +189,10 @@ def _is_dated(modified: datetime | None, search_filter: SearchFilter) -> bool:
     )
 
 
-def _facet(c: IndexedChunk, field: FacetField) -> str | None:
-    return (c.chunk.language if field == "language" else c.origin.media_type) or None
+def _facet(c: IndexedChunk, field: FacetField) -> Iterable[str]:
+    if field == "facts":
+        return c.origin.facts
+    return [(c.chunk.language if field == "language" else c.origin.media_type) or ""]
 
 
 def _id(indexed: IndexedChunk) -> str:

@@ -16,7 +16,7 @@ from sovereign_rag.domain import Chunk, SparseVector
 POINT_LAYOUT = 2
 """What is stored of a chunk beside its vectors; raised when a search needs what older ones lack."""
 
-FacetField = Literal["language", "media_type"]
+FacetField = Literal["language", "media_type", "facts"]
 """What chunks can be counted by."""
 
 
@@ -27,6 +27,7 @@ class ChunkOrigin:
     uri: str = ""
     media_type: str = ""
     modified: datetime | None = None  # with a time zone
+    facts: frozenset[str] = frozenset()  # what was stated of it, see `metadata`
 
     @property
     def places(self) -> frozenset[str]:
@@ -65,6 +66,7 @@ class SearchFilter:
     labels: frozenset[str] | None = None  # reader labels; one that isn't the caller's own: nothing
     modified_from: datetime | None = None  # with a time zone; documents of this moment or later
     modified_before: datetime | None = None  # with a time zone; documents of before this moment
+    facts: tuple[frozenset[str], ...] = ()  # of each set the document has one
 
     @property
     def place_keys(self) -> frozenset[str] | None:
@@ -115,6 +117,21 @@ class ChunkStore(Protocol):
         """Which collection answers; part of an answer's provenance."""
         ...
 
+    def is_made(self) -> bool:
+        """Whether the collection is there, whole; as `make` leaves it."""
+        ...
+
+    def make(self) -> None:
+        """Make the collection, or what it lacks; nothing else does.
+
+        On a cluster it may take a minute; who makes it holds the lease of `CollectionMaker`.
+        """
+        ...
+
+    def check(self) -> None:
+        """Raises StoreError: the engine is away, or the collection is not there or can't work."""
+        ...
+
     def put(self, chunks: Sequence[IndexedChunk]) -> None:
         """Write chunks; a chunk of the same document, version and index is replaced.
 
@@ -141,10 +158,25 @@ class ChunkStore(Protocol):
         """
         ...
 
+    def seal_texts(self, tenant: str, document_id: str, version: str, indexes: range) -> int:
+        """Seal what chunks say by their tenant's newest key; how many were not. See `stored`."""
+        ...
+
     def set_access(
         self, tenant: str, document_id: str, *, readers: frozenset[str], level: int
     ) -> None:
         """Change who may read a document, visible to every search that starts afterwards."""
+        ...
+
+    def set_facts(
+        self,
+        tenant: str,
+        document_id: str,
+        *,
+        facts: frozenset[str],
+        modified: datetime | None,
+    ) -> None:
+        """Change what a search finds a document's chunks by; `modified` None: it stays."""
         ...
 
     def search(
@@ -208,16 +240,26 @@ class AllIndexes(Protocol):
     def set_access(
         self, tenant: str, document_id: str, *, readers: frozenset[str], level: int
     ) -> None:
-        """Change who may read a document, visible to every search that starts afterwards."""
+        """Change who may read a document, visible to every search that starts afterwards.
+
+        An index that is being built may be given the rights from before in between: it is
+        written anew there, since its stamp is not the document's any more.
+        """
         ...
 
-    def confirm_access(
-        self, tenant: str, document_id: str, *, readers: frozenset[str], level: int
+    def set_facts(
+        self,
+        tenant: str,
+        document_id: str,
+        *,
+        facts: frozenset[str],
+        modified: datetime | None,
     ) -> None:
-        """As `set_access`, once the catalog says it too.
+        """Change what a search finds a document's chunks by; `modified` None: it stays."""
+        ...
 
-        An index that is being built may have been given the rights from before in between.
-        """
+    def tidy(self, tenant: str, document_id: str) -> None:
+        """Delete a document's chunks that no search returns, for whoever has it to itself."""
         ...
 
     def flush(self) -> None:

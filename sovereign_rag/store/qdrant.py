@@ -2,10 +2,10 @@
 
 import logging
 import math
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import TypeVar
 
 from qdrant_client import QdrantClient, models
@@ -18,7 +18,10 @@ from qdrant_client.http.exceptions import (
 
 from sovereign_rag.access import ReadScope
 from sovereign_rag.errors import StoreError
-from sovereign_rag.store.filters import document, equals, filter_of, is_open, of_tenant
+from sovereign_rag.store.fence import FIELD, MOST_VALUES, new_writing, written
+from sovereign_rag.store.filters import document, filter_of, is_open, of_ids, of_tenant
+from sovereign_rag.store.late import LateWrites
+from sovereign_rag.store.layout import Layout
 from sovereign_rag.store.protocol import (
     MOST_FACETS,
     NO_FILTER,
@@ -30,28 +33,30 @@ from sovereign_rag.store.protocol import (
     SearchFilter,
     point_id,
 )
-from sovereign_rag.store.queries import can_match, is_found, request_of, stored_weight, weighing
+from sovereign_rag.store.queries import (
+    by_ids,
+    can_match,
+    is_found,
+    request_of,
+    stored_weight,
+    weighing,
+)
 from sovereign_rag.store.schema import (
-    DENSE,
-    LEXICAL,
-    PAYLOAD_INDEXES,
     SEARCH_BATCH,
     UPSERT_BATCH,
     ServerLayout,
-    create_request,
     from_point,
     to_hit,
     to_point,
 )
+from sovereign_rag.store.sealed_texts import TextSealer, opened, resealed, sealed
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_MOST_VERSIONS = 1_000  # of one document at one time; there are two while it is replaced
-
 
 class QdrantStore:
-    """Chunks in one Qdrant collection, which is made at the first call if it isn't there.
+    """Chunks in one Qdrant collection, which `make` makes, once, and nothing else.
 
     `client` speaks to a server, or through a transport of ours to the embedded engine; nothing
     here knows the difference, save that the engine is laid out more simply and can be told to
@@ -73,6 +78,8 @@ class QdrantStore:
         place: str = "The Qdrant server",
         remedy: str = "Is it running, and is store.url its address?",
         flush: Callable[[], None] | None = None,
+        late: LateWrites | None = None,
+        sealer: TextSealer | None = None,
     ) -> None:
         """
         Args:
@@ -81,86 +88,101 @@ class QdrantStore:
             place: Whom error messages speak of.
             remedy: What to do when it doesn't answer.
             flush: Makes writes survive a power cut; a server does that by itself.
+            late: Watches over writes that may be done after they were given up; None: none are.
+            sealer: Seals what chunks say; None: it is stored as it is.
         """
-        self._client = client
-        self._collection = collection
+        self._client, self._collection = client, collection
         self._dimension = dimension
-        self._server = server
+        self._layout = Layout(client, collection, dimension, server)
         self._place = place
         self._remedy = remedy
-        self._flush = flush
-        self._ready = False
-        self._getting_ready = threading.Lock()
+        self._flush, self._sealer, self._late, self._ready = flush, sealer, late, False
 
     @property
     def collection(self) -> str:
         return self._collection
 
+    def is_made(self) -> bool:
+        with self._in_our_words():
+            return self._layout.is_whole()
+
+    def make(self) -> None:
+        with self._in_our_words():
+            self._layout.make()
+
+    def check(self) -> None:
+        with self._in_our_words():
+            self._layout.check()
+
     def put(self, chunks: Sequence[IndexedChunk]) -> None:
         for indexed in chunks:
             if indexed.dense.shape != (self._dimension,):
-                raise self._mismatch(self._dimension, offered=indexed.dense.size)
+                raise self._layout.mismatch(self._dimension, offered=indexed.dense.size)
+        writing = new_writing()
         for batch in _batches(chunks, UPSERT_BATCH):
-            with self._asking():
-                self._client.upsert(
-                    self._collection, [to_point(indexed) for indexed in batch], wait=True
-                )
+            with self._changing({(i.tenant, i.chunk.document_id) for i in batch}):
+                points = [to_point(sealed(indexed, self._sealer), writing) for indexed in batch]
+                self._client.upsert(self._collection, points, wait=True)
 
     def prune(self, tenant: str, document_id: str, *, keep: str | None) -> None:
-        doomed = document(tenant, document_id)
-        if keep is not None:
-            doomed.must_not = [equals("version", keep)]
-        with self._asking():
-            self._client.delete(
-                self._collection,
-                models.FilterSelector(filter=doomed),
-                wait=True,
-                ordering=models.WriteOrdering.STRONG,
-            )
+        doomed = self.versions(tenant, document_id)
+        doomed.pop(keep or "", None)
+        if not doomed:
+            return
+        for these in written(self._facet, tenant, document_id, doomed, but=None):
+            with self._changing({(tenant, document_id)}):
+                self._client.delete(
+                    self._collection,
+                    models.FilterSelector(filter=these),
+                    wait=True,
+                    ordering=models.WriteOrdering.STRONG,
+                )
 
     def versions(self, tenant: str, document_id: str) -> dict[str, int]:
-        with self._asking():
-            found = self._client.facet(
-                self._collection,
-                "version",
-                facet_filter=document(tenant, document_id),
-                limit=_MOST_VERSIONS,
-                exact=True,
-            )
-        return {str(hit.value): hit.count for hit in found.hits if hit.count}
+        return self._facet("version", document(tenant, document_id))
 
     def stored(
         self, tenant: str, document_id: str, version: str, indexes: range
     ) -> list[IndexedChunk]:
-        """By a search for their very ids: it asks nothing of an engine that others don't."""
-        wanted = document(tenant, document_id)
-        ids: list[models.ExtendedPointId] = [point_id(document_id, version, i) for i in indexes]
-        must = wanted.must if isinstance(wanted.must, list) else []
-        request = models.QueryRequest(
-            query=[1.0] + [0.0] * (self._dimension - 1),
-            using=DENSE,
-            filter=models.Filter(must=[*must, models.HasIdCondition(has_id=ids)]),
-            params=models.SearchParams(exact=True),
-            limit=max(1, len(ids)),
-            with_payload=True,
-            with_vector=[DENSE, LEXICAL],
-        )
-        if not ids:
-            return []
-        (points,) = self._query([request])
-        return sorted(map(from_point, points), key=lambda indexed: indexed.chunk.index)
+        points = self._points(tenant, document_id, version, indexes)
+        found = (from_point(point, self._sealer) for point in points)
+        return sorted(found, key=lambda indexed: indexed.chunk.index)
+
+    def seal_texts(self, tenant: str, document_id: str, version: str, indexes: range) -> int:
+        changed = 0
+        for point in self._points(tenant, document_id, version, indexes):
+            payload = resealed(to_hit(point), self._sealer)
+            if payload is not None:
+                alone, words = of_ids(tenant, document_id, [str(point.id)]), dict(payload)
+                with self._asking():
+                    self._client.set_payload(self._collection, words, points=alone, wait=True)
+                changed += 1
+        return changed
+
+    def _points(
+        self, tenant: str, document_id: str, version: str, indexes: range
+    ) -> list[models.ScoredPoint]:
+        ids = [point_id(document_id, version, i) for i in indexes]
+        chosen = of_ids(tenant, document_id, ids)
+        return self._query([by_ids(chosen, len(ids), self._dimension)])[0] if ids else []
 
     def set_access(
         self, tenant: str, document_id: str, *, readers: frozenset[str], level: int
     ) -> None:
-        with self._asking():
-            self._client.set_payload(
-                self._collection,
-                {"readers": sorted(readers), "level": level},
-                points=document(tenant, document_id),
-                wait=True,
-                ordering=models.WriteOrdering.STRONG,
-            )
+        self._set(tenant, document_id, {"readers": sorted(readers), "level": level})
+
+    def set_facts(
+        self,
+        tenant: str,
+        document_id: str,
+        *,
+        facts: frozenset[str],
+        modified: datetime | None,
+    ) -> None:
+        payload: dict[str, object] = {"facts": sorted(facts)}
+        if modified is not None:
+            payload["modified"] = int(modified.timestamp())
+        self._set(tenant, document_id, payload)
 
     def search(
         self, queries: Sequence[DenseQuery | LexicalQuery], scope: ReadScope
@@ -201,9 +223,8 @@ class QdrantStore:
             request.with_payload = False
         found: list[Mapping[str, float]] = [{} for _ in queries]
         for place, points in zip(requests, self._query(list(requests.values())), strict=True):
-            found[place] = {
-                str(point.id): point.score for point in points if is_found(point, queries[place])
-            }
+            named = (point for point in points if is_found(point, queries[place]))
+            found[place] = {str(point.id): point.score for point in named}
         return found
 
     def idf(self, terms: Sequence[int], scope: ReadScope) -> Mapping[int, float]:
@@ -224,6 +245,8 @@ class QdrantStore:
                 facet_filter=filter_of(scope, search_filter),
                 limit=MOST_FACETS,
                 exact=True,
+                # Nobody looks a count up in the catalog: no copy that lags behind gives it.
+                consistency=models.ReadConsistencyType.MAJORITY,
             )
         counts = {str(hit.value): hit.count for hit in found.hits if hit.count}
         return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
@@ -237,13 +260,39 @@ class QdrantStore:
     def close(self) -> None:
         self._client.close()
 
+    def _set(self, tenant: str, document_id: str, payload: dict[str, object]) -> None:
+        """Change the payload of all points of a document; it counts as a new writing of them."""
+        stored, writing = self.versions(tenant, document_id), new_writing()
+        for these in written(self._facet, tenant, document_id, stored, but=writing):
+            with self._changing({(tenant, document_id)}):
+                self._client.set_payload(
+                    self._collection,
+                    {**payload, FIELD: writing},
+                    points=these,
+                    wait=True,
+                    ordering=models.WriteOrdering.STRONG,
+                )
+
+    def _facet(self, field: str, chosen: models.Filter) -> dict[str, int]:
+        """How many points have each value; what is not listed is neither removed nor changed."""
+        with self._asking():
+            found = self._client.facet(
+                self._collection,
+                field,
+                facet_filter=chosen,
+                limit=MOST_VALUES,
+                exact=True,
+                consistency=models.ReadConsistencyType.MAJORITY,  # they have it all between them
+            )
+        return {str(hit.value): hit.count for hit in found.hits if hit.count}
+
     def _requests(
         self, queries: Sequence[DenseQuery | LexicalQuery], scope: ReadScope
     ) -> dict[int, models.QueryRequest]:
         """By the place of the query; without those that nothing can match."""
         for query in queries:
             if isinstance(query, DenseQuery) and query.vector.shape != (self._dimension,):
-                raise self._mismatch(self._dimension, offered=query.vector.size)
+                raise self._layout.mismatch(self._dimension, offered=query.vector.size)
         return {
             place: request_of(query, scope)
             for place, query in enumerate(queries)
@@ -265,8 +314,8 @@ class QdrantStore:
                     continue
                 known = read.get(str(point.id))
                 hit = replace(known, score=point.score) if known else to_hit(point)
-                if self._is_allowed(hit, scope):
-                    read[hit.id] = hit
+                if self._is_allowed(hit, scope):  # before it is opened
+                    read[hit.id] = hit = opened(hit, self._sealer)
                     found[place].append(hit)
             found[place].sort(key=lambda hit: (-hit.score, hit.id))
         return found
@@ -295,14 +344,32 @@ class QdrantStore:
         return False
 
     @contextmanager
-    def _asking(self) -> Iterator[None]:
-        """Make sure of the collection, then translate what the client raises."""
+    def _changing(self, concerned: Set[tuple[str, str]]) -> Iterator[None]:
+        """Tell whoever keeps an eye on it where a node may yet do what it was asked.
+
+        Args:
+            concerned: Tenants and ids of the documents that are changed.
+        """
         try:
+            with self._asking():
+                yield
+        finally:
+            if self._late is not None and self._late.may_come():
+                for tenant, document_id in sorted(concerned):
+                    self._late.note(tenant, document_id)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Look at the collection the first time, then translate what the client raises."""
+        with self._in_our_words():
             if not self._ready:
-                with self._getting_ready:
-                    if not self._ready:
-                        self._make_ready()
-                        self._ready = True
+                self._layout.check()
+                self._ready = True
+            yield
+
+    @contextmanager
+    def _in_our_words(self) -> Iterator[None]:
+        try:
             yield
         except ResponseHandlingException as error:
             if isinstance(error.source, StoreError):  # from the engine's transport
@@ -316,51 +383,6 @@ class QdrantStore:
             raise StoreError(
                 f"{self._place} is too busy or in trouble ({error}); try again later."
             ) from error
-
-    def _make_ready(self) -> None:
-        try:
-            info = self._client.get_collection(self._collection)
-        except UnexpectedResponse as error:
-            if error.status_code != 404:
-                raise
-            self._create()
-            info = self._client.get_collection(self._collection)
-        vectors = info.config.params.vectors
-        dense = vectors.get(DENSE) if isinstance(vectors, dict) else None
-        if dense is None:
-            raise StoreError(
-                f"The collection {self._collection!r} wasn't made by this product: it has no "
-                f"vector {DENSE!r}. Choose another name (store.collection)."
-            )
-        if dense.size != self._dimension:
-            raise self._mismatch(dense.size, offered=self._dimension)
-        for field, schema in PAYLOAD_INDEXES.items():
-            if field not in info.payload_schema:
-                self._client.create_payload_index(self._collection, field, schema, wait=True)
-
-    def _create(self) -> None:
-        wanted = create_request(self._dimension, self._server)
-        try:
-            self._client.create_collection(
-                self._collection,
-                vectors_config=wanted.vectors,
-                sparse_vectors_config=wanted.sparse_vectors,
-                shard_number=wanted.shard_number,
-                replication_factor=wanted.replication_factor,
-                write_consistency_factor=wanted.write_consistency_factor,
-                on_disk_payload=wanted.on_disk_payload,
-                strict_mode_config=wanted.strict_mode_config,
-            )
-        except UnexpectedResponse as error:
-            if error.status_code != 409:  # 409: another process was faster
-                raise
-
-    def _mismatch(self, stored: int, *, offered: int) -> StoreError:
-        return StoreError(
-            f"The collection {self._collection!r} holds vectors of {stored} numbers and was "
-            f"offered {offered}. The embedding model has changed: set embedding.model back, or "
-            "choose another store.collection and ingest again."
-        )
 
     def _refusal(self, error: UnexpectedResponse) -> str:
         if error.status_code in {401, 403}:

@@ -75,3 +75,16 @@ _tenant = lru_cache(maxsize=1024)(of_tenant)
 def _lexical_params(tenant: str) -> models.SearchParams:
     """Statistics of the tenant alone: exact, and silent about what other tenants write."""
     return models.SearchParams(idf=models.IdfCorpusParams(corpus=_tenant(tenant)))
+
+
+def by_ids(chosen: models.Filter, limit: int, dimension: int) -> models.QueryRequest:
+    """Points that are named by their ids, with all they have: a search, as engines are asked."""
+    return models.QueryRequest(
+        query=[1.0] + [0.0] * (dimension - 1),
+        using=DENSE,
+        filter=chosen,
+        params=models.SearchParams(exact=True),
+        limit=limit,
+        with_payload=True,
+        with_vector=[DENSE, LEXICAL],
+    )

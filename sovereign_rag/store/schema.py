@@ -10,7 +10,9 @@ from qdrant_client import models
 
 from sovereign_rag.domain import Chunk, PageSpan, SparseVector
 from sovereign_rag.errors import StoreError
+from sovereign_rag.store.fence import FIELD
 from sovereign_rag.store.protocol import Hit, IndexedChunk, point_id
+from sovereign_rag.store.sealed_texts import TextSealer, opened
 
 DENSE: Final = "dense"
 LEXICAL: Final = "bm25"
@@ -33,8 +35,12 @@ PAYLOAD_INDEXES: Final[Mapping[str, models.PayloadSchemaParams]] = {
         type=models.KeywordIndexType.KEYWORD, enable_hnsw=False
     ),
     "places": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, enable_hnsw=False),
+    "facts": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, enable_hnsw=False),
     "modified": models.IntegerIndexParams(
         type=models.IntegerIndexType.INTEGER, lookup=False, range=True, enable_hnsw=False
+    ),
+    FIELD: models.IntegerIndexParams(
+        type=models.IntegerIndexType.INTEGER, lookup=True, range=True, enable_hnsw=False
     ),
 }
 
@@ -46,15 +52,26 @@ class ServerLayout:
     shards: int | None = None
     replicas: int = 1
 
+    @property
+    def majority(self) -> int:
+        """How many copies must take a write for it to count; see `majority`."""
+        return majority(self.replicas)
+
+
+def majority(copies: int) -> int:
+    """More than half of the copies; of two, one: else either's absence would stop every write."""
+    return 1 if copies <= 2 else copies // 2 + 1
+
 
 def create_request(dimension: int, server: ServerLayout | None) -> models.CreateCollection:
     """The collection for vectors of `dimension` numbers; `server` None: the embedded engine.
 
     On a server the graph has links within a tenant too, small match sets are scanned exactly
     (40,000 KB, about 27,000 vectors of 384), 8-bit copies stay in memory beside originals on
-    disk, and a write counts when every replica has it, so that a revoked right is revoked
-    everywhere. Strict mode refuses what no search of ours does, such as a filter on a field
-    without an index. The embedded engine scans exactly and needs none of it.
+    disk, and a write counts when most of the copies have it: who may read is looked up in the
+    catalog for every hit, so a copy that lags behind shows nobody more. Strict mode refuses what
+    no search of ours does, such as a filter on a field without an index. The embedded engine
+    scans exactly and needs none of it.
     """
     dense = models.VectorParams(size=dimension, distance=models.Distance.COSINE)
     lexical = models.SparseVectorParams(modifier=models.Modifier.IDF)
@@ -76,7 +93,7 @@ def create_request(dimension: int, server: ServerLayout | None) -> models.Create
         sparse_vectors={LEXICAL: lexical},
         shard_number=server.shards,
         replication_factor=server.replicas,
-        write_consistency_factor=server.replicas,
+        write_consistency_factor=server.majority,
         on_disk_payload=True,
         strict_mode_config=models.StrictModeConfig(
             enabled=True,
@@ -92,7 +109,8 @@ def create_request(dimension: int, server: ServerLayout | None) -> models.Create
     )
 
 
-def to_point(indexed: IndexedChunk) -> models.PointStruct:
+def to_point(indexed: IndexedChunk, writing: int) -> models.PointStruct:
+    """The point of a chunk, with the number of the writing that it is part of; see `fence`."""
     chunk = indexed.chunk
     payload: dict[str, object] = {
         "tenant": indexed.tenant,
@@ -104,6 +122,7 @@ def to_point(indexed: IndexedChunk) -> models.PointStruct:
         "text": chunk.text,
         "spans": [[span.page, span.start, span.end] for span in chunk.spans],
         "kind": chunk.kind,
+        FIELD: writing,
     }
     if chunk.heading_path:
         payload["headings"] = list(chunk.heading_path)
@@ -116,6 +135,8 @@ def to_point(indexed: IndexedChunk) -> models.PointStruct:
         payload["media_type"] = origin.media_type
     if origin.uri:
         payload["places"] = sorted(origin.places)
+    if origin.facts:
+        payload["facts"] = sorted(origin.facts)
     if origin.modified is not None:
         payload["modified"] = int(origin.modified.timestamp())
     return models.PointStruct(
@@ -180,13 +201,13 @@ def to_hit(point: models.ScoredPoint) -> Hit:
     )
 
 
-def from_point(point: models.ScoredPoint) -> IndexedChunk:
+def from_point(point: models.ScoredPoint, sealer: TextSealer | None = None) -> IndexedChunk:
     """The chunk that `to_point` made a point of, without its origin; its vectors come along.
 
     Raises:
         StoreError: The point wasn't written by this product.
     """
-    hit = to_hit(point)
+    hit = opened(to_hit(point), sealer)
     vectors = point.vector if isinstance(point.vector, dict) else {}
     dense, lexical = vectors.get(DENSE), vectors.get(LEXICAL)
     if not isinstance(dense, list) or not isinstance(lexical, models.SparseVector):

@@ -69,9 +69,10 @@ class Admission:
     def _enter(self, tenant: str, person: str) -> _Ticket:
         wait_s = self.wait_s()
         with self._guard:
-            if len(self._waiting) >= self._most:
+            if not self._free and len(self._waiting) >= self._most:
                 raise Busy(
-                    f"{self._most} questions wait already. Ask again in about {wait_s:.0f} s.",
+                    f"{len(self._waiting)} questions wait already, and every place is taken. Ask "
+                    f"again in about {wait_s:.0f} s.",
                     retry_after_s=wait_s,
                 )
             ticket = _Ticket(next(self._numbers), tenant, person)

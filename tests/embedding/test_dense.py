@@ -1,5 +1,7 @@
 """The dense embedder, with the real multilingual-e5-small."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +47,21 @@ def test_every_vector_has_unit_length_and_the_dimension_that_was_announced(
     assert vectors.shape == (len(TEXTS), embedder.dimension)
     assert vectors.dtype == np.float32
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_the_default_model_needs_none_of_the_libraries_that_read_any_model() -> None:
+    program = (
+        "import sys; from sovereign_rag.embedding.dense import DenseEmbedder;"
+        "from sovereign_rag.settings import load_settings;"
+        "DenseEmbedder.open(load_settings()).embed_queries(['ready']);"
+        "print({'transformers', 'sentence_transformers', 'sklearn', 'scipy'} & set(sys.modules))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "set()"
 
 
 def test_no_texts_give_no_vectors(embedder: DenseEmbedder) -> None:

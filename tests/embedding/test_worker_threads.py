@@ -1,8 +1,9 @@
 """Texts of several callers share batches; each gets its own vectors, in order."""
 
+import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -17,12 +18,14 @@ class Counting:
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
+        self.priorities: list[int] = []
         self.go = threading.Event()  # the first batch waits for it
         self.begun = threading.Event()
         self.go.set()
 
     def __call__(self, batch: list[Tokens]) -> Vectors:
         self.batches.append([len(tokens) for tokens in batch])
+        self.priorities.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
         self.begun.set()
         assert self.go.wait(30)
         if any(tokens[0] == -1 for tokens in batch):
@@ -92,20 +95,32 @@ def test_texts_of_different_callers_share_a_batch(lanes: WorkerThreads, model: C
     assert model.batches == [[50], [60] * 4]
 
 
-def test_a_question_comes_before_what_is_being_ingested(
+def test_a_question_does_not_wait_for_what_is_being_ingested(
     lanes: WorkerThreads, model: Counting
 ) -> None:
     model.hold()
     with ThreadPoolExecutor(2) as threads:
         ingestion = threads.submit(lanes.embed, [text(300)] * 30, urgent=False)
-        assert model.begun.wait(30)
+        assert model.begun.wait(30)  # it is at a batch, and stays there
         question = threads.submit(lanes.embed, [text(9)], urgent=True)
-        wait_until_waiting(lanes, 2)
+        wait_until(lambda: [9] in model.batches)
+        batches = len(model.batches)
         model.go.set()
         question.result(30)
         ingestion.result(30)
 
-    assert model.batches[1] == [9]
+    assert batches == 2
+
+
+def test_ingestion_yields_the_cores_and_questions_do_not(model: Counting) -> None:
+    lanes = WorkerThreads(model, lanes=1, dimension=2, batch_size=8)
+    for urgent in (True, False):
+        lanes.embed([text(9)], urgent=urgent)
+    lanes.close()
+    here = os.getpriority(os.PRIO_PROCESS, 0)
+
+    assert model.priorities[0] == here
+    assert model.priorities[1] == min(19, here + 10)
 
 
 def test_a_late_caller_is_served_before_an_early_one_has_everything(
@@ -144,7 +159,11 @@ def test_who_waits_when_the_lanes_are_closed_is_told(lanes: WorkerThreads, model
 
 def wait_until_waiting(lanes: WorkerThreads, requests: int) -> None:
     """Until so many callers have texts that no batch has taken yet."""
+    wait_until(lambda: lanes.waiting == requests)
+
+
+def wait_until(true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
-    while lanes.waiting != requests:
+    while not true():
         assert time.monotonic() < deadline
         time.sleep(0.002)

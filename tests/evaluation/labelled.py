@@ -13,6 +13,7 @@ from sovereign_rag.domain import (
     Citation,
     PageSpan,
     Passage,
+    QuoteVerdict,
     RequestedKind,
     SearchMode,
     Statement,
@@ -110,7 +111,7 @@ def _passage(document: CorpusDocument, score: float) -> Passage:
 
 def _citation(document: str, quote: str, start: int = 0) -> Citation:
     end = start + len(quote)
-    return Citation(quote, document, "", "", None, start, end, (), verified=True)
+    return Citation(quote, document, "", "", None, start, end, (), QuoteVerdict.VERIFIED)
 
 
 def _write_set(folder: Path, qrels: str) -> Path:

@@ -89,10 +89,10 @@ def test_reliability_holds_confidence_against_what_was_so() -> None:
 
 
 def test_the_plot_stands_by_itself_and_shows_each_curve() -> None:
-    picture = risk_against_coverage(curves(MIXED), point=0.5)
+    picture = risk_against_coverage(curves(MIXED), points=(0.75, 0.5))
 
     assert ElementTree.fromstring(picture).tag.endswith("svg")
-    assert "laws, fr: 75% at 25%" in picture
+    assert "laws, fr: 50% at 0%, near 75% at 25%" in picture
     assert "http" not in picture.replace("http://www.w3.org/2000/svg", "")
 
 
@@ -110,7 +110,7 @@ def test_a_file_without_confidences_is_refused_and_one_with_them_is_read(tmp_pat
 def test_the_command_shows_the_points_and_draws_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = [row(0.9, answerable=True), row(0.2, answerable=False)]
+    rows = [row(0.9, answerable=True), row(0.6, answerable=True), row(0.2, answerable=False)]
     run, plot = run_file(tmp_path / "laws.json", rows), tmp_path / "curve.svg"
     cli = CommandLine(tmp_path / "data", capsys)
 
@@ -121,7 +121,8 @@ def test_the_command_shows_the_points_and_draws_them(
     assert shown.code == 0
     assert "laws, fr" in shown.out
     assert plot.read_text("utf-8").startswith("<svg")
-    assert told["all"]["now"] == {"confidence": 0.9, "coverage": 1.0, "risk": 0.0}
+    assert told["all"]["now"] == {"confidence": 0.9, "coverage": 0.5, "risk": 0.0}
+    assert told["all"]["near"] == {"confidence": 0.6, "coverage": 1.0, "risk": 0.0}
     assert refused.code == 2
 
 

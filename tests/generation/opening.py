@@ -8,8 +8,9 @@ SYSTEM = Message("system", "You answer from the passages. " + "Be brief, exact a
 
 
 def opened(settings: Settings, **changes: object) -> LlamaCppModel:
+    # The block is pinned: what was measured for this machine before would have another.
     generation = GenerationSettings.model_validate(
-        {"slots": 2, "context_tokens": 4096, "tune": False} | changes
+        {"slots": 2, "context_tokens": 4096, "tune": False, "block_tokens": 64} | changes
     )
     return LlamaCppModel.open(
         settings.model_copy(update={"generation": generation}), public_prompts=[SYSTEM.content]

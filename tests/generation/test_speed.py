@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sovereign_rag.errors import ModelError
+from sovereign_rag.generation import compute_options
 from sovereign_rag.generation.compute_options import Choice, Computing, defaults, pinned
 from sovereign_rag.generation.llama_cpp import LlamaCppModel
 from sovereign_rag.generation.protocol import CompletionRequest, Message
@@ -45,13 +46,29 @@ def test_what_was_measured_is_used_unless_a_setting_pins_it(header: GgufHeader) 
 
 
 def test_without_a_measurement_threads_wait_and_k_quants_stay_as_they_are(
-    header: GgufHeader,
+    header: GgufHeader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(compute_options, "has_amx", lambda: False)
     k_quant, simple = replace(header, quantization=15), replace(header, quantization=2)
 
     assert defaults(k_quant).waiting == "passive"
     assert not defaults(k_quant).computing.repack
     assert defaults(simple).computing.repack
+
+
+def test_no_weights_are_rearranged_where_that_ends_the_process(
+    header: GgufHeader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simple = replace(header, quantization=7)
+
+    def repacked(settings: GenerationSettings, *, amx: bool) -> bool:
+        monkeypatch.setattr(compute_options, "has_amx", lambda: amx)
+        return pinned(settings, simple, None).computing.repack
+
+    assert repacked(told(), amx=False)
+    assert repacked(told(repack="on"), amx=False)
+    assert not repacked(told(), amx=True)
+    assert not repacked(told(repack="on"), amx=True)
 
 
 @pytest.mark.model

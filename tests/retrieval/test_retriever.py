@@ -1,18 +1,15 @@
 """A question finds passages within the asker's rights; what stands beside them too."""
 
-import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from sovereign_rag.access import Principal, ReadScope, read_scope, stored_readers
 from sovereign_rag.catalog.records import LiveDocument
 from sovereign_rag.domain import Chunk, PageSpan, Passage, SearchMode
 from sovereign_rag.embedding.lexical import Bm25Encoder
-from sovereign_rag.embedding.protocol import Vectors
 from sovereign_rag.retrieval.conversation import Turn
 from sovereign_rag.retrieval.rerank import Reranker
 from sovereign_rag.retrieval.retriever import Retriever
@@ -26,37 +23,11 @@ from sovereign_rag.store.protocol import (
     LexicalQuery,
     SearchFilter,
 )
+from tests.hashed import DIMENSION, HashEmbedder
 
-DIMENSION = 256
 ANA = read_scope(Principal("ana"))
 HR = read_scope(Principal("hugo", frozenset({"hr"})))
 LEXICAL = Bm25Encoder()
-
-
-class HashEmbedder:
-    """Texts that share words lie close together."""
-
-    model_id = "hash"
-    dimension = DIMENSION
-    max_tokens = 512
-
-    def warm_up(self) -> None:
-        pass
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(text.split()) for text in texts]
-
-    def embed_passages(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
-        vectors = np.full((len(texts), DIMENSION), 0.01, np.float32)
-        for row, text in enumerate(texts):
-            for word in text.casefold().replace("?", "").replace(".", "").split():
-                place = hashlib.sha256(word.encode()).digest()[0] % DIMENSION
-                vectors[row, place] += 1
-        unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-        return unit
-
-    def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        return self.embed_passages(texts)
 
 
 class EverythingIsLive:

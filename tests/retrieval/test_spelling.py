@@ -25,3 +25,9 @@ def test_a_typing_error_is_mended(typed: str, meant: str) -> None:
 @pytest.mark.parametrize("typed", ["grandparents", "tattoos", "password", "salary"])
 def test_another_word_and_the_right_one_are_left_alone(typed: str) -> None:
     assert closest(typed, KNOWN) is None
+
+
+def test_an_article_without_its_apostrophe_is_taken_off() -> None:
+    assert closest("lincertezza", ["taratura", "incertezza"]) == "incertezza"
+    assert closest("dindemnité", ["indemnite", "congé"]) == "indemnite"
+    assert closest("lettera", ["incertezza", "taratura"]) is None

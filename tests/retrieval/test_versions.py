@@ -1,9 +1,11 @@
 """Versions and copies of one document are one voice, and the newest speaks."""
 
+from dataclasses import replace
+
 import pytest
 
 from sovereign_rag.domain import Chunk, PageSpan, Passage
-from sovereign_rag.retrieval.versions import is_older, newest_first, same_voice, stem
+from sovereign_rag.retrieval.versions import Edition, is_older, newest_first, same_voice, stem
 
 TEXT = "You decide up front how much money you want to put in the account, at most {} a year."
 
@@ -51,3 +53,67 @@ def test_a_question_that_names_a_year_gets_the_version_of_that_year() -> None:
 
     assert ordered[0] == OLD
     assert is_older(ordered[1])
+
+
+@pytest.mark.parametrize(
+    ("newer", "older"),
+    [
+        ("policy-v3.md", "policy-v2.1.md"),
+        ("policy.md", "old/policy.md"),
+        ("policy.md", "Entwürfe/policy-v4.md"),
+        ("policy-v2.1.md", "policy-v2.md"),
+        ("policy.md", "policy-2021.md"),
+        ("policy-2023.md", "policy-2021.md"),
+        ("política.md", "histórico/política.md"),
+        ("listino.xlsx", "superati/listino.xlsx"),
+    ],
+)
+def test_the_newest_edition_is_told_by_name_and_folder(newer: str, older: str) -> None:
+    assert Edition.of(f"file:///house/{newer}") > Edition.of(f"file:///house/{older}")
+
+
+@pytest.mark.parametrize(
+    ("newer", "older"),
+    [
+        ("Versión 4.1, aprobada por el Comité", "Versión 3.0, aprobada por el Comité"),
+        ("Référence : PRO-014, version 3, validé", "Référence : PRO-014, version 2, validé"),
+        ("Procedura PQ-08 rev. 5", "Procedura PQ-08 rev. 4"),
+        ("Gültig ab 1. Januar 2025 für alle", "Gültig ab 1. März 2019 für alle"),
+        ("Last reviewed 4 February 2025.", "Last reviewed 11 May 2021."),
+    ],
+)
+def test_a_document_tells_its_edition_at_its_beginning(newer: str, older: str) -> None:
+    assert Edition.of("hr/policy.pdf", newer) > Edition.of("site/policy.pdf", older)
+
+
+def test_what_a_document_says_at_its_beginning_puts_the_current_one_first() -> None:
+    named = passage("file:///house/policy-v3.md", TEXT.format("3,300"))
+    bare = passage("file:///house/policy.md", TEXT.format("2,750"))
+
+    assert newest_first([named, bare], "What is the limit?")[0] == named
+    openings = {bare.chunk.document_id: "Version 4.1, in force since 2024."}
+    assert newest_first([named, bare], "What is the limit?", openings)[0] == bare
+
+
+def test_a_question_that_names_a_version_gets_that_one() -> None:
+    third = passage("file:///house/policy-v3.md", TEXT.format("3,300"))
+    second = passage("file:///house/old/policy-v2.1.md", TEXT.format("2,750"))
+
+    assert newest_first([second, third], "What is the limit?")[0] == third
+    assert newest_first([third, second], "What was the limit in version 2?")[0] == second
+
+
+def test_the_same_section_of_two_versions_is_one_voice_however_it_is_worded() -> None:
+    def section(uri: str, text: str, heading: str = "Sabbatical") -> Passage:
+        found = passage(uri, text)
+        return replace(found, chunk=replace(found.chunk, heading_path=("Benefits", heading)))
+
+    new = section("file:///house/benefits.md", "Every three years you may take six weeks.")
+    old = section("file:///house/archive/benefits-2019.md", "A month off, now and then, is paid.")
+    other = section("file:///house/archive/benefits-2019.md", "Lunch is free.", "Food")
+
+    first, second = newest_first([old, new], "How long is the sabbatical?")
+
+    assert first == new
+    assert is_older(second)
+    assert not any(is_older(p) for p in newest_first([other, new], "Is lunch free?"))

@@ -64,7 +64,9 @@ def opened_as(kind: str, data_dir: Path, prefix: str, *, dimension: int = DIMENS
         collection=prefix,
     )
     settings = Settings(data_dir=data_dir, store=store)
-    return open_store(settings, model_id="model", dimension=dimension)
+    opened = open_store(settings, model_id="model", dimension=dimension)
+    opened.make()
+    return opened
 
 
 def drop(collection: str) -> None:

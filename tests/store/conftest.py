@@ -9,7 +9,9 @@ import pytest
 from sovereign_rag.store.protocol import (
     ChunkStore,
 )
+from tests.faults import FaultProxy, engine_on_tcp
 from tests.store.chunks import BOARD, HR, IT, OWNER, SALES, STORES, drop, opened_as
+from tests.store.nodes import Clock
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +36,30 @@ def store(opened: ChunkStore) -> ChunkStore:
             opened.prune(tenant, document, keep=None)
     assert opened.count(OWNER) == 0
     return opened
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with engine_on_tcp(tmp_path_factory.mktemp("engine")) as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def proxies(port: int) -> Iterator[list[FaultProxy]]:
+    made = [FaultProxy(port) for _ in range(2)]
+    yield made
+    for proxy in made:
+        proxy.close()
+
+
+@pytest.fixture
+def nodes(proxies: list[FaultProxy]) -> Iterator[list[FaultProxy]]:
+    yield proxies
+    for proxy in proxies:
+        proxy.fault, proxy.only = "none", ""
+        proxy.asked.clear()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()

@@ -50,6 +50,8 @@ def test_vectors_of_two_lengths_lie_beside_each_other(
 ) -> None:
     short = open_store(settings, model_id="model", dimension=4)
     long = open_store(settings, model_id="model", dimension=8, collection="chunks-model-2")
+    short.make()
+    long.make()
     short.put([chunk(4)])
     long.put([chunk(8)])
 

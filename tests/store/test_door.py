@@ -18,6 +18,7 @@ from sovereign_rag.store.connect import open_store
 from sovereign_rag.store.embedded import door
 from sovereign_rag.store.embedded.folder import EngineFolder
 from sovereign_rag.store.embedded.unix_transport import UnixTransport
+from sovereign_rag.system.peer import is_of
 from tests.store.test_embedded import chunks, ends, engine_of
 
 OWNER = read_scope(local_owner())
@@ -31,6 +32,7 @@ QUESTION = (
 def folder(tmp_path: Path) -> Iterator[EngineFolder]:
     """Of a running engine that holds three chunks."""
     store = open_store(Settings(data_dir=tmp_path), model_id="model", dimension=4)
+    store.make()
     store.put(chunks(3))
     folder = EngineFolder(tmp_path)
     yield folder
@@ -80,7 +82,7 @@ def test_every_start_has_a_secret_of_its_own_that_only_its_file_holds(tmp_path: 
     seen = []
     for _ in range(2):
         store = open_store(Settings(data_dir=tmp_path), model_id="model", dimension=4)
-        store.count(OWNER)
+        store.make()
         engine, path = engine_of(tmp_path), tmp_path / "vectors" / "run" / "secret"
         seen.append(path.read_bytes())
         told = b"".join(
@@ -99,6 +101,7 @@ def test_every_start_has_a_secret_of_its_own_that_only_its_file_holds(tmp_path: 
 
 def test_a_client_that_lost_its_engine_shows_the_next_one_the_new_secret(tmp_path: Path) -> None:
     store = open_store(Settings(data_dir=tmp_path), model_id="model", dimension=4)
+    store.make()
     store.put(chunks(3))
     os.kill(engine_of(tmp_path), 9)
 
@@ -109,8 +112,8 @@ def test_a_client_that_lost_its_engine_shows_the_next_one_the_new_secret(tmp_pat
 def test_only_processes_of_this_account_are_met() -> None:
     left, right = socket.socketpair()
 
-    assert door.is_of(left, os.geteuid())
-    assert not door.is_of(right, os.geteuid() + 1)
+    assert is_of(left, os.geteuid())
+    assert not is_of(right, os.geteuid() + 1)
     left.close()
     right.close()
 

@@ -19,7 +19,7 @@ from qdrant_client.http.exceptions import UnexpectedResponse
 from sovereign_rag.access import local_owner, read_scope, stored_readers
 from sovereign_rag.domain import Chunk, PageSpan, SparseVector
 from sovereign_rag.errors import StoreError
-from sovereign_rag.settings import Settings
+from sovereign_rag.settings import Settings, StoreSettings
 from sovereign_rag.store.connect import open_store
 from sovereign_rag.store.embedded.client import EngineTransport
 from sovereign_rag.store.protocol import ChunkStore, IndexedChunk
@@ -62,7 +62,11 @@ def open_in() -> Iterator[Opener]:
 
 
 def store_of(data_dir: Path) -> ChunkStore:
-    return open_store(Settings(data_dir=data_dir), model_id="model", dimension=4)
+    patient = StoreSettings(timeout_s=120)  # an engine that was killed starts on a busy machine
+    settings = Settings(data_dir=data_dir, store=patient)
+    opened = open_store(settings, model_id="model", dimension=4)
+    opened.make()
+    return opened
 
 
 def chunks(count: int, *, document: str = DOCUMENT, text: str = "text") -> list[IndexedChunk]:

@@ -6,6 +6,7 @@ import pytest
 
 from sovereign_rag.access import Principal, ReadScope, local_owner, read_scope, stored_readers
 from sovereign_rag.errors import Unauthenticated
+from sovereign_rag.roles import Role
 from sovereign_rag.store.protocol import (
     ChunkOrigin,
     ChunkStore,
@@ -28,7 +29,7 @@ from tests.store.chunks import ANA, BOARD, EAST, EVERYWHERE, HR, IT, OWNER, SALE
         (Principal("ana", clearance=2), {0, 4}),
         (Principal("ana", clearance=1), {0}),
         (Principal("ana", frozenset({"finance"}), tenant="other"), {5}),
-        (Principal("root", is_admin=True), {0}),
+        (Principal("root", roles=frozenset({Role.ADMIN})), {0}),
         (local_owner(), {0, 1, 2, 3, 4}),
         (local_owner("other"), {5}),
     ],
@@ -224,3 +225,27 @@ def test_a_change_of_rights_holds_for_the_next_search(store: ChunkStore) -> None
 
     assert store.count(finance) == 0
     assert store.count(OWNER) == 600
+
+
+def test_what_is_said_of_a_document_narrows_a_search_and_is_counted_within_the_rights(
+    store: ChunkStore,
+) -> None:
+    store.put([chunk(0, "everyone", document=HR), chunk(1, "group:finance", document=IT)])
+    moment = datetime(2024, 5, 1, tzinfo=UTC)
+    store.set_facts("default", HR, facts=frozenset({"tag=a", "tag=b"}), modified=moment)
+    store.set_facts("default", IT, facts=frozenset({"tag=a"}), modified=None)
+    store.set_facts("other", HR, facts=frozenset(), modified=None)  # another tenant's
+
+    def asked(*facts: set[str]) -> set[int]:
+        only = SearchFilter(facts=tuple(map(frozenset, facts)))
+        (hits,) = store.search([DenseQuery(EAST, 10, only)], OWNER)
+        return found(hits)
+
+    assert asked({"tag=a"}) == {0, 1}
+    assert asked({"tag=a"}, {"tag=b", "tag=c"}) == {0}
+    assert asked({"tag=c"}) == asked(set()) == set()
+    assert store.facet("facts", OWNER) == {"tag=a": 2, "tag=b": 1}
+    assert store.facet("facts", ANA) == {"tag=a": 1, "tag=b": 1}
+    assert store.count(OWNER, SearchFilter(modified_from=moment)) == 1
+    store.set_facts("default", HR, facts=frozenset(), modified=None)
+    assert store.facet("facts", OWNER) == {"tag=a": 1}

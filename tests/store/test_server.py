@@ -27,6 +27,7 @@ from sovereign_rag.store.qdrant import QdrantStore
 from sovereign_rag.store.schema import PAYLOAD_INDEXES, ServerLayout
 
 DOCUMENT = str(uuid.uuid5(uuid.NAMESPACE_OID, "document"))
+VERSIONS = ["v0", "v1"]
 ANA = read_scope(Principal("ana", frozenset({"hr"}), clearance=1))
 EAST = np.eye(4, dtype=np.float32)[0]
 
@@ -39,6 +40,8 @@ class StandIn:
         self.status = 200
         self.asked: list[httpx.Request] = []
         self.points: list[dict[str, Any]] = []
+        self.state = "green"
+        self.params = {"replication_factor": 3, "write_consistency_factor": 2}
         self.indexes = {field: {"data_type": "keyword", "points": 0} for field in PAYLOAD_INDEXES}
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -53,9 +56,25 @@ class StandIn:
     def _result(self, request: httpx.Request) -> object:
         path = request.url.path.removeprefix("/collections/chunks")
         if request.method == "GET":
-            return {**_INFO, "payload_schema": self.indexes}
+            config = _INFO["config"]
+            params = config["params"] | self.params
+            return {
+                **_INFO,
+                "status": self.state,
+                "config": config | {"params": params},
+                "payload_schema": self.indexes,
+            }
         if path.endswith("query/batch"):
             return [{"points": self.points}] * len(json.loads(request.content)["searches"])
+        if request.method == "PATCH":
+            self.params |= json.loads(request.content)["params"]
+            return True
+        if path.endswith("/index"):
+            field = json.loads(request.content)["field_name"]
+            self.indexes[field] = {"data_type": "keyword", "points": 0}
+        if path.endswith("facet"):
+            is_version = json.loads(request.content)["key"] == "version"
+            return {"hits": [{"value": v, "count": 1} for v in (VERSIONS if is_version else [7])]}
         if path.endswith("count"):
             return {"count": len(self.points)}
         self.made = True
@@ -65,7 +84,7 @@ class StandIn:
         return [json.loads(r.content) for r in self.asked if r.url.path.endswith(path)]
 
 
-_INFO = {
+_INFO: dict[str, Any] = {
     "status": "green",
     "optimizer_status": "ok",
     "segments_count": 1,
@@ -110,7 +129,7 @@ def store(server: StandIn) -> Iterator[QdrantStore]:
         check_compatibility=False,
         trust_env=False,
     )
-    opened = QdrantStore(client, collection="chunks", dimension=4, server=ServerLayout(3, 2))
+    opened = QdrantStore(client, collection="chunks", dimension=4, server=ServerLayout(3, 3))
     yield opened
     opened.close()
 
@@ -157,15 +176,25 @@ def test_a_point_of_another_program_is_an_error(store: QdrantStore, server: Stan
         store.search([DenseQuery(EAST, 5)], ANA)
 
 
-def test_a_change_of_rights_waits_for_every_replica(store: QdrantStore, server: StandIn) -> None:
+def test_a_change_of_rights_and_a_removal_name_what_was_there_and_are_done_in_order(
+    store: QdrantStore, server: StandIn
+) -> None:
     store.set_access("default", DOCUMENT, readers=stored_readers({"user:bo"}), level=2)
-    store.prune("default", DOCUMENT, keep=None)
+    store.prune("default", DOCUMENT, keep="v1")
 
-    for request in server.asked[-2:]:
+    changes = [r for r in server.asked if r.url.path.endswith(("payload", "delete"))]
+    for request in changes:
         assert request.url.params["wait"] == "true"
         assert request.url.params["ordering"] == "strong"
-        assert len(json.loads(request.content)["filter"]["must"]) == 2
-    assert server.bodies("payload")[0]["payload"] == {"readers": ["owner", "user:bo"], "level": 2}
+    lists = [r for r in server.asked if r.url.path.endswith("facet")]
+    assert {r.url.params["consistency"] for r in lists} == {"majority"}  # what there is to change
+    assert json.loads(changes[-1].content)["filter"]["must"][2:] == [
+        {"key": "version", "match": {"any": ["v0"]}},
+        {"key": "writing", "match": {"any": [7]}},
+    ]
+    told = server.bodies("payload")[0]["payload"]
+    assert told.pop("writing") != 7
+    assert told == {"readers": ["owner", "user:bo"], "level": 2}
 
 
 def test_a_collection_is_made_once_with_its_indexes_before_any_point(
@@ -173,20 +202,56 @@ def test_a_collection_is_made_once_with_its_indexes_before_any_point(
 ) -> None:
     server.made = False
 
-    store.count(ANA)
+    store.make()
+    store.make()
     store.count(ANA)
 
-    writes = [request for request in server.asked if request.method == "PUT"]
+    writes = [request for request in server.asked if request.method != "GET"][:-1]
     assert [request.url.path for request in writes] == [
         "/collections/chunks",
         *["/collections/chunks/index"] * len(PAYLOAD_INDEXES),
     ]
     made = json.loads(writes[0].content)
     assert made["shard_number"] == 3
-    assert made["replication_factor"] == made["write_consistency_factor"] == 2
+    assert (made["replication_factor"], made["write_consistency_factor"]) == (3, 2)
     assert made["vectors"]["dense"]["hnsw_config"]["payload_m"] == 16
     assert made["sparse_vectors"] == {"bm25": {"modifier": "idf"}}
     assert made["strict_mode_config"]["unindexed_filtering_retrieve"] is False
+
+
+def test_a_search_makes_no_collection(store: QdrantStore, server: StandIn) -> None:
+    server.made = False
+
+    with pytest.raises(StoreError, match="isn't made yet"):
+        store.count(ANA)
+
+    assert [request.method for request in server.asked] == ["GET"]
+    store.make()
+    assert store.count(ANA) == 0
+
+
+@pytest.mark.parametrize(("copies", "factor"), [(1, 1), (2, 1), (3, 2), (4, 3), (5, 3)])
+def test_a_collection_from_before_is_changed_to_what_most_copies_must_take(
+    store: QdrantStore, server: StandIn, copies: int, factor: int
+) -> None:
+    server.params = {"replication_factor": copies, "write_consistency_factor": copies}
+
+    was_made = store.is_made()
+    store.make()
+    store.make()
+
+    changes = [json.loads(r.content) for r in server.asked if r.method == "PATCH"]
+    wanted = {"params": {"write_consistency_factor": factor}}
+    assert was_made is (factor == copies)
+    assert changes == ([] if factor == copies else [wanted])
+
+
+def test_a_collection_that_is_red_can_not_work(store: QdrantStore, server: StandIn) -> None:
+    store.check()
+    server.state = "red"
+
+    with pytest.raises(StoreError, match="is red"):
+        store.check()
 
 
 @pytest.mark.parametrize(

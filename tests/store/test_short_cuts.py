@@ -193,7 +193,7 @@ def test_a_scope_finds_the_same_whether_it_may_read_little_or_most(
     )[0]
 
     allowed = {
-        to_point(c).id
+        to_point(c, 1).id
         for c in chunks
         if scope.allows(tenant=c.tenant, readers=c.readers, level=c.level)
     }
@@ -252,5 +252,5 @@ def filled(engine: Engine, chunks: Sequence[IndexedChunk]) -> Collection:
     collection = engine.collection("chunks")
     for field, schema in PAYLOAD_INDEXES.items():
         collection.index(rest.CreateFieldIndex(field_name=field, field_schema=schema))
-    collection.upsert([to_point(indexed) for indexed in chunks])
+    collection.upsert([to_point(indexed, 1) for indexed in chunks])
     return collection

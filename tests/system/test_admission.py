@@ -68,6 +68,17 @@ def test_a_full_queue_refuses_at_once_and_tells_when_to_come_again() -> None:
     assert admitted
 
 
+def test_without_a_queue_who_finds_a_place_is_let_in_and_everybody_else_is_refused() -> None:
+    admission = Admission(places=1, queue=0)
+
+    with admission.turn("default", "first"), pytest.raises(Busy), admission.turn("default", "next"):
+        pass
+    with admission.turn("default", "next"):
+        admitted = True
+
+    assert admitted
+
+
 def test_a_caller_who_leaves_gives_the_place_in_the_queue_back() -> None:
     admission = Admission(places=1, queue=1)
     crowd = Crowd(admission)

@@ -27,6 +27,9 @@ def main(arguments: list[str]) -> int:
 
 def _run(data_dir: Path, tell: int) -> int:
     from sovereign_rag.errors import StoreError
+    from sovereign_rag.system.garbage import collect_seldom
+
+    collect_seldom()
     from sovereign_rag.store.embedded.process import run
 
     def ready() -> None:

@@ -5,6 +5,8 @@ import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +20,7 @@ from sovereign_rag.version import VERSION
 
 _START_TIMEOUT_S: Final = 120.0  # a log that wasn't flushed is replayed at 5,000 chunks a second
 _GREETING_TIMEOUT_S: Final = 60.0  # the engine does one thing at a time
+_PATIENCE_S: Final = 3_600.0  # for what takes as long as the collections are large
 _ATTEMPTS: Final = 5
 
 
@@ -28,6 +31,9 @@ class EngineTransport(httpx.BaseTransport):
     killed, the next request starts it again; one that was under way is sent a second time,
     because everything that the engine offers may be done twice.
 
+    Who asks waits no longer for an engine that comes back than for its answer; the first join may
+    take longer, because a program that opens a folder has nothing else to do.
+
     Raises StoreError when it can't be started. For use by any number of threads.
     """
 
@@ -36,56 +42,96 @@ class EngineTransport(httpx.BaseTransport):
         self._folder: EngineFolder | None = None
         self._http: UnixTransport | None = None
         self._presence: socket.socket | None = None
+        self._coming: Future[socket.socket] | None = None  # while the engine is met or started
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="engine-start")
+        self._first_join_s: float | None = _START_TIMEOUT_S + _GREETING_TIMEOUT_S
         self._joining = threading.Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        http, presence = self._join()
+        http, presence = self._join(request)
         try:
             return http.handle_request(request)
         except httpx.NetworkError:
             self._leave(presence)
-            http, _ = self._join()
+            http, _ = self._join(request)
             return http.handle_request(request)
 
     def flush(self) -> None:
         """Have the engine write everything to the disk, synchronised."""
-        timeout = httpx.Timeout(_GREETING_TIMEOUT_S).as_dict()
+        self._order("flush", {}, _GREETING_TIMEOUT_S)
+
+    def copy(self, folder: Path) -> None:
+        """Have the engine write its collections as they are now into `folder`, a new one."""
+        self._order("copy", {"folder": str(folder.absolute())}, _PATIENCE_S)
+
+    def erase(self) -> None:
+        """Have the engine take the bytes of what was deleted off the disk, before it returns."""
+        self._order("erase", {}, _PATIENCE_S)
+
+    def _order(self, what: str, told: dict[str, str], patience_s: float) -> None:
+        timeout = httpx.Timeout(patience_s).as_dict()
         request = httpx.Request(
-            "POST", "http://embedded/admin/flush", extensions={"timeout": timeout}
+            "POST", f"http://embedded/admin/{what}", json=told, extensions={"timeout": timeout}
         )
         try:
             response = self.handle_request(request)
         except httpx.TransportError as error:
             raise StoreError(f"The embedded engine doesn't answer ({error}); try again.") from error
         if response.status_code != 200:
-            raise StoreError(f"The embedded engine could not flush: {response.text[:300]}")
+            raise StoreError(f"The embedded engine could not {what}: {response.text[:300]}")
 
     def close(self) -> None:
         with self._joining:
+            if self._coming is not None:
+                self._coming.add_done_callback(_leave_at_once)
             if self._presence is not None:
                 self._presence.close()
             if self._http is not None:
                 self._http.close()
             if self._folder is not None:
                 self._folder.close()
-            self._presence, self._http, self._folder = None, None, None
+            self._presence, self._http, self._folder, self._coming = None, None, None, None
 
-    def _join(self) -> tuple[UnixTransport, socket.socket]:
+    def _join(self, request: httpx.Request) -> tuple[UnixTransport, socket.socket]:
         with self._joining:
             if self._folder is None or self._http is None:
                 self._folder = EngineFolder(self._data_dir)
                 self._http = UnixTransport(self._folder.http_socket, secret=self._folder.secret)
-            if self._presence is None or not _is_alive(self._presence):
-                if self._presence is not None:
-                    self._presence.close()
-                self._presence = _meet_or_start(self._folder)
-            return self._http, self._presence
+            if self._presence is not None and _is_alive(self._presence):
+                return self._http, self._presence
+            if self._presence is not None:
+                self._presence.close()
+                self._presence = None
+            if self._coming is None:
+                self._coming = self._starter.submit(_meet_or_start, self._folder)
+            http, coming = self._http, self._coming
+        patience_s = self._first_join_s or request.extensions.get("timeout", {}).get("read")
+        try:
+            presence = coming.result(patience_s)
+        except FutureTimeout as error:
+            raise httpx.ConnectTimeout("the engine is being started", request=request) from error
+        finally:
+            if coming.done():
+                self._came(coming)
+        return http, presence
+
+    def _came(self, coming: Future[socket.socket]) -> None:
+        with self._joining:
+            if self._coming is coming:  # else another thread was faster
+                self._coming = None
+                if coming.exception() is None:
+                    self._presence, self._first_join_s = coming.result(), None
 
     def _leave(self, presence: socket.socket) -> None:
         with self._joining:
             if self._presence is presence:  # else another thread has joined anew already
                 presence.close()
                 self._presence = None
+
+
+def _leave_at_once(coming: Future[socket.socket]) -> None:
+    if coming.exception() is None:
+        coming.result().close()
 
 
 def _meet_or_start(folder: EngineFolder) -> socket.socket:

@@ -10,7 +10,6 @@ import asyncio
 import os
 import secrets
 import socket
-import struct
 from hmac import compare_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from sovereign_rag.errors import StoreError
+from sovereign_rag.system.peer import is_of
 
 if TYPE_CHECKING:
     _Protocol = asyncio.Protocol
@@ -52,17 +52,6 @@ def enter(connected: socket.socket, secret: Path, *, account: int | None = None)
             "see who may write to the data folder."
         )
     connected.sendall(secret.read_bytes())
-
-
-def is_of(connected: socket.socket, account: int) -> bool:
-    """Whether the process at the other end is of `account`; where no kernel tells, it is."""
-    if not hasattr(socket, "SO_PEERCRED"):
-        return True
-    size = struct.calcsize("3i")
-    _, uid, _ = struct.unpack(
-        "3i", connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-    )
-    return bool(uid == account)
 
 
 async def admits(

@@ -86,6 +86,24 @@ class Engine:
         for collection in self._collections.values():
             collection.flush()
 
+    def copy(self, folder: Path) -> None:
+        """Write every collection as it is at this moment into `folder`, a new one.
+
+        Nobody is answered meanwhile. What was deleted and is still to be erased, is so there too.
+        """
+        self.flush()
+        folder.mkdir(mode=0o700)
+        for name in self._collections:
+            shutil.copytree(self._folder / name, folder / name)
+
+    def erase(self) -> None:
+        """Write every collection anew, without what was deleted or changed; nobody is answered."""
+        for collection in self._collections.values():
+            collection.leave_behind()
+            while collection.to_erase and collection.erase_some(hurry=True):
+                pass
+        self.flush()
+
     def tick(self, *, alone: bool) -> bool:
         """Do a little of what is due; whether more is. `alone`: nobody is connected any more."""
         now = time.monotonic()
@@ -193,13 +211,13 @@ class Collection:
         self._census.note(point.payload for point in points)
         replaced = edge.Filter(must=[edge.HasIdCondition({point.id for point in made})])
         if self._shard.count(edge.CountRequest(exact=True, filter=replaced)):
-            self._leave_behind()  # the engine keeps the words of what it replaces
+            self.leave_behind()  # the engine keeps the words of what it replaces
         self._update(edge.UpdateOperation.upsert_points(made))
 
     def delete(self, condition: rest.Filter) -> None:
         doomed = translate.filter_of(condition)
         if self._shard.count(edge.CountRequest(exact=True, filter=doomed)):
-            self._leave_behind()
+            self.leave_behind()
             self._update(edge.UpdateOperation.delete_points_by_filter(doomed))
 
     def set_payload(self, payload: rest.Payload, condition: rest.Filter | None) -> None:
@@ -271,7 +289,7 @@ class Collection:
             self._rewrite.discard()
         self._shard.close()
 
-    def _leave_behind(self) -> None:
+    def leave_behind(self) -> None:
         """Note, before it happens, that something will be on the disk that isn't there any more."""
         self._to_erase.touch()
         self.to_erase = True

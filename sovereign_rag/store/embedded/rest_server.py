@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 import orjson
@@ -85,6 +86,22 @@ def create_app(engine: Engine) -> Starlette:
 
         return _respond(answer)
 
+    async def copy(request: Request) -> Response:
+        body = await request.body()
+
+        def answer() -> object:
+            engine.copy(Path(orjson.loads(body)["folder"]))
+            return True
+
+        return _respond(answer)
+
+    async def erase(_: Request) -> Response:
+        def answer() -> object:
+            engine.erase()
+            return True
+
+        return _respond(answer)
+
     at = "/collections/{name}"
     query = on(rest.QueryRequestBatch, _query, read=queries_of)
     return Starlette(
@@ -100,6 +117,8 @@ def create_app(engine: Engine) -> Starlette:
             Route(f"{at}/points/count", on(rest.CountRequest, _count), methods=["POST"]),
             Route(f"{at}/facet", on(rest.FacetRequest, _facet), methods=["POST"]),
             Route("/admin/flush", flush, methods=["POST"]),
+            Route("/admin/copy", copy, methods=["POST"]),
+            Route("/admin/erase", erase, methods=["POST"]),
         ]
     )
 

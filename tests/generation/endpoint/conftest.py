@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sovereign_rag.generation.endpoint import EndpointModel
-from sovereign_rag.generation.endpoint_address import Resolve
 from sovereign_rag.settings import EndpointSettings, GenerationSettings
+from sovereign_rag.system.allowed_addresses import Resolve
 from tests.generation.endpoint.upstream import (
     Line,
     Upstream,

@@ -13,8 +13,8 @@ import pytest
 
 from sovereign_rag.errors import GenerationError, SettingsError
 from sovereign_rag.generation.endpoint import EndpointModel
-from sovereign_rag.generation.endpoint_address import AllowList, NotAdmitted, place
 from sovereign_rag.settings import load_settings
+from sovereign_rag.system.allowed_addresses import AllowList, NotAdmitted, place
 from tests.generation.endpoint.upstream import (
     Make,
     ask,
@@ -47,7 +47,7 @@ from tests.generation.endpoint.upstream import (
 def test_only_listed_addresses_are_admitted(
     allow: Sequence[str], host: str, address: str, admitted: bool
 ) -> None:
-    listed, at = AllowList(allow), place(f"http://{host}:5000/v1")
+    listed, at = AllowList(allow, "a.list"), place(f"http://{host}:5000/v1", "a.url")
 
     if admitted:
         assert listed.choose(at, lambda *_: [address]) == address.removeprefix("::ffff:")
@@ -80,7 +80,7 @@ def test_an_impossible_address_is_refused_at_the_start_without_telling_secrets(
 @pytest.mark.parametrize("entry", ["10.0.0.0/33", "10.0.0", "a b", "http://llm", ""])
 def test_an_impossible_entry_of_the_list_is_refused(entry: str) -> None:
     with pytest.raises(SettingsError, match=r"generation\.endpoint\.allow"):
-        AllowList([entry])
+        AllowList([entry], "generation.endpoint.allow")
 
 
 def test_settings_without_a_list_or_a_model_are_refused() -> None:

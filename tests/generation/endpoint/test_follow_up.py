@@ -1,10 +1,12 @@
 """A capable model makes a question whole; what it makes up or is told to say is not taken over."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from sovereign_rag.access import Principal, local_owner
+from sovereign_rag.answering.model_limits import ModelLimits
 from sovereign_rag.answering.prompt import FOLLOW_UP, system_prompts, wording
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.answering.rewrite import Rewriter
@@ -16,7 +18,7 @@ from sovereign_rag.evaluation.datasets import CorpusDocument
 from sovereign_rag.evaluation.scratch import ScratchIndex
 from sovereign_rag.generation.endpoint import EndpointModel
 from sovereign_rag.retrieval.conversation import Turn
-from sovereign_rag.settings import GenerationSettings, Settings
+from sovereign_rag.settings import GenerationSettings, LabelSettings, LevelRule, Settings
 from sovereign_rag.wiring import open_service
 from tests.generation.endpoint.upstream import Make, refuses, talks
 
@@ -25,8 +27,24 @@ HISTORY = (Turn("What does a passport cost in 2024?", "A passport costs 86 euros
 WHOLE = "What does a passport cost for children?"
 
 
-def rewriter(language_model: EndpointModel | None) -> Rewriter:
-    return Rewriter(lambda: language_model, Bm25Encoder(), Unexamined(GenerationSettings()))
+def rewriter(language_model: EndpointModel | None, labels: LabelSettings | None = None) -> Rewriter:
+    generation = GenerationSettings()
+    limits = ModelLimits(labels or LabelSettings(), generation)
+    return Rewriter(lambda: language_model, Bm25Encoder(), Unexamined(generation), limits)
+
+
+@pytest.mark.parametrize("level", [2, None])
+def test_a_conversation_of_a_level_that_is_not_for_the_model_is_left_to_the_rules(
+    upstream: Make, endpoint_model: Make, level: int | None
+) -> None:
+    server = upstream(talks("What does a passport cost for children?"))
+    secret = LabelSettings(levels=(LevelRule(level=2, model="none"),))
+    turns = (replace(HISTORY[0], level=level),)
+
+    made = rewriter(endpoint_model(server), secret).rewrite("And for children?", "en", turns, ANA)
+
+    assert made is None
+    assert server.bodies == []
 
 
 def test_a_question_that_leans_is_rewritten_by_the_model(

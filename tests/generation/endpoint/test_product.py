@@ -109,6 +109,22 @@ def test_an_answer_is_written_by_the_endpoint_and_names_its_model(
     assert "three months" in server.bodies[0]["messages"][-1]["content"]
 
 
+SERVER = """
+import runpy
+from llama_cpp import llama_cpp as native
+
+defaults = native.llama_model_default_params
+
+def as_they_are():  # rearranged weights end the process on CPUs with AMX
+    parameters = defaults()
+    parameters.use_extra_bufts = False
+    return parameters
+
+native.llama_model_default_params = as_they_are
+runpy.run_module("llama_cpp.server", run_name="__main__")
+"""
+
+
 @pytest.fixture(scope="module")
 def llama_server() -> Iterator[str]:
     """llama-cpp-python's own server with the small model, as a process."""
@@ -117,7 +133,7 @@ def llama_server() -> Iterator[str]:
         port = probe.getsockname()[1]
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "llama_cpp.server", "--host", "127.0.0.1", "--port", str(port)),
+            *(sys.executable, "-c", SERVER, "--host", "127.0.0.1", "--port", str(port)),
             *("--model", str(bundled.smollm2()), "--model_alias", "small", "--n_ctx", "1024"),
             *("--n_threads", "1", "--verbose", "false"),
         ],

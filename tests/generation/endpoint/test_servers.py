@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from sovereign_rag.errors import GenerationError
-from sovereign_rag.generation.endpoint_breaker import Breaker
 from sovereign_rag.generation.protocol import CompletionRequest
+from sovereign_rag.system.breaker import Breaker
 from tests.generation.endpoint.upstream import (
     QUESTION,
     SOON_S,

@@ -1,4 +1,4 @@
-"""Which addresses an endpoint may have: the admin's list, held against what is connected to.
+"""Which addresses may be contacted: the admin's list, held against what is connected to.
 
 A name is looked up by us, its addresses are held against the list, and the connection goes to the
 very address that passed. What the name stands for a moment later changes nothing.
@@ -28,7 +28,7 @@ class NotAdmitted(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class EndpointPlace:
+class ServerPlace:
     """Where a server is, as the settings say."""
 
     scheme: str
@@ -53,8 +53,8 @@ class EndpointPlace:
         return _address(self.host)
 
 
-def place(url: str) -> EndpointPlace:
-    """Read an address of the settings.
+def place(url: str, setting: str) -> ServerPlace:
+    """Read an address that stands in a setting, whose dotted name is told where it is none.
 
     Raises:
         SettingsError: It is none, or holds what has no business in it.
@@ -63,18 +63,17 @@ def place(url: str) -> EndpointPlace:
         parts = urlsplit(url.strip())
         host, port = (parts.hostname or "").rstrip("."), parts.port
     except ValueError as error:
-        raise SettingsError(f"generation.endpoint.urls holds {url!r}: {error}.") from error
+        raise SettingsError(f"{setting} holds {url!r}: {error}.") from error
     if parts.scheme not in _PORTS or not host:
         raise SettingsError(
-            f"generation.endpoint.urls holds {url!r}, which is no address such as "
-            "http://10.0.0.5:5000/v1."
+            f"{setting} holds {url!r}, which is no address such as http://10.0.0.5:5000/v1."
         )
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise SettingsError(
-            f"The address of the endpoint {host} holds more than scheme, host, port and path. A "
-            "key goes into generation.endpoint.api_key."
+            f"The address of {host} in {setting} holds more than scheme, host, port and path. A "
+            "key or a secret has a setting of its own."
         )
-    return EndpointPlace(parts.scheme, host, port or _PORTS[parts.scheme], parts.path.rstrip("/"))
+    return ServerPlace(parts.scheme, host, port or _PORTS[parts.scheme], parts.path.rstrip("/"))
 
 
 METADATA: Final = frozenset(
@@ -97,12 +96,13 @@ however wide a listed network is."""
 class AllowList:
     """Networks, addresses and names that may be contacted."""
 
-    def __init__(self, entries: Iterable[str]) -> None:
-        """Read the setting `generation.endpoint.allow`.
+    def __init__(self, entries: Iterable[str], setting: str) -> None:
+        """Read what stands in a setting, whose dotted name is told where something is wrong.
 
         Raises:
             SettingsError: An entry is no network, address or name.
         """
+        self.setting = setting
         self._networks: list[Network] = []
         self._names: set[str] = set()
         for entry in entries:
@@ -112,7 +112,7 @@ class AllowList:
             except ValueError as error:
                 if "/" in text or not _NAME.fullmatch(text) or text.replace(".", "").isdigit():
                     raise SettingsError(
-                        f"generation.endpoint.allow holds {entry!r}, which is no network "
+                        f"{setting} holds {entry!r}, which is no network "
                         f"(10.0.0.0/24), address or name: {error}."
                     ) from error
                 self._names.add(text)
@@ -132,7 +132,7 @@ class AllowList:
         )
         return host in self._names and inside
 
-    def choose(self, at: EndpointPlace, resolve: Resolve) -> str:
+    def choose(self, at: ServerPlace, resolve: Resolve) -> str:
         """The address to connect to, as text.
 
         Raises:

@@ -1,0 +1,1 @@
+"""The organisation's directory by LDAP: one bind, one search, groups within groups."""
