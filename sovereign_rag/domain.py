@@ -7,9 +7,12 @@ from 0 in Python's sense (code points), and a span is half open: `text[start:end
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Final, Literal, get_args
+from urllib.parse import unquote
+
+from sovereign_rag.metadata import NOTHING_STATED, Stated
 
 Language = Literal["fr", "de", "en", "es", "it"]
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
@@ -52,6 +55,7 @@ class Word:
     start: int
     end: int
     box: Box
+    confidence: float | None = None  # 0..1, of the recogniser; None: it was not recognised
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ class SourceFile:
     modified: datetime | None
     readers: frozenset[str]  # labels; empty: nobody but the owner of the data folder
     level: int = 0
+    facts: frozenset[str] = frozenset()  # what was stated of it, see `metadata`
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +180,21 @@ class Passage:
     paged: bool
     score: float  # higher is better; comparable within one search only
     score_parts: Mapping[str, float]  # where it came from: dense, dense_rank, lexical, ...
+    modified: datetime | None = None  # when its file was changed, where the source tells
+    stated: Stated = NOTHING_STATED  # of its document
+    level: int = 0  # of its document
 
     @property
     def id(self) -> str:
         return f"{self.chunk.document_id}:{self.chunk.index}"
+
+
+class QuoteVerdict(StrEnum):
+    """How far a quote is what its source says."""
+
+    VERIFIED = "verified"  # it stands at its place, and the page shows the same
+    SCAN = "scan"  # it stands there, recognised with less confidence than is relied on
+    UNVERIFIED = "unverified"  # it does not stand there, or the page shows something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,15 +209,40 @@ class Citation:
     start: int
     end: int
     boxes: tuple[Box, ...]
-    verified: bool
-    ocr_confidence: float | None = None
+    verdict: QuoteVerdict
+    ocr_confidence: float | None = None  # 0..1, of its least sure word; None: not recognised
     passage_id: str = ""  # the passage that it was quoted from
+
+    @property
+    def verified(self) -> bool:
+        return self.verdict is QuoteVerdict.VERIFIED
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is what the source says, or at least what was recognised there."""
+        return self.verdict is not QuoteVerdict.UNVERIFIED
+
+
+@dataclass(frozen=True, slots=True)
+class OtherVersion:
+    """What another version of a cited document says in the same place, where it says otherwise."""
+
+    citation: Citation
+    modified: datetime | None  # when that version's file was changed, where the source tells
+
+    @property
+    def place(self) -> str:
+        """Where it lies, as people say it: its folder and name, and its file's date."""
+        folders = unquote(self.citation.uri).rstrip("/").split("/")
+        where = "/".join(part for part in folders[-2:] if part)
+        return f"{where}, {self.modified.date().isoformat()}" if self.modified else where
 
 
 class Verdict(StrEnum):
     """How far the documents say what a statement says."""
 
     QUOTED = "quoted"  # the statement is itself a quote, found at its place
+    STATED = "stated"  # a person of the house says so and signs it, beside checked quotes
     SUPPORTED = "supported"  # its terms, numbers and negations stand in the sentences cited
     PARTLY = "partly"  # the sentences cited say a part of it, and nothing against it
     UNSUPPORTED = "unsupported"  # nothing was found that says it
@@ -217,7 +258,12 @@ class Statement:
 
     @property
     def supported(self) -> bool:
-        return self.verdict in {Verdict.QUOTED, Verdict.SUPPORTED}
+        return self.verdict in {Verdict.QUOTED, Verdict.STATED, Verdict.SUPPORTED}
+
+    @property
+    def verified(self) -> bool:
+        """Whether every quote that supports it is verified; one of a scan may be misread."""
+        return all(citation.verified for citation in self.citations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,13 +286,30 @@ class FollowUp:
 class AnswerKind(StrEnum):
     EXTRACTS = "extracts"  # composed of verified quotes, no model's words
     GENERATED = "generated"  # written by the language model, then checked
+    CURATED = "curated"  # written by a person of the house for this question, with quotes
     CATALOG = "catalog"  # about the documents themselves: which there are, what one holds
     TALK = "talk"  # a greeting, thanks, "who are you?"; nothing was searched
     NONE = "none"  # nothing found that supports an answer
 
+    @property
+    def is_prose(self) -> bool:
+        """Whether it says something in words of its own, with its quotes beside them."""
+        return self in {AnswerKind.GENERATED, AnswerKind.CURATED}
+
 
 Certainty = Literal["sure", "near", "none"]
 """Whether an answer answers, shows what comes nearest without being sure to answer, or neither."""
+
+
+@dataclass(frozen=True, slots=True)
+class HouseMark:
+    """Whose an answer of the house is, and how good it still is."""
+
+    id: str
+    question: str  # the wording that it was kept for
+    by: str  # who checked it
+    checked: date
+    due: date  # when it is to be looked at again
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,9 +331,12 @@ class Answer:
     energy: Energy | None = None
     follow_up: FollowUp | None = None  # None: the question stood by itself
     turns_dropped: int = 0  # of the conversation, the oldest: it was too long to be taken in
+    other_versions: tuple[OtherVersion, ...] = ()  # of what is quoted, where they say otherwise
     certainty: Certainty = "sure"
     confidence: float = 0.0  # in [0, 1], that the passages hold an answer; see `confidence`
     signals: Mapping[str, float] = field(default_factory=dict)  # what it was computed from
+    house: HouseMark | None = None  # of an answer that a person of the house wrote
+    level: int = 0  # the highest of all that it was drawn from, cited or not
 
     @property
     def abstained(self) -> bool:

@@ -1,7 +1,8 @@
 """Quotes are looked up in the stored text.
 
 A citation is verified when its quote stands, character for character, at its span in the stored
-text of its page, and where that is a PDF, the characters inside its boxes spell the same.
+text of its page, and where that is a PDF, the characters inside its boxes spell the same. Where the
+text was recognised on an image there are none; then the recogniser has to have been sure enough.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from sovereign_rag.domain import (
     PageText,
     ParsedDocument,
     Passage,
+    QuoteVerdict,
     Word,
 )
 
@@ -28,8 +30,8 @@ class StoredPages(Protocol):
 
     def page(self, passage: Passage, number: int) -> PageText | None: ...
 
-    def agrees(self, passage: Passage, page: PageText, start: int, end: int) -> bool:
-        """Whether the original shows `page.text[start:end]` where its words stand."""
+    def verdict(self, passage: Passage, page: PageText, start: int, end: int) -> QuoteVerdict:
+        """How far the original bears out `page.text[start:end]`, where its words stand."""
         ...
 
 
@@ -47,11 +49,17 @@ class LivePages:
         content: StoredTexts,
         live: Mapping[str, tuple[str, str]],
         check: PageCheck | None = None,
+        *,
+        least_confidence: float,
     ) -> None:
-        """`live` gives (content hash, parse key) by document id; without `check` the stored text
-        alone is asked.
+        """
+        Args:
+            live: (content hash, parse key) by document id.
+            check: Holds quotes against their originals; None: the stored text alone is asked.
+            least_confidence: Of the recogniser, from which its words are relied on, 0 to 1.
         """
         self._content, self._live, self._check = content, live, check
+        self._least_confidence = least_confidence
         self._read: dict[str, dict[int, PageText]] = {}
         self._checkable: set[str] = set()
 
@@ -64,12 +72,18 @@ class LivePages:
                 self._checkable.add(id_)
         return self._read[id_].get(number)
 
-    def agrees(self, passage: Passage, page: PageText, start: int, end: int) -> bool:
-        """As `PageCheck.agrees`; what was recognised or has no text layer has its confidence."""
+    def verdict(self, passage: Passage, page: PageText, start: int, end: int) -> QuoteVerdict:
+        """By `PageCheck.agrees`; what was recognised, by the recogniser's confidence."""
+        sure = confidence(page, start, end)
+        if sure is not None and sure < self._least_confidence:
+            return QuoteVerdict.SCAN
+        if page.ocr_confidence is not None:
+            return QuoteVerdict.VERIFIED
         id_ = passage.chunk.document_id
-        if self._check is None or id_ not in self._checkable or page.ocr_confidence is not None:
-            return True
-        return self._check.agrees(self._live[id_][0], page, start, end)
+        if self._check is None or id_ not in self._checkable:
+            return QuoteVerdict.VERIFIED
+        agrees = self._check.agrees(self._live[id_][0], page, start, end)
+        return QuoteVerdict.VERIFIED if agrees else QuoteVerdict.UNVERIFIED
 
 
 def cite(passage: Passage, start: int, end: int, pages: StoredPages) -> Citation:
@@ -78,8 +92,10 @@ def cite(passage: Passage, start: int, end: int, pages: StoredPages) -> Citation
     number, page_start = _place(passage, start)
     page = pages.page(passage, number)
     page_end = page_start + len(quote)
-    stands = page is not None and page.text[page_start:page_end] == quote
-    verified = stands and page is not None and pages.agrees(passage, page, page_start, page_end)
+    verdict = QuoteVerdict.UNVERIFIED
+    if page is not None and page.text[page_start:page_end] == quote:
+        verdict = pages.verdict(passage, page, page_start, page_end)
+    is_there = page is not None and verdict is not QuoteVerdict.UNVERIFIED
     return Citation(
         quote=quote,
         document_id=passage.chunk.document_id,
@@ -88,30 +104,57 @@ def cite(passage: Passage, start: int, end: int, pages: StoredPages) -> Citation
         page=number if passage.paged else None,
         start=page_start,
         end=page_end,
-        boxes=boxes(page, page_start, page_end) if page is not None and verified else (),
-        verified=verified,
-        ocr_confidence=page.ocr_confidence if page is not None else None,
+        boxes=boxes(page, page_start, page_end) if page is not None and is_there else (),
+        verdict=verdict,
+        ocr_confidence=confidence(page, page_start, page_end) if page is not None else None,
         passage_id=passage.id,
     )
 
 
+def confidence(page: PageText, start: int, end: int) -> float | None:
+    """How sure the recogniser was of `page.text[start:end]`, 0 to 1; None: it was not recognised.
+
+    That of the least sure word: a quote is as good as its worst one, and means hide a wrong digit.
+    Where a text keeps no confidence of its words, as those of older parsers and of attachments, it
+    is the page's. On a page with text, words that the file has no letters for were recognised.
+    """
+    words = (word for word in page.words if word.start < end and word.end > start)
+    sure = [word.confidence for word in words if word.confidence is not None]
+    return min(sure, default=page.ocr_confidence)
+
+
 def boxes(page: PageText, start: int, end: int) -> tuple[Box, ...]:
-    """Where `page.text[start:end]` stands on the page: one box a line, in reading order."""
+    """Where `page.text[start:end]` stands on the page: one box a line, in reading order.
+
+    A line in which words stand that are no part of it (the mark of a note, a neighbouring cell)
+    has a box on either side of them.
+    """
+    quoted = [word for word in page.words if word.start < end and word.end > start]
+    others = [word.box for word in page.words if word.end <= start or word.start >= end]
     lines: list[Box] = []
-    for word in page.words:
-        if word.end <= start or word.start >= end:
-            continue
+    for word in quoted:
         if lines and _same_line(lines[-1], word):
-            lines[-1] = replace(
-                lines[-1],
-                left=min(lines[-1].left, word.box.left),
-                top=min(lines[-1].top, word.box.top),
-                right=max(lines[-1].right, word.box.right),
-                bottom=max(lines[-1].bottom, word.box.bottom),
-            )
-        else:
-            lines.append(word.box)
+            joined = _around(lines[-1], word.box)
+            if not any(_has_middle(joined, box) for box in others):
+                lines[-1] = joined
+                continue
+        lines.append(word.box)
     return tuple(lines)
+
+
+def _around(line: Box, box: Box) -> Box:
+    return replace(
+        line,
+        left=min(line.left, box.left),
+        top=min(line.top, box.top),
+        right=max(line.right, box.right),
+        bottom=max(line.bottom, box.bottom),
+    )
+
+
+def _has_middle(line: Box, box: Box) -> bool:
+    x, y = (box.left + box.right) / 2, (box.top + box.bottom) / 2
+    return line.left <= x <= line.right and line.top <= y <= line.bottom
 
 
 def _same_line(line: Box, word: Word) -> bool:

@@ -31,6 +31,7 @@ _CHUNKS: Final = 200  # of a search for the documents about a topic
 _OF_DOCUMENT: Final = 400  # chunks of a document that is summarised
 _MENTIONS: Final = 0.55  # least coverage of the topic by a chunk, relative to the best one's
 _NAMED: Final = 0.75  # least share of a topic's terms in a document's name and title
+_FEWEST_CALLED: Final = 2
 _SECTIONS: Final = 6
 _LONGEST: Final = 260  # characters of a quote in a list
 _PAGE_CHARS: Final = 1500
@@ -69,26 +70,15 @@ class CorpusDesk:
     ) -> None:
         self._catalog, self._retriever, self._lexical = catalog, retriever, lexical
 
-    def answer(
-        self,
-        question: str,
-        language: str,
-        scope: ReadScope,
-        pages: Callable[[Sequence[Passage]], StoredPages],
-        search_filter: SearchFilter,
-    ) -> AboutDocuments | None:
-        """An answer; None: nothing is asked about documents, or none was found.
-
-        Args:
-            pages: Gives the stored text behind passages.
-        """
+    def understand(self, question: str, language: str) -> CorpusQuestion | None:
+        """What a question asks about documents; None: it is about something else."""
         for spoken in dict.fromkeys((language, *LANGUAGES)):
             asked = corpus_question(question, spoken) if spoken in LANGUAGES else None
             if asked is not None:
-                return self._answer(asked, language, scope, pages, search_filter)
+                return asked
         return None
 
-    def _answer(
+    def answer(
         self,
         asked: CorpusQuestion,
         language: str,
@@ -96,6 +86,11 @@ class CorpusDesk:
         pages: Callable[[Sequence[Passage]], StoredPages],
         search_filter: SearchFilter,
     ) -> AboutDocuments | None:
+        """An answer; None: there is no such document.
+
+        Args:
+            pages: Gives the stored text behind passages.
+        """
         if asked.kind in ("summary", "page"):
             document = self._named(asked.topic, language, scope, search_filter)
             if document is None:
@@ -103,7 +98,10 @@ class CorpusDesk:
             return self._contents(asked, document, language, scope, pages)
         if not asked.topic:
             return self._all(asked, language, scope)
-        found = self._about(asked, language, scope, search_filter)
+        if asked.kind == "named":
+            found = self._called(asked, language, scope)
+        else:
+            found = self._about(asked, language, scope, search_filter)
         if not found:
             return None
         passages = tuple(d.best for d in found[:_MOST_LISTED] if d.best is not None)
@@ -152,6 +150,31 @@ class CorpusDesk:
             for passage in best.values()
             if passage.score_parts.get("coverage", 0.0) >= max(_MENTIONS * most, 1e-6)
             or self._share(query, f"{passage.title} {_name(passage.uri)}", passage) >= _NAMED
+        ]
+
+    def _called(self, asked: CorpusQuestion, language: str, scope: ReadScope) -> list[_Found]:
+        """The documents whose name or title holds all of what a kind of them is called; several,
+        or none: "the invoices of May" may as well ask for what they say.
+        """
+        own = set(self._lexical.encode_query(asked.topic, language).indices)
+        called: list[DocumentRecord] = []
+        for record in self._records(scope):
+            spoken = record.language or language
+            text = re.sub(r"[-_./\d]+", " ", f"{record.title} {record.name}")
+            if own and own <= set(self._lexical.encode_query(text, spoken).indices):
+                called.append(record)
+        if len(called) < _FEWEST_CALLED:
+            return []
+        called.sort(key=lambda record: record.name)
+        query = self._retriever.query(asked.topic, language, scope)
+        within = SearchFilter(documents=frozenset(record.id for record in called))
+        best: dict[str, Passage] = {}
+        for passage in self._retriever.retrieve(query, scope, limit=_CHUNKS, search_filter=within):
+            best.setdefault(passage.chunk.document_id, passage)
+        return [
+            _Found(record.title, record.name, best[record.id])
+            for record in called
+            if record.id in best
         ]
 
     def _share(self, query: Query, text: str, passage: Passage) -> float:
@@ -244,7 +267,7 @@ def _listed(document: _Found, pages: StoredPages) -> Statement:
 
 def _quote(passage: Passage, start: int, end: int, pages: StoredPages) -> Statement:
     citation = cite(passage, start, end, pages)
-    verdict = Verdict.QUOTED if citation.verified else Verdict.UNSUPPORTED
+    verdict = Verdict.QUOTED if citation.stands else Verdict.UNSUPPORTED
     return Statement(citation.quote, verdict, (citation,))
 
 

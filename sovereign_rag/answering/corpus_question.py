@@ -11,8 +11,16 @@ from typing import Final, Literal
 
 from sovereign_rag.text.lexicon import expression
 
-CorpusKind = Literal["page", "summary", "count", "newest", "which", "all"]
-_KINDS: Final[tuple[CorpusKind, ...]] = ("page", "summary", "count", "newest", "which", "all")
+CorpusKind = Literal["page", "summary", "named", "count", "newest", "which", "all"]
+_KINDS: Final[tuple[CorpusKind, ...]] = (
+    "page",
+    "summary",
+    "named",
+    "count",
+    "newest",
+    "which",
+    "all",
+)
 _TOPICS: Final = ("topic", "topic2", "topic3", "topic4", "topic5", "topic6")
 
 
@@ -34,7 +42,8 @@ def corpus_question(text: str, language: str) -> CorpusQuestion | None:
         found = _pattern(language, kind).fullmatch(asked)
         if found:
             groups = found.groupdict()
-            topic = next((groups[name] for name in _TOPICS if groups.get(name)), "")
+            topics = [groups[name] for name in _TOPICS if groups.get(name)]
+            topic = " ".join(topics if kind == "named" else topics[:1])
             page = groups.get("page")
             return CorpusQuestion(
                 kind,

@@ -21,17 +21,28 @@ _SMALL: Final = frozenset(
     )
     for word in words.split()
 )
+_AROUND: Final = "¿?¡!. \n\u00a0\u202f"
+_BESIDE: Final = re.compile(r"\s*\([^()]*\)$")  # what the term is of: "salary sacrifice (pension)"
+_HEAD: Final = re.compile(
+    rf"({_ACRONYM.pattern})\s(?:of|for|in|at|on|de|du|d['’]|des|von|vom|der|für|bei|im|del|di|della|dell['’])\b"
+)
+"""An acronym with what it is of: "the RTO of orion"."""
+_ADDRESS: Final = re.compile(r"https?://\S+|www\.\S+")  # whose words are nobody's
 _TERM_GROUPS: Final = ("term", "term2", "term3", "term4")
 
 
 def term(question: str, language: str) -> str | None:
     """What a question wants defined: "SPL" of "What does SPL stand for?"; None: it asks else."""
-    found = _asks(language).fullmatch(question.strip("¿?¡!. \n\u00a0\u202f"))
+    plain = _BESIDE.sub("", question.strip(_AROUND)).strip(_AROUND)
+    asked = (_asks(language).fullmatch(said) for said in (plain, plain.rpartition(":")[2].strip()))
+    found = next(filter(None, asked), None)
     if found is None:
         return None
     groups = found.groupdict()
-    asked = next(groups[name] for name in _TERM_GROUPS if groups.get(name))
-    return asked.strip(" '\"«»„“”‘’") or None
+    named = next(groups[name] for name in _TERM_GROUPS if groups.get(name))
+    named = named.strip(" '\"«»„“”‘’")
+    of_something = _HEAD.match(named)
+    return (of_something[1] if of_something else named) or None
 
 
 def is_acronym(asked: str) -> bool:
@@ -50,7 +61,7 @@ def spells_out(sentence: str, acronym: str) -> bool:
     letters = [letter for letter in acronym.casefold() if letter.isalnum()]
     if len(letters) > 2 and acronym.endswith("s"):
         letters.pop()
-    words = [word.casefold() for word in re.split(r"[\W_]+", sentence) if word]
+    words = [word.casefold() for word in re.split(r"[\W_]+", _ADDRESS.sub(" ", sentence)) if word]
     return any(
         _initials(words[place:], letters)
         for place in range(len(words))

@@ -7,8 +7,9 @@ from sovereign_rag.answering.extracts import Extract
 from sovereign_rag.answering.messages import message
 from sovereign_rag.answering.prompt import NOT_FOUND, Prompt
 from sovereign_rag.answering.trust import Trust
-from sovereign_rag.domain import AnswerKind, RequestedKind, Statement
+from sovereign_rag.domain import AnswerKind, HouseMark, RequestedKind, Statement
 from sovereign_rag.generation.protocol import Delta, LanguageModel
+from sovereign_rag.text.lexicon import pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Draft:
     model: str | None = None
     prompt_version: str | None = None
     usage: Mapping[str, int] = field(default_factory=dict)
+    house: HouseMark | None = None
 
 
 def generated(
@@ -35,7 +37,7 @@ def generated(
     trust: Trust,
 ) -> Draft:
     """What a model wrote, as it was checked; a model that says NOT FOUND has refused."""
-    refused = not checked or NOT_FOUND in text
+    refused = not checked or NOT_FOUND in text or _says_none(checked[0], language)
     return Draft(
         kind=AnswerKind.NONE if refused else AnswerKind.GENERATED,
         notice="" if refused else _why("generated", language_model, trust, language),
@@ -48,6 +50,17 @@ def generated(
             "completion_tokens": last.completion_tokens,
         },
     )
+
+
+def _says_none(first: Statement, language: str) -> bool:
+    """Whether a draft begins with words of its own for "not found".
+
+    What the passages support is a statement of theirs ("the contract gives no price"), unless it
+    speaks of the passages themselves.
+    """
+    if first.supported and not pattern(language, "answers", "its_reading").search(first.text):
+        return False
+    return bool(pattern(language, "answers", "say_none").search(first.text))
 
 
 def withheld(draft: Draft, supported: tuple[Statement, ...], language: str) -> Draft:

@@ -11,6 +11,7 @@ import re
 from typing import Final, Literal
 
 from sovereign_rag.answering.contradiction import negated
+from sovereign_rag.text.dates import Date
 from sovereign_rag.text.lexicon import whole_words
 from sovereign_rag.text.numbers import UNITS, Number
 from sovereign_rag.text.quantities import Values, values
@@ -21,6 +22,8 @@ _TYPES: Final[tuple[ExpectedAnswerType, ...]] = ("time", "amount")
 _TAG: Final = re.compile(r"<[^<>]*>|\]\([^()]*\)|[*_`#~\[\]]+")
 _WORD: Final = re.compile(r"\w+")
 _TIMES: Final = ("time", "months")
+_DIGIT: Final = re.compile(r"\d")
+_SHORT_CODE: Final = 2  # digits of one that another of its form stands for something else
 _LONG_CODE: Final = 5  # digits of an identifier that names one thing; 37signals and H200 are words
 
 
@@ -50,7 +53,8 @@ def lacks(
     kind = expected_answer_type(question, language)
     if kind and not holds(kind, sentence, spoken, f"{given} {question}", language):
         return True
-    if _needed(values(question, language), values(around, spoken)):
+    asked = values(question, language)
+    if _needed(asked, values(around, spoken)) or _names_another(asked, around, spoken):
         return True
     return negated(question, language) and not (negated(sentence, spoken) or negated(under, spoken))
 
@@ -95,9 +99,27 @@ def _can_be(kind: ExpectedAnswerType, number: Number) -> bool:
     return UNITS.get(number.unit, ("", 0))[0] in _TIMES
 
 
+def _names_another(asked: Values, around: str, spoken: str) -> bool:
+    """Whether an identifier of the question stands nowhere and another of its form does: VB-1050
+    where VB-1065 is asked for.
+    """
+    there = values(around, spoken)
+    forms = {_DIGIT.sub("0", code) for code in there.codes}
+    return any(
+        _DIGIT.sub("0", code) in forms and not there.has_code(code)
+        for code in asked.codes
+        if sum(c.isdigit() for c in code) >= _SHORT_CODE
+    )
+
+
 def _needed(asked: Values, there: Values) -> bool:
-    """Whether a value of the question stands nowhere, nor lies in a range."""
+    """Whether a value of the question stands nowhere, nor lies in a range.
+
+    What holds from a date on, or until one, tells of every other date whether it held then.
+    """
     lacking = there.lacking(asked, given=asked)
+    if there.borders_time:
+        lacking = [value for value in lacking if not isinstance(value, Date)]
     return any(
         not isinstance(value, str) or sum(c.isdigit() for c in value) >= _LONG_CODE
         for value in lacking

@@ -6,16 +6,22 @@ list is read with what introduces the list, a row of a table with its header: al
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from sovereign_rag.answering.asides import announces, fields_name, is_bare_list
 from sovereign_rag.answering.contradiction import negated
 from sovereign_rag.answering.definitions import defines, term
-from sovereign_rag.answering.injection import speaks_to_a_model
+from sovereign_rag.answering.injection import addresses_a_model, speaks_to_a_model
+from sovereign_rag.answering.kin import Kin
+from sovereign_rag.answering.openings import Openings
+from sovereign_rag.answering.wanted import Wanted
 from sovereign_rag.domain import Passage, SparseVector
+from sovereign_rag.embedding.answer_embedder import AnswerEmbedder, Sentence
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.retrieval.query import Query
-from sovereign_rag.retrieval.versions import is_older
+from sovereign_rag.retrieval.versions import file_name, is_older, is_version
 from sovereign_rag.text.blocks import ListBlock, blocks
 from sovereign_rag.text.sentences import sentences
 
@@ -29,10 +35,22 @@ HEADINGS = 0.8
 need not repeat "season ticket" in each sentence."""
 DENIES = 0.3
 """What a sentence with a "not" scores beside, where the question has one."""
-OUTDATED = 0.3
+OUTDATED = 0.5
 """What a sentence scores less of which a newer version of the document says something alike."""
-DEFINES = 0.4
+CURRENT = 0.5
+"""How far below an outdated sentence the current version's may score and still come first."""
+DEFINES = 0.9
 """What a sentence that defines the term asked for scores beside."""
+BEFORE = 0.4
+"""The same of the sentence before, in the same paragraph: it names what "this" stands for."""
+ASIDE = 0.35
+"""What a sentence scores less that is a field (a date, an author) and not asked for, or tells what
+the document is about."""
+FITS = 0.35
+"""What a sentence scores beside that names a value of the kind asked for; see `wanted`."""
+NAMED = 0.4
+"""What one scores beside that names all the values of the question: its date, its amount, its
+number. Both chosen on questions about one house's documents, where a half finds much the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +65,9 @@ class Extract:
     coverage: float  # of the question's terms by the sentence, [0, 1]
     block: ListBlock | None = None  # the list that it is of, the lead-in or an item
     defines: bool = False  # the term that the question wants defined
+    fit: float = 0.0  # of its values to the kind of value asked for, [0, 1]
+    named: float | None = None  # share of the question's own values that it names; None: none
+    whole: bool = False  # whether the list that it is of answers, not the item
 
     @property
     def text(self) -> str:
@@ -62,12 +83,17 @@ class EvidenceFinder:
     """Scores the sentences of passages against a question."""
 
     def __init__(
-        self, *, embedder: Embedder, lexical: LexicalEncoder, dense_weight: float, sentences: int
+        self,
+        *,
+        embedder: AnswerEmbedder,
+        lexical: LexicalEncoder,
+        dense_weight: float,
+        sentences: int,
     ) -> None:
         self._embedder, self._lexical = embedder, lexical
         self._dense_weight, self._most = dense_weight, sentences
 
-    def find(self, query: Query, passages: Sequence[Passage]) -> list[Extract]:
+    def find(self, query: Query, passages: Sequence[Passage], *, widened: int = 1) -> list[Extract]:
         """The sentences of `passages`, best first.
 
         A sentence scores dense_weight * cosine + coverage, as a chunk does in the search, plus a
@@ -75,45 +101,84 @@ class EvidenceFinder:
         All are scored without the cosine first, which costs next to nothing; those that come first
         then are embedded, as many as the budget lets. What asks instead of stating, only names
         what was asked for, as a heading does, or speaks to a language model, is passed over. Where
-        a definition is asked for, sentences that define the term come forward.
+        a definition is asked for, sentences that define the term come forward; where a value is,
+        those that name one of its kind, and those that name the values of the question.
+
+        Args:
+            widened: How many times as many sentences are embedded.
         """
         places = [place for passage in passages for place in _places(passage)]
         if not places:
             return []
-        texts = [place.with_lead for place in places]
-        spoken = [place.passage.chunk.language for place in places]
-        weights = self._lexical.encode_passages(texts, spoken)
-        headings = self._headings(passages)
-        asked, denied = term(query.text, query.language), negated(query.text, query.language)
-        likely = [
-            _Sentence(
-                place,
-                query.coverage(_bm25(query, weight, headings[place.passage.id])),
-                bool(asked and defines(place.text, asked, place.language or query.language)),
-                denied and negated(place.with_lead, place.language or query.language),
-            )
-            for place, weight in zip(places, weights, strict=True)
-            if not (_is_label(place) and self._repeats(query, place))
+        wanted = Wanted.of(query.text, query.language, " ".join(query.subject))
+        likely = sorted(self._scored(query, wanted, places, passages), key=lambda s: -s.score)
+        likely = likely[: widened * self._most]
+        extracts = [
+            sentence.extract(cosine, self._dense_weight, whole=wanted.kind == "list")
+            for sentence, cosine in zip(likely, self._cosines(query, likely), strict=True)
         ]
-        likely.sort(key=lambda sentence: -sentence.score)
-        likely = likely[: self._most]
-        extracts = []
-        for sentence, cosine in zip(likely, self._cosines(query, likely), strict=True):
-            score = self._dense_weight * cosine + sentence.score
-            at = sentence.place
-            extracts.append(
-                Extract(
-                    at.passage,
-                    at.start,
-                    at.end,
-                    score,
-                    cosine,
-                    sentence.coverage,
-                    at.block,
-                    sentence.defines,
-                )
+        return _current_first(sorted(extracts, key=lambda extract: -extract.score))
+
+    def _scored(
+        self,
+        query: Query,
+        wanted: Wanted,
+        places: "Sequence[_Place]",
+        passages: Sequence[Passage],
+    ) -> "Iterator[_Sentence]":
+        """The sentences with what their words tell."""
+        languages = [place.language for place in places]
+        weights = self._lexical.encode_passages([place.with_lead for place in places], languages)
+        headings, begin = self._headings(passages), Openings.of(passages, self._lexical)
+        asked, denied = term(query.text, query.language), negated(query.text, query.language)
+        kin = Kin.of(query, self._lexical)
+        for place, weight, before in zip(places, weights, _before(places, weights), strict=True):
+            if _is_label(place) and self._repeats(query, place):
+                continue
+            spoken = place.language or query.language
+            around = (*begin.terms_of(place.passage), (before, BEFORE))
+            held = _held((weight, 1.0), (headings[place.passage.id], HEADINGS), *around)
+            kin.meet(place.with_lead, spoken, held)
+            fit = self._fit(query, kin, wanted, place, spoken)
+            yield _Sentence(
+                place,
+                query.coverage(_score(query, held)),
+                bool(asked and defines(place.text, asked, spoken)),
+                denied and negated(place.with_lead, spoken),
+                fit,
+                wanted.named_in(f"{place.with_names}\n{begin.text(place.passage)}", spoken),
+                not (asked or fit) and self._is_aside(query, kin, wanted, place, spoken),
             )
-        return sorted(extracts, key=lambda extract: -extract.score)
+
+    def _fit(self, query: Query, kin: Kin, wanted: Wanted, place: "_Place", spoken: str) -> float:
+        """How far a sentence is of the kind that is asked for, in [0, 1].
+
+        An item of a list is where what introduces the list speaks of what was asked.
+        """
+        headings = place.passage.chunk.heading_path[-1:]
+        if wanted.kind == "cause":
+            return wanted.fit(" ".join((*headings, place.with_lead)), spoken)
+        if wanted.kind != "list":
+            return wanted.fit(place.with_lead, spoken)
+        lead = place.lead_in
+        if lead is None:
+            return 0.0
+        said = f"{' '.join(headings)}\n{lead}"
+        held = dict.fromkeys(self._lexical.encode_query(said, spoken).indices, 1.0)
+        kin.meet(said, spoken, held)
+        return float(bool(held.keys() & set(query.terms.indices)))
+
+    def _is_aside(
+        self, query: Query, kin: Kin, wanted: Wanted, place: "_Place", spoken: str
+    ) -> bool:
+        """Whether it is a field that was not asked for, or tells what the document is about."""
+        name = fields_name(place.text)
+        if name is None and not announces(place.text, spoken):
+            return False
+        own = place.text if wanted.kind is None or (name and not wanted.is_value) else name or ""
+        held = dict.fromkeys(self._lexical.encode_query(own, spoken).indices, 1.0)
+        kin.meet(own, spoken, held)
+        return not held.keys() & set(query.terms.indices)
 
     def _repeats(self, query: Query, place: "_Place") -> bool:
         terms = self._lexical.encode_query(place.text, place.language)
@@ -128,9 +193,14 @@ class EvidenceFinder:
 
     def _cosines(self, query: Query, likely: "Sequence[_Sentence]") -> list[float]:
         question = self._embedder.embed_queries([query.whole])[0]
-        texts = [_within(self._embedder, sentence.place) for sentence in likely]
-        vectors = self._embedder.embed_passages(texts)
+        vectors = self._embedder.embed_sentences(
+            [self._as_embedded(sentence.place) for sentence in likely]
+        )
         return [float(cosine) for cosine in vectors @ question]
+
+    def _as_embedded(self, place: "_Place") -> Sentence:
+        chunk = place.passage.chunk
+        return Sentence(_within(self._embedder, place), chunk.document_id, chunk.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +225,18 @@ class _Place:
         lead = _lead(self.passage, self.start, self.block)
         return f"{lead}\n{self.text}" if lead else self.text
 
+    @property
+    def lead_in(self) -> str | None:
+        """What introduces the list that it is of; "" where a heading does, None: it is of none."""
+        if self.block is not None:
+            return self.passage.chunk.text[self.block.start : self.block.lead_end]
+        return "" if is_bare_list(self.passage.chunk) else None
+
+    @property
+    def with_names(self) -> str:
+        """With the document's title and file name: a year or a number in them is its own."""
+        return f"{self.text}\n{self.passage.title}\n{file_name(self.passage.uri)}"
+
 
 @dataclass(frozen=True, slots=True)
 class _Sentence:
@@ -164,23 +246,69 @@ class _Sentence:
     coverage: float
     defines: bool
     denies: bool  # as the question does
+    fit: float  # to the kind of value asked for
+    named: float | None  # share of the question's values
+    aside: bool  # a field that isn't asked for, or what tells what the document is about
 
     @property
     def score(self) -> float:
         own = self.coverage + PASSAGE_SHARE * self.place.passage.score
+        own += FITS * self.fit + NAMED * (self.named or 0.0)
         if is_older(self.place.passage):
             own -= OUTDATED
         if self.denies:
             own += DENIES
+        if self.aside:
+            own -= ASIDE
         return own + DEFINES if self.defines else own
+
+    def extract(self, cosine: float, dense_weight: float, *, whole: bool) -> Extract:
+        """
+        Args:
+            cosine: To the question, [-1, 1].
+            whole: Whether a list is asked for.
+        """
+        at = self.place
+        return Extract(
+            at.passage,
+            at.start,
+            at.end,
+            dense_weight * cosine + self.score,
+            cosine,
+            self.coverage,
+            at.block,
+            self.defines,
+            self.fit,
+            self.named,
+            whole and self.fit > 0,
+        )
+
+
+def _current_first(extracts: Sequence[Extract]) -> list[Extract]:
+    """The extracts, best first; before an outdated best one what the current version says."""
+    ranked = list(extracts)
+    if ranked and is_older(ranked[0].passage):
+        best = ranked[0]
+        for place, extract in enumerate(ranked):
+            if extract.score < best.score - CURRENT:
+                break
+            if not is_older(extract.passage) and is_version(best.passage, extract.passage):
+                ranked.insert(0, ranked.pop(place))
+                break
+    return ranked
 
 
 def _places(passage: Passage) -> Iterator[_Place]:
     text, language = passage.chunk.text, passage.chunk.language
     lists = blocks(text) if passage.chunk.kind == "text" else []
-    for start, end in sentences(text, language):
+    noted_to = 0  # a note to a model goes on to the end of its paragraph
+    for start, end in _cut(sentences(text, language), lists):
+        if addresses_a_model(text[start:end]):
+            noted_to = _paragraph_end(text, end)
+        if start < noted_to or speaks_to_a_model(text[start:end]):
+            continue
         block = next((b for b in lists if b.start <= start < b.end), None)
-        if _can_state(text[start:end], in_list=block is not None):
+        if _can_state(text[start:end], in_list=block is not None or passage.chunk.kind == "table"):
             yield _Place(passage, start, end, block)
 
 
@@ -213,18 +341,50 @@ def _within(embedder: Embedder, place: _Place) -> str:
 
 def _can_state(sentence: str, *, in_list: bool) -> bool:
     fewest = 1 if in_list else _FEWEST_LETTERS
-    if len(_LETTERS.findall(sentence)) < fewest or sentence.rstrip().endswith("?"):
-        return False
-    return not speaks_to_a_model(sentence)
+    return len(_LETTERS.findall(sentence)) >= fewest and not sentence.rstrip().endswith("?")
 
 
-def _bm25(query: Query, weights: SparseVector, headings: SparseVector) -> float:
-    """The score of a sentence, in which the words of its headings count as if they stood there."""
-    above = zip(headings.indices, headings.values, strict=True)
-    here = {id_: HEADINGS * weight for id_, weight in above}
-    for id_, weight in zip(weights.indices, weights.values, strict=True):
-        here[id_] = max(weight, here.get(id_, 0.0))
+def _cut(spans: Sequence[tuple[int, int]], lists: Sequence[ListBlock]) -> list[tuple[int, int]]:
+    """Sentences, cut between the items of a list that was run into one paragraph."""
+    borders = sorted({border for block in lists for border, _ in block.items})
+    pieces: list[tuple[int, int]] = []
+    for start, end in spans:
+        inside = [border for border in borders if start < border < end]
+        pieces += pairwise([start, *inside, end])
+    return pieces
+
+
+def _paragraph_end(text: str, offset: int) -> int:
+    """Where the paragraph ends, or the row of a table, that a sentence ends in."""
+    found = text.find("\n", offset - 1)
+    return len(text) if found < 0 else found
+
+
+def _before(
+    places: Sequence[_Place], weights: Sequence[SparseVector]
+) -> Iterator[SparseVector | None]:
+    """The weights of the sentence before each, where that stands in the same paragraph."""
+    yield None
+    for (left, weight), (right, _) in pairwise(zip(places, weights, strict=True)):
+        between = left.passage.chunk.text[left.end : right.start]
+        beside = left.passage is right.passage and not between.strip() and "\n" not in between
+        yield weight if beside else None
+
+
+def _held(*shares: tuple[SparseVector | None, float]) -> dict[int, float]:
+    """The weights of the terms of a sentence and, for less, of what it stands under and behind."""
+    here: dict[int, float] = {}
+    for held, share in shares:
+        if held is None:
+            continue
+        for id_, weight in zip(held.indices, held.values, strict=True):
+            here[id_] = max(share * weight, here.get(id_, 0.0))
+    return here
+
+
+def _score(query: Query, held: Mapping[int, float]) -> float:
+    """The BM25 score of a sentence that holds terms with these weights."""
     return sum(
-        query.idf[id_] * weight * here.get(id_, 0.0)
+        query.idf[id_] * weight * held.get(id_, 0.0)
         for id_, weight in zip(query.terms.indices, query.terms.values, strict=True)
     )

@@ -52,6 +52,61 @@ _OVERRIDES: Final = re.compile(
     r"|<\|?/?(?:system|user|assistant|im_start|im_end|inst)\|?>|\[/?INST\]",
     re.IGNORECASE,
 )
+_MACHINE: Final = (
+    r"(?:(?:ai|ki|ia|a\.i\.|llm|gpt)[ -](?:assist[ae]nt\w*|asistent\w*|assistant\w*|system\w*"
+    r"|bot\w*|model\w*|modell\w*|agent\w*)"
+    r"|(?:assistants?|asistentes?|assistenti|assistente|modèles?|modelos?|modell[oi]|systèmes?"
+    r"|sistem[ai]) (?:d['’e] ?|de |di )?(?:ia\b|intelligence artificielle|inteligencia artificial"
+    r"|intelligenza artificiale|langage|lenguaje|linguaggio|linguisti\w*|lingüístic\w*)"
+    r"|künstliche[nr]? intelligenz|artificial intelligence"
+    r"|(?:l['’]|la )(?:intelligence artificielle|inteligencia artificial|intelligenza artificiale)"
+    r"|(?:assistants?|asistentes?|assistenti|assistente) (?:virtuel\w*|virtual\w*|numérique\w*"
+    r"|digital\w*|automatique\w*|automátic\w*|automatic\w*)|virtuelle[nrs]? assistent\w*"
+    r"|(?:such|antwort)(?:assistent|maschine|system)\w*"
+    r"|(?:answer|answering|search|question[- ]answering) (?:engine|assistant|system|bot)s?"
+    r"|(?:moteur|motor|motore) (?:de |di )(?:réponse|recherche|respuestas?|búsqueda"
+    r"|risposta|ricerca)s?"
+    r"|copilots?|robots? conversationnels?"
+    r"|chatbots?|sprachmodell\w*|language models?|llms?|virtual assistants?"
+    r"|digitale[nrs]? assistent\w*"
+    r"|(?:any|every|the|this|all) ai\b|(?:jede|die|eine) ki\b(?!-)|(?:toute|l['’]) ?ia\b)"
+)
+"""What an order may be addressed to; that a text speaks of one is no order yet."""
+_ADDRESS: Final = (
+    r"(?:important|importante|wichtig|note|notice|hinweis|achtung|attention|atención|attenzione"
+    r"|avis|aviso|avviso|nota|anweisung|instructions?|consignes?|instrucci(?:ón|ones)|istruzion[ei]"
+    r"|nachricht|message|mensaje|messaggio|remark|reminder|rappel|memo|dear|liebe[rs]?|cher|caro"
+    r"|estimad[oa]|gentile)"
+)
+_ANSWER: Final = (
+    r"(?:answer|reply|respond|say|state|tell|claim"
+    r"|beantworten? sie|beantworte|antworten? sie|antworte|sagen sie|nennen? sie|behaupte\w*"
+    r"|répond[sez]+|dites|indiquez|affirme[zr]?"
+    r"|responda[ns]?|respondan|conteste[ns]?|contesta|diga[ns]?|indique[ns]?"
+    r"|responde (?:siempre |a todo )?(?:que|con|a)"
+    r"|risponda|rispondi|rispondete|rispondere|dite|indichi)"
+)
+_ADDRESSED: Final = re.compile(
+    # "Important for the AI assistant: ...", "Dear chatbot, ..."
+    rf"\b{_ADDRESS}\b.{{0,40}}\b{_MACHINE}.{{0,30}}?[:;,!.–—-]"
+    # "AI assistants must answer ...", "the chatbot is to say ..."
+    rf"|\b{_MACHINE}.{{0,40}}\b(?:must|should|shall|have to|has to|is to|are to|muss|müssen|sollen?"
+    r"|doi(?:t|vent)|deben?|devono|deve)\b.{0,40}"
+    r"\b(?:answer|reply|respond|say|state|tell|beantworten|antworten|sagen|nennen|répondre|dire"
+    r"|responder|contestar|decir|rispondere)\b"
+    # "AI assistant: answer ..."
+    rf"|\b{_MACHINE}.{{0,20}}?[:,–—].{{0,40}}?\b{_ANSWER}\b"
+    # "If you are an AI, say that ..."
+    r"|\b(?:if you(?: are|['’]re)|(?:wenn|falls) (?:sie|du)|si (?:tu es|vous êtes|eres|es usted"
+    r"|usted es)|se (?:sei|siete))\b.{0,12}?"
+    rf"\b(?:{_MACHINE}|(?:ki|ia|ai|bot|intelligenza artificiale)\b(?!-))"
+    # "Answer every question about leave with "99 days"
+    rf"|\b{_ANSWER}\b.{{0,20}}\b(?:every|any|all|each|jede\w*|alle\w*|toutes?|chaque|cualquier|tod[oa]s?"
+    r"|ogni|qualsiasi|tutte)\b.{0,15}\b(?:questions?|fragen?|preguntas?|domand[ae])\b"
+    r" (?:about|on|regarding|nach|zu[mr]?|über|sur|concernant|sobre|su\w*|riguardo)\b.{0,60}"
+    r"[\"“”„«»‹›‘']\s?\w",
+    re.IGNORECASE,
+)
 
 
 _LOOK_ALIKES: Final = str.maketrans(
@@ -76,8 +131,13 @@ def speaks_to_a_model(sentence: str) -> bool:
     return any(_is_order(" ".join(form.split())) for form in {text, closed_up})
 
 
+def addresses_a_model(sentence: str) -> bool:
+    """Whether the sentence is the beginning of a note to one: what follows it is of the note."""
+    return bool(_ADDRESSED_FOLDED.search(" ".join(_folded(sentence).split())))
+
+
 def _is_order(text: str) -> bool:
-    if _OVERRIDES_FOLDED.search(text):
+    if _OVERRIDES_FOLDED.search(text) or _ADDRESSED_FOLDED.search(text):
         return True
     return any(reply.search(text) and order.search(text) for reply, order in _FOLDED)
 
@@ -112,6 +172,7 @@ def _without_separators(run: str) -> str:
 
 
 _OVERRIDES_FOLDED: Final = re.compile(_bare(_OVERRIDES.pattern), re.IGNORECASE)
+_ADDRESSED_FOLDED: Final = re.compile(_bare(_ADDRESSED.pattern), re.IGNORECASE)
 _OVERRIDES_RUN_ON: Final = re.compile(
     _OVERRIDES_FOLDED.pattern.replace(r"\b", "").replace(" ", ""), re.IGNORECASE
 )

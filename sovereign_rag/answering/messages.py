@@ -1,8 +1,8 @@
 """What an answer itself says to an asker: the texts `notice.…` of text/locales."""
 
-from sovereign_rag.text.locale import DEFAULT, locale, speaks
+from sovereign_rag.text.locale import nearest_locale
 
 
 def message(key: str, language: str, **values: str) -> str:
     """The text `notice.KEY` in `language` (English where we don't speak it), with values put in."""
-    return locale(language if speaks(language) else DEFAULT)(f"notice.{key}", **values)
+    return nearest_locale(language)(f"notice.{key}", **values)

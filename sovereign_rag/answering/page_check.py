@@ -43,10 +43,11 @@ class PageCheck:
     def agrees(self, content_hash: str, page: PageText, start: int, end: int) -> bool:
         """Whether the original spells `page.text[start:end]` inside the boxes of its words.
 
-        Words without a box (a form's field, a comment) can't be held against anything and pass; a
-        page that can't be read does not.
+        Words without a box (a form's field, a comment) can't be held against anything and pass, as
+        do those that were recognised; a page that can't be read does not.
         """
-        words = [word for word in page.words if word.start < end and word.end > start]
+        quoted = (word for word in page.words if word.start < end and word.end > start)
+        words = [word for word in quoted if word.confidence is None]
         if not words:
             return True
         characters = self._characters(content_hash, page.number)

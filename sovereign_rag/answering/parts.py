@@ -28,10 +28,13 @@ class Part:
 
     text: str  # as it is searched, with what it needs to be understood
     asked: str  # in the asker's words, to be named beside its answer
+    side: bool = False  # one side of a comparison; the whole is asked before it
 
 
 def parts(text: str, language: str, leans: Callable[[str], bool]) -> tuple[Part, ...]:
     """The questions of `text`, in order, at most four; `text` itself where it asks one thing.
+
+    One that compares two things is asked as a whole, and each of its sides is.
 
     Args:
         leans: Whether a question needs what was said before it to be understood.
@@ -41,6 +44,10 @@ def parts(text: str, language: str, leans: Callable[[str], bool]) -> tuple[Part,
     several = sum(sentence.rstrip().endswith("?") for sentence in said) > 1
     if not asking or (len(text) <= _LONG and not several):
         said, asking = [text.strip()], [0]
+    sides = _sides(said[asking[0]], language) if len(asking) == 1 else ()
+    if sides:
+        whole = said[asking[0]]
+        return (Part(whole, whole), *(Part(side, side, side=True) for side in sides))
     found: list[Part] = []
     for place in asking:
         before = _before(said, place, asking)
@@ -48,6 +55,15 @@ def parts(text: str, language: str, leans: Callable[[str], bool]) -> tuple[Part,
             given = found[-1].text if found and not before else before
             found.append(Part(f"{given} {half}".strip() if leans(half) else half, half))
     return tuple(found[:_MOST])
+
+
+def _sides(question: str, language: str) -> tuple[str, ...]:
+    """The two things that a question compares; none where it compares nothing."""
+    plain = question.strip(" ?¿!.\n\u00a0\u202f")
+    found = re.fullmatch(expression(language, "questions", "compares"), plain, re.IGNORECASE)
+    if found is None:
+        return ()
+    return tuple(side.strip(" '\"«»„“”") for side in found.groupdict().values() if side)
 
 
 def _asks(sentence: str, language: str) -> bool:

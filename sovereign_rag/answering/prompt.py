@@ -5,24 +5,25 @@ version that an answer names.
 """
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
 from sovereign_rag.answering.extracts import Extract
 from sovereign_rag.answering.fence import harmless, label
-from sovereign_rag.answering.injection import speaks_to_a_model
+from sovereign_rag.answering.question_kind import question_kind
+from sovereign_rag.answering.reading import Reading, readings
 from sovereign_rag.domain import LANGUAGES, Passage
 from sovereign_rag.errors import BadInput
 from sovereign_rag.generation.protocol import LanguageModel, Message
-from sovereign_rag.text.sentences import sentences
 
 NOT_FOUND = "NOT FOUND"
 """What the prompts ask a model to say where the passages hold no answer."""
 
 _FENCE = "passage"
-_NEIGHBOURHOOD = 240  # characters kept on either side of an extract
+_PART = re.compile(r"^\[(\w+)\]\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,17 @@ class Wording:
 
     system: str
     user: str
+    kinds: Mapping[str, str]  # what is added for a kind of question
     version: str  # e.g. "fr-3f9c2a71"
+
+    def asking(self, question: str, language: str, passages: str) -> str:
+        """The user's message that asks `question` over passages between their marks."""
+        kind = self.kinds.get(question_kind(question, language), "")
+        return self.user.format(
+            passages=passages,
+            kind=f"{kind}\n" if kind else "",
+            question=harmless(question, _FENCE),
+        )
 
 
 ANSWER, FOLLOW_UP = "", "follow_up_"
@@ -53,9 +64,10 @@ def wording(language: str, purpose: str = ANSWER) -> Wording:
     if not file.is_file():
         language, file = "en", folder / f"{purpose}en.txt"
     text = file.read_text(encoding="utf-8")
-    system, _, user = text.partition("[user]\n")
+    parts = _PART.split(text)[1:]  # name, text, name, text, ...
+    said = {name: part.strip() for name, part in zip(parts[::2], parts[1::2], strict=True)}
     version = f"{language}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-    return Wording(system.removeprefix("[system]\n").strip(), user.strip(), version)
+    return Wording(said.pop("system"), said.pop("user"), said, version)
 
 
 def system_prompts() -> tuple[str, ...]:
@@ -79,64 +91,47 @@ def build_prompt(
     language_model: LanguageModel,
     *,
     max_tokens: int,
+    in_time: int,
 ) -> Prompt:
-    """The messages that ask `question` over the best extracts and what stands around them.
+    """The messages that ask `question` over what of the passages there is time to read.
 
-    Not whole passages: on a CPU each prompt token costs, and a small model gives three times as
-    many right answers from the sentences that matter. The least needed extracts are left out
-    until prompt and answer fit the context.
+    Args:
+        extracts: Best first.
+        max_tokens: Of the answer.
+        in_time: Tokens of a prompt that there is time for.
 
     Raises:
         BadInput: Not even the best extract fits beside the question.
     """
     texts = wording(language)
-    for count in range(len(extracts), 0, -1):
-        windows = _windows(extracts[:count])
-        fenced = "\n".join(
-            f"<{_FENCE} {number}: {label(passage.title)}>\n{harmless(text, _FENCE)}\n</{_FENCE}>"
-            for number, (passage, text) in enumerate(windows, start=1)
+    most = language_model.info.context_tokens - max_tokens
+
+    def messages(read: Sequence[Reading]) -> tuple[Message, ...]:
+        user = texts.asking(question, language, fenced(read))
+        return Message("system", texts.system), Message("user", user)
+
+    def count(read: Sequence[Reading]) -> int:
+        return language_model.count_tokens(messages(read))
+
+    read = readings(extracts, count, most=most, in_time=in_time)
+    if count(read) > most:
+        raise BadInput(
+            "The question does not fit the language model's context beside one passage: shorten "
+            "it, or raise generation.context_tokens."
         )
-        messages = (
-            Message("system", texts.system),
-            Message(
-                "user", texts.user.format(passages=fenced, question=harmless(question, _FENCE))
-            ),
-        )
-        if language_model.count_tokens(messages) + max_tokens <= language_model.info.context_tokens:
-            return Prompt(messages, texts.version, tuple(passage for passage, _ in windows))
-    raise BadInput(
-        "The question does not fit the language model's context beside one passage: shorten it, "
-        "or raise generation.context_tokens."
+    return Prompt(messages(read), texts.version, tuple(r.passage for r in read))
+
+
+def fenced(read: Sequence[Reading]) -> str:
+    """What a model reads, each passage between marks that name its document and headings."""
+    return "\n".join(
+        f"<{_FENCE} {number}: {_named(reading.passage)}>\n"
+        f"{harmless(reading.text, _FENCE)}\n</{_FENCE}>"
+        for number, reading in enumerate(read, start=1)
     )
 
 
-def _windows(extracts: Sequence[Extract]) -> list[tuple[Passage, str]]:
-    """One text a passage: its extracts with their neighbourhood, in reading order."""
-    by_passage: dict[str, list[Extract]] = {}
-    for extract in extracts:
-        by_passage.setdefault(extract.passage.id, []).append(extract)
-    windows: list[tuple[Passage, str]] = []
-    for group in by_passage.values():
-        passage, text = group[0].passage, group[0].passage.chunk.text
-        spans: list[tuple[int, int]] = []
-        for extract in sorted(group, key=lambda e: e.start):
-            start = max(0, extract.start - _NEIGHBOURHOOD)
-            start = 0 if start == 0 else text.find(" ", start) + 1
-            end = min(len(text), extract.end + _NEIGHBOURHOOD)
-            end = len(text) if end == len(text) else max(extract.end, text.rfind(" ", 0, end))
-            if spans and start <= spans[-1][1]:
-                spans[-1] = (spans[-1][0], max(spans[-1][1], end))
-            else:
-                spans.append((start, end))
-        windows.append((passage, " … ".join(_shown(passage, a, b) for a, b in spans)))
-    return windows
-
-
-def _shown(passage: Passage, start: int, end: int) -> str:
-    """`text[start:end]` of the passage, without the sentences that speak to a model."""
-    text, shown = passage.chunk.text, ""
-    for first, last in sentences(text, passage.chunk.language):
-        if speaks_to_a_model(text[first:last]):
-            shown += text[start : max(start, min(first, end))]
-            start = max(start, last)
-    return (shown + text[start : max(start, end)]).strip()
+def _named(passage: Passage) -> str:
+    """The title and the headings that a passage stands under, without what is said twice."""
+    names = dict.fromkeys((passage.title, *passage.chunk.heading_path))
+    return " / ".join(label(name) for name in names if name)

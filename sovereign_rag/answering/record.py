@@ -25,8 +25,11 @@ def answer_entry(answer: Answer, principal: Principal) -> AuditEntry:
         "prompt": answer.prompt_version,
         "index": answer.index_version,
         "statements": len(answer.statements),
+        "level": answer.level,
         "unsupported": sum(not s.supported for s in answer.statements),
     }
+    if answer.house is not None:
+        detail["curated"] = answer.house.id
     if answer.follow_up is not None:
         detail["understood_as"] = answer.follow_up.question
     return entry("answer", principal, detail)

@@ -18,6 +18,9 @@ class AnswerRequest:
     principal: Principal
     language: str | None = None
     """Of the answer, ISO 639-1; None: the question's."""
+    reads: str | None = None
+    """A language that the asker is known to read, the page's: taken for the question's where its
+    few words don't tell."""
     kind: RequestedKind | None = None
     """Composed of extracts or written by the model; None: as the settings say."""
     mode: SearchMode | None = None

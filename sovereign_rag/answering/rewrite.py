@@ -15,6 +15,7 @@ from typing import Final
 from sovereign_rag.access import Principal
 from sovereign_rag.answering.fence import harmless
 from sovereign_rag.answering.injection import speaks_to_a_model
+from sovereign_rag.answering.model_limits import ModelLimits
 from sovereign_rag.answering.prompt import FOLLOW_UP, wording
 from sovereign_rag.answering.sanitize import plain
 from sovereign_rag.answering.trust import TrustPolicy
@@ -45,6 +46,7 @@ class Rewriter:
     language_model: Callable[[], LanguageModel | None]
     lexical: LexicalEncoder
     trust: TrustPolicy
+    limits: ModelLimits
 
     def rewrite(
         self,
@@ -65,6 +67,8 @@ class Rewriter:
         """
         asked = [turn for turn in history if turn.question.strip()][-_TURNS:]
         if not asked or not leans(question, language, self.lexical):
+            return None
+        if not all(self.limits.may_see(turn.level) for turn in asked if turn.answer):
             return None
         language_model = self.language_model()
         if language_model is None or not self.trust.judge(language_model, language).trusted:

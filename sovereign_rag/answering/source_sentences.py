@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -11,6 +11,7 @@ from typing import Final
 from sovereign_rag.answering.expected_answer import expected_answer_type, holds
 from sovereign_rag.domain import Passage
 from sovereign_rag.embedding.protocol import LexicalEncoder
+from sovereign_rag.text.blocks import blocks
 from sovereign_rag.text.lexicon import whole_words
 from sovereign_rag.text.quantities import Values, values
 from sovereign_rag.text.sentences import sentences
@@ -30,6 +31,9 @@ _WHOLE: Final = 0.65
 _FIT: Final = 0.25
 """What the sentence of a short answer may hold less of the question, in shares of it, than that
 which holds most. Chosen on labelled answers against other answers of the same paragraph."""
+_LONGEST_LIST: Final = 1_200
+"""Characters; a longer list is many subjects, and holds the words of anything."""
+_PAIR: Final = 2  # neighbours, which are held against a statement anyway
 _BEFORE: Final = 0.5
 """What the sentence before counts for in that: it often names what a pronoun stands for."""
 
@@ -60,7 +64,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One sentence of a passage, or two neighbours."""
+    """One sentence of a passage, two neighbours, or a list with what introduces it."""
 
     passage: Passage
     sentences: tuple[tuple[int, int], ...]
@@ -126,7 +130,7 @@ class Asked:
 
 
 class SourceSentences:
-    """Each sentence of the passages, and each two neighbours that stand on one page."""
+    """Each sentence of the passages, each two neighbours that stand on one page, each list."""
 
     def __init__(
         self,
@@ -168,6 +172,10 @@ class SourceSentences:
                 if not text[left[1] : right[0]].strip(" "):
                     held = (terms[at], terms[at + 1])
                     found.append(Candidate(passage, (left, right), held, max(fits[at : at + 2])))
+            found += [
+                Candidate(passage, tuple(spans[at:end]), tuple(terms[at:end]), max(fits[at:end]))
+                for at, end in _lists(passage, spans)
+            ]
         return found
 
     @cached_property
@@ -245,6 +253,21 @@ class SourceSentences:
 def _stating(passage: Passage, skip: Callable[[str], bool]) -> list[tuple[int, int]]:
     text, language = passage.chunk.text, passage.chunk.language
     return [(start, end) for start, end in sentences(text, language) if not skip(text[start:end])]
+
+
+def _lists(passage: Passage, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Which of the sentences at `spans` are one list, as half-open ranges of them.
+
+    What sums up a list says what no two of its items say.
+    """
+    if passage.chunk.kind != "text":
+        return
+    for block in blocks(passage.chunk.text):
+        within = [
+            at for at, (start, end) in enumerate(spans) if block.start <= start < end <= block.end
+        ]
+        if len(within) > _PAIR and block.end - block.start <= _LONGEST_LIST:
+            yield within[0], within[-1] + 1
 
 
 def _fit(here: Terms, before: Terms, weights: Mapping[int, float]) -> float:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sovereign_rag.access import ReadScope
 from sovereign_rag.answering.parts import Part, parts
@@ -17,7 +18,11 @@ from sovereign_rag.retrieval.retriever import Retriever
 from sovereign_rag.retrieval.spelling import respelled
 from sovereign_rag.settings import AnswerSettings
 from sovereign_rag.system.stopwatch import Stopwatch
+from sovereign_rag.text import language as languages
+from sovereign_rag.text.lexicon import pattern
 
+GATHERED: Final = 2
+"""How many times as much is looked at where all that there is of something is asked for."""
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 
 
@@ -29,6 +34,17 @@ class Question:
     query: Query
     corrected: tuple[str, ...] = ()  # words as they are searched for, where they were misspelt
     cited: tuple[str, ...] = ()  # passages that the conversation cited, newest first
+    side: bool = False  # one side of a comparison, behind the whole
+
+    @property
+    def gathers(self) -> bool:
+        """Whether all that there is of something is asked for, wherever it stands."""
+        return bool(pattern(self.query.language, "questions", "gathers").search(self.asked))
+
+    @property
+    def widened(self) -> int:
+        """How many times as many passages and sentences as usual are looked at."""
+        return GATHERED if self.gathers else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +60,11 @@ class Understood:
     def corrected(self) -> tuple[str, ...]:
         return tuple(word for question in self.questions for word in question.corrected)
 
+    @property
+    def meant(self) -> tuple[tuple[str, str], ...]:
+        """Acronyms of the house's list, with what they were taken to mean."""
+        return tuple(dict.fromkeys(m for question in self.questions for m in question.query.meant))
+
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
@@ -53,6 +74,18 @@ class Understanding:
     rewriter: Rewriter
     lexical: LexicalEncoder
     settings: AnswerSettings
+
+    def language(self, request: AnswerRequest, scope: ReadScope) -> str:
+        """The language that is asked in. Raises StoreError.
+
+        Where a few words don't tell it, it is the conversation's, else the page's, else that of
+        most of what the asker may read.
+        """
+        if languages.is_told(request.question):
+            return languages.of_question(request.question)
+        spoken = [languages.of_question(turn.question) for turn in request.history[-1:]]
+        likely = [*spoken, *([request.reads] if request.reads else [])]
+        return languages.of_question(request.question, likely or self.retriever.languages(scope))
 
     def understand(
         self, request: AnswerRequest, language: str, scope: ReadScope, clock: Stopwatch
@@ -83,7 +116,7 @@ class Understanding:
         history: Sequence[Turn],
         rewritten: FollowUp | None,
     ) -> Question:
-        turns = () if rewritten else history
+        turns = () if rewritten or part.side else history
         query = self.retriever.query(part.text, language, scope, history=turns)
         meant = respelled(query, self.retriever, self.lexical, scope, request.search_filter)
         if meant:
@@ -92,7 +125,7 @@ class Understanding:
         # What was cited last comes first: "the second point" is a point of the last answer.
         leaning = rewritten is not None or bool(query.subject)
         cited = tuple(id_ for turn in reversed(history) for id_ in turn.cited) if leaning else ()
-        return Question(part.asked, query, tuple(meant.values()), cited)
+        return Question(part.asked, query, tuple(meant.values()), cited, part.side)
 
     def _rewritten(
         self, request: AnswerRequest, language: str, history: Sequence[Turn]

@@ -34,6 +34,9 @@ PARTLY_COVERAGE: Final = 0.3
 """Least share for it to say a part of the statement."""
 _ONE_SENTENCE: Final = 0.08
 """What one sentence may hold less than two neighbours and still be the nearer."""
+_FITTING: Final = 0.15
+"""What a sentence that holds the whole question may hold less of a statement, and still be nearer:
+a short answer stands in many sentences, and is quoted from the one that was asked for."""
 _TURNED_COVERAGE: Final = 0.6
 """Least share of a sentence's terms that a statement holds which turns it round."""
 SUPPORTED_COSINE_ACROSS_LANGUAGES: Final = 0.9
@@ -102,7 +105,7 @@ class ClaimVerifier:
             if not sources.hold_values(claim, candidate):
                 continue
             citation = cite(candidate.passage, candidate.start, candidate.end, pages)
-            if citation.verified:
+            if citation.stands:
                 return Statement(claim.text, verdict, (citation,))
         return unsupported
 
@@ -119,6 +122,7 @@ class ClaimVerifier:
                 supported = share >= SUPPORTED_COVERAGE and not claim.adds_to(candidate.terms)
                 verdict = Verdict.SUPPORTED if supported else Verdict.PARTLY
                 nearness = share + _ONE_SENTENCE * (len(candidate.sentences) == 1)
+                nearness += _FITTING * candidate.fit
                 scored.append((supported + nearness, verdict, candidate))
             elif candidate.passage.chunk.language != claim.language:
                 across.append(candidate)

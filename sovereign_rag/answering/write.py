@@ -1,8 +1,8 @@
-"""Evidence -> the draft of an answer: the extracts themselves, or what the model writes."""
+"""Evidence -> the draft of an answer: what the language model writes, each statement checked."""
 
 import logging
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 from sovereign_rag.answering.citations import StoredPages
 from sovereign_rag.answering.draft import (
@@ -15,12 +15,14 @@ from sovereign_rag.answering.draft import (
 from sovereign_rag.answering.events import DraftToken
 from sovereign_rag.answering.extracts import Extract
 from sovereign_rag.answering.messages import message
+from sovereign_rag.answering.model_limits import ModelLimits
+from sovereign_rag.answering.pace import Pace, Timed
 from sovereign_rag.answering.prompt import Prompt, build_prompt
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.answering.sanitize import PlainStream
 from sovereign_rag.answering.trust import Trust, TrustPolicy
 from sovereign_rag.answering.verification import ClaimVerifier, Rarity
-from sovereign_rag.domain import AnswerKind, Statement
+from sovereign_rag.domain import AnswerKind, RequestedKind, Statement
 from sovereign_rag.errors import GenerationError
 from sovereign_rag.generation.protocol import CompletionRequest, Delta, LanguageModel
 from sovereign_rag.settings import AnswerSettings, GenerationSettings
@@ -29,8 +31,40 @@ from sovereign_rag.text import language as languages
 
 log = logging.getLogger(__name__)
 
-EXTRACTS_FOR_THE_MODEL = 5
-"""How many of the best sentences, with their neighbourhood, a model reads."""
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who makes an answer: a language model, or the passages themselves."""
+
+    kind: RequestedKind
+    language: str  # of the answer, ISO 639-1
+    model: LanguageModel | None
+    trust: Trust | None  # in the model; None: there is none
+    is_held_back: bool = False  # the passages are of a level that the model may not see
+
+    @property
+    def name(self) -> str:
+        """The model's; "" where there is none."""
+        return self.model.info.name if self.model else ""
+
+    @property
+    def writes(self) -> bool:
+        """Whether the model writes, where there is something to write from."""
+        if self.model is None or self.trust is None or self.kind == "extracts":
+            return False
+        return self.kind == "generated" or self.trust.trusted
+
+    @property
+    def decides(self) -> bool:
+        """Whether what it writes is held for a sign of whether anything answers."""
+        return self.writes and self.trust is not None and self.trust.trusted
+
+    @property
+    def why_extracts(self) -> str:
+        """Why an answer is made of extracts, in the answer's language."""
+        if self.is_held_back:
+            return message("extracts_by_level", self.language)
+        return extracts_notice(self.kind, self.model, self.trust, self.language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +77,22 @@ class Evidence:
     statements: tuple[Statement, ...]  # the best extracts, quoted
     pages: StoredPages
     rarity: Rarity | None = None  # of words, among the documents; None: all weigh the same
+    more: int = 0  # quotes that were found beside, and are left out
 
     def as_answer(self, notice: str) -> Draft:
+        notice = self.noticed(notice)
         return Draft(kind=AnswerKind.EXTRACTS, notice=notice, statements=self.statements)
+
+    def noticed(self, notice: str) -> str:
+        """The notice of an answer made of the quotes, which says how many there are beside."""
+        if not self.more:
+            return notice
+        return f"{notice} {message('more_quotes', self.language, count=str(self.more))}"
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerWriter:
-    """Composes extracts, or lets the language model write where it is trusted or asked for."""
+    """Lets the language model write where it is trusted or asked for."""
 
     language_model: Callable[[], LanguageModel | None]
     """Gives the language model, loading it when first called, or None."""
@@ -58,57 +100,64 @@ class AnswerWriter:
     trust: TrustPolicy
     answer: AnswerSettings
     generation: GenerationSettings
+    limits: ModelLimits
+    pace: Pace = field(default_factory=Pace)
+
+    def author(self, request: AnswerRequest, language: str, level: int) -> Author:
+        """Who makes the answer to `request` from passages of up to `level`."""
+        kind = request.kind or self.answer.kind
+        if kind != "extracts" and not self.limits.may_see(level):
+            return Author(kind, language, None, None, is_held_back=True)
+        model = None if kind == "extracts" else self.language_model()
+        trust = None if model is None else self.trust.judge(model, language)
+        return Author(kind, language, model, trust)
 
     def write(
-        self, request: AnswerRequest, evidence: Evidence, clock: Stopwatch
+        self, request: AnswerRequest, evidence: Evidence, author: Author, clock: Stopwatch
     ) -> Generator[DraftToken, None, Draft]:
-        """Yield the model's words as they come, if one writes, and return the checked draft.
+        """Yield the model's words as they come, and return the checked draft.
+
+        The draft is of kind none where the model says that the passages hold no answer, and of
+        kind extracts where the model failed and the author may be the passages.
 
         Raises:
             Busy, GenerationError: The model failed, and the request asks for its words alone.
         """
-        kind = request.kind or self.answer.kind
-        model = None if kind == "extracts" else self.language_model()
-        trust = None if model is None else self.trust.judge(model, evidence.language)
-        if model is None or trust is None or (kind == "auto" and not trust.trusted):
-            return evidence.as_answer(extracts_notice(kind, model, trust, evidence.language))
+        model, trust = author.model, author.trust
+        assert model is not None, "an author who writes"
+        assert trust is not None, "a model is trusted or not"
         with clock("prompt"):
             prompt = build_prompt(
                 evidence.question,
                 evidence.language,
-                list(distinct(evidence.extracts))[:EXTRACTS_FOR_THE_MODEL],
+                list(distinct(evidence.extracts)),
                 model,
                 max_tokens=self.generation.max_tokens,
+                in_time=self.pace.of(model.info).tokens_within(self.answer.writing_s),
             )
         try:
             with clock("generation"):
                 text, last = yield from self._generate(request, prompt, model)
         except GenerationError as error:
-            if kind != "auto":
+            if author.kind != "auto":
                 raise
             log.warning("Answered with extracts, for the language model failed: %s", error)
             return evidence.as_answer(
                 message("extracts_model_failed", evidence.language, model=model.info.name)
             )
         with clock("check"):
-            draft = self._checked(text, last, prompt, evidence, model, trust)
+            return self._checked(text, last, prompt, evidence, model, trust)
+
+    def shown(self, draft: Draft, language: str) -> Draft:
+        """The draft without what has no support, where the settings withhold that."""
         supported = tuple(statement for statement in draft.statements if statement.supported)
-        if draft.kind is AnswerKind.GENERATED and not supported and kind == "auto":
-            # Nothing that it wrote stands in the documents; what does stand there is better.
-            notice = message("extracts_no_support", evidence.language, model=model.info.name)
-            return replace(
-                draft,
-                kind=AnswerKind.EXTRACTS,
-                notice=notice,
-                statements=evidence.statements,
-            )
-        return withheld(draft, supported, evidence.language) if self._withholds else draft
+        return withheld(draft, supported, language) if self._withholds else draft
 
     def _generate(
         self, request: AnswerRequest, prompt: Prompt, model: LanguageModel
     ) -> Generator[DraftToken, None, tuple[str, Delta]]:
         """The model's words as plain text, and its last delta with the token counts."""
-        last, plain, text = Delta(""), PlainStream(), ""
+        last, plain, text, timed = Delta(""), PlainStream(), "", Timed()
         for last in model.stream(
             CompletionRequest(
                 prompt.messages,
@@ -118,10 +167,12 @@ class AnswerWriter:
                 cancel=request.cancel,
             )
         ):
+            timed.take(last)
             shown = plain.feed(last.text) + (plain.close() if last.finish else "")
             text += shown
             if shown and not self._withholds:
                 yield DraftToken(shown)
+        self.pace.note(model.info, timed)
         return text, last
 
     def _checked(

@@ -15,10 +15,11 @@ _BULLET: Final = re.compile(r"\s*(?:[-–—•*▪◦‣·]|\(?[0-9a-z]{1,3}[.)
 _ENDS: Final = re.compile(r"[.!?…][\"'»”)\]]*\s*$")
 _LEADS: Final = re.compile(r"[:：]\s*$")
 _SENTENCE_END: Final = re.compile(r"[.!?]\s+(?=[^\W\d_])")
-_INLINE: Final = re.compile(r"[:：]\s+(?=[*•▪◦‣–]\s)")
-_INLINE_ITEM: Final = re.compile(r"\s(?=[*•▪◦‣–]\s)")
+_INLINE: Final = re.compile(r"[:：]\s+(?=([-*•▪◦‣–])\s)")
 _LONGEST_ITEM: Final = 420
 _LONGEST_LEAD: Final = 260  # a longer paragraph leads in with its last sentence
+_FEWEST_DASHED: Final = 3  # cuts; two items
+_CLOSING: Final = 100  # characters of a last item that is closed with a full stop
 _UNLIKE: Final = 3.0  # times as long as the longest item so far: prose goes on
 _USUAL_ITEM: Final = 80
 
@@ -73,7 +74,10 @@ def _inline(text: str, start: int, end: int) -> ListBlock | None:
     lead = _INLINE.search(text, start, end)
     if lead is None:
         return None
-    cuts = [lead.end(), *(cut.end() for cut in _INLINE_ITEM.finditer(text, lead.end(), end)), end]
+    item = re.compile(rf"\s(?={re.escape(lead[1])}\s)")
+    cuts = [lead.end(), *(cut.end() for cut in item.finditer(text, lead.end(), end)), end]
+    if lead[1] == "-" and len(cuts) < _FEWEST_DASHED:
+        return None  # ": - " once is a dash
     items = tuple((a, a + len(text[a:b].rstrip())) for a, b in pairwise(cuts) if text[a:b].strip())
     first = lead.start() + 1
     return ListBlock(_lead_start(text, start, first), end, first, items)
@@ -86,6 +90,8 @@ def _items(text: str, following: list[tuple[int, int]]) -> list[tuple[int, int]]
         if _LEADS.search(here) and not _BULLET.match(here):
             break
         if items and not _alike(text, items, here):
+            if _closes(text, items, here):
+                items.append((start, end))
             break
         if len(here) > _LONGEST_ITEM:
             break
@@ -104,6 +110,13 @@ def _alike(text: str, items: list[tuple[int, int]], here: str) -> bool:
         return False
     longest = max(end - start for start, end in items)
     return len(here) <= _UNLIKE * max(longest, _USUAL_ITEM)
+
+
+def _closes(text: str, items: list[tuple[int, int]], here: str) -> bool:
+    """Whether it is a last item that has the full stop of them all."""
+    bare = not _BULLET.match(text[slice(*items[0])]) and not _BULLET.match(here)
+    one = _SENTENCE_END.search(here) is None
+    return len(items) > 1 and bare and one and here.endswith(".") and len(here) <= _CLOSING
 
 
 def _lead_start(text: str, start: int, end: int) -> int:

@@ -1,12 +1,16 @@
-"""Words for people, in each language that answers come in, from `locales/*.json`: the one store.
+"""Words for people, in each language that answers come in, from `locales/`: the one store.
 
-The page and the answers take them from here. Prompts, which are words for a model, stand in
+The page and the answers take them from here. A part of the page may keep its words in files of its
+own, `PART.fr.json` beside `fr.json`. Prompts, which are words for a model, stand in
 `answering/prompts`.
 """
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Final, TypeGuard
@@ -15,6 +19,10 @@ from sovereign_rag.domain import LANGUAGES, Language
 
 DEFAULT: Final[Language] = "en"
 _FOLDER = Path(__file__).parent / "locales"
+_NO_BREAK: Final = (  # French punctuation never begins a line; it stands off by a blank
+    (re.compile(r"(?<=«) | (?=[:»])"), "\N{NO-BREAK SPACE}"),
+    (re.compile(r" (?=[;?!])"), "\N{NARROW NO-BREAK SPACE}"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +35,59 @@ class Locale:
     def __call__(self, key: str, **values: object) -> str:
         return self.texts[key].format(**values)
 
-    def count(self, key: str, n: int) -> str:
-        """`key.none`, `key.one` or `key.many`, whichever suits `n`."""
-        form = {0: "none", 1: "one"}.get(n, "many")
-        return self(f"{key}.{form}", n=n)
+    @property
+    def _region(self) -> str:
+        """Whose dates and numbers: English as it is written in Europe."""
+        return "en_GB" if self.language == "en" else self.language
+
+    def count(self, key: str, n: int, **values: object) -> str:
+        """`key.none`, `key.one` or `key.many`, whichever suits `n` in this language."""
+        from babel import Locale as Rules
+
+        form = "none"
+        if n:
+            form = "one" if Rules.parse(self._region).plural_form(n) == "one" else "many"
+        return self(f"{key}.{form}", n=self.number(n), **values)
+
+    def number(self, n: int) -> str:
+        """A whole number, its digits in groups."""
+        from babel.numbers import format_decimal
+
+        return str(format_decimal(n, locale=self._region))
 
     def decimal(self, number: float) -> str:
         """One digit behind the comma, which is a point in English."""
-        text = f"{number:.1f}"
-        return text if self.language == "en" else text.replace(".", ",")
+        from babel.numbers import format_decimal
+
+        return str(format_decimal(number, format="#,##0.0", locale=self._region))
+
+    def percent(self, share: float) -> str:
+        """A share of 1 in whole percent, cut and not rounded: 89.9 % do not reach 90."""
+        from babel.numbers import format_percent
+
+        return str(format_percent(math.floor(100 * share + 1e-9) / 100, locale=self._region))
+
+    def date(self, day: date) -> str:
+        """A day as people write it: 29 nov. 2026."""
+        from babel.dates import format_date
+
+        return str(format_date(day, format="medium", locale=self._region))
+
+    def time(self, moment: datetime) -> str:
+        """Day and time, in the zone that `moment` is in, which is named."""
+        from babel.dates import format_datetime
+
+        shown = format_datetime(moment, format="short", locale=self._region)
+        return f"{shown} {moment.tzname() or ''}".rstrip()
+
+    def language_name(self, code: str | None) -> str:
+        """A language by its name in this one; an unknown code as it is, "–" for none."""
+        from babel import Locale as Rules
+
+        if not code:
+            return "–"
+        name = Rules.parse(self._region).languages.get(code)
+        return str(name) if name else code
 
 
 def speaks(language: str | None) -> TypeGuard[Language]:
@@ -43,8 +95,23 @@ def speaks(language: str | None) -> TypeGuard[Language]:
     return language in LANGUAGES
 
 
+def nearest_locale(language: str | None) -> "Locale":
+    """The words of a language, English where we don't speak it."""
+    return locale(language if speaks(language) else DEFAULT)
+
+
 @cache
 def locale(language: Language) -> Locale:
     """The words of one language."""
-    path = _FOLDER / f"{language}.json"
-    return Locale(language, json.loads(path.read_text(encoding="utf-8")))
+    texts: dict[str, str] = {}
+    for path in (_FOLDER / f"{language}.json", *sorted(_FOLDER.glob(f"*.{language}.json"))):
+        texts |= json.loads(path.read_text(encoding="utf-8"))
+    if language == "fr":
+        texts = {key: _with_no_breaks(text) for key, text in texts.items()}
+    return Locale(language, texts)
+
+
+def _with_no_breaks(text: str) -> str:
+    for place, blank in _NO_BREAK:
+        text = place.sub(blank, text)
+    return text

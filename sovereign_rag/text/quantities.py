@@ -14,7 +14,7 @@ from typing import Final
 from sovereign_rag.text.dates import Date, Time, dates, times
 from sovereign_rag.text.identifiers import iban
 from sovereign_rag.text.numbers import Number, looks_like_a_year, numbers
-from sovereign_rag.text.ranges import Range, ranges
+from sovereign_rag.text.ranges import Range, borders_time, ranges
 
 _BLANK: Final = "\x1f"  # stands where a value was taken out: no letter, digit or space
 _MARKER: Final = re.compile(
@@ -48,6 +48,7 @@ class Values:
     times: tuple[Time, ...]
     codes: tuple[str, ...]  # identifiers and names that hold digits: letters and digits, folded
     ranges: tuple[Range, ...]
+    borders_time: bool  # whether one of the dates begins or ends a time
     compact: str  # the whole text's letters and digits, folded
 
     @property
@@ -148,6 +149,7 @@ def read_values(text: str, language: str | None) -> Values:
     codes: list[str] = []
     rest = _taken(rest, [_iban_span(m) for m in _IBAN.finditer(rest)], codes)
     found_dates = dates(rest, language)
+    bordering = borders_time(rest, language, found_dates)
     rest = _blanked(rest, [(d.start, d.end) for d in found_dates])
     found_times = times(rest, language)
     rest = _blanked(rest, [(t.start, t.end) for t in found_times])
@@ -160,6 +162,7 @@ def read_values(text: str, language: str | None) -> Values:
         tuple(found_times),
         tuple(codes),
         tuple(ranges(rest, language, found)),
+        bordering,
         compact,
     )
 

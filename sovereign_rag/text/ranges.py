@@ -8,6 +8,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Final
 
+from sovereign_rag.text.dates import Date
 from sovereign_rag.text.lexicon import entries, whole_words
 from sovereign_rag.text.numbers import Number, looks_like_a_year
 
@@ -55,6 +56,14 @@ def ranges(text: str, language: str | None, found: Sequence[Number]) -> list[Ran
         elif (less and less.search(before)) or (or_less and or_less.match(text, number.end)):
             made.append(Range(-_MANY, value, number.unit))
     return made
+
+
+def borders_time(text: str, language: str | None, found: Sequence[Date]) -> bool:
+    """Whether one of the dates begins or ends a time: "from April 26th 2023 onwards"."""
+    words = _ends_with(language, "date_border")
+    return words is not None and any(
+        words.search(text[max(0, date.start - 30) : date.start].rstrip()) for date in found
+    )
 
 
 def _is_range(text: str, left: Number, word: str, opening: re.Pattern[str] | None) -> bool:

@@ -9,7 +9,8 @@ from sovereign_rag.access import Principal, local_owner
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.domain import Answer, AnswerKind
 from sovereign_rag.embedding.dense import DenseEmbedder
-from sovereign_rag.settings import Settings
+from sovereign_rag.errors import Busy
+from sovereign_rag.settings import ServerSettings, Settings
 from sovereign_rag.wiring import Application, open_service
 
 HR = Principal("ana", groups=frozenset({"hr"}))
@@ -37,7 +38,8 @@ def library(
     embedder: DenseEmbedder,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Application]:
-    with open_service(product_settings(), embedder=embedder) as application:
+    alone = ServerSettings(concurrent=1, queue=0)
+    with open_service(product_settings(server=alone), embedder=embedder) as application:
         for readers, files in FILES.items():
             folder: Path = tmp_path_factory.mktemp("documents")
             for name, text in files.items():
@@ -61,6 +63,25 @@ def test_the_documents_that_mention_something_are_those_that_the_asker_may_read(
     assert "password_policy.md" in for_finance.text
     assert "grievances" not in for_finance.text.casefold()
     assert all(citation.verified for citation in for_hr.citations)
+
+
+@pytest.mark.parametrize(
+    "question", ["Which documents mention Emma Watson?", "How many documents do you have?"]
+)
+def test_questions_about_documents_wait_for_their_turn_as_all_others_do(
+    library: Application, question: str
+) -> None:
+    with library.admission.turn("default", "somebody else"), pytest.raises(Busy):
+        ask(library, question)
+
+    assert ask(library, question).kind is AnswerKind.CATALOG
+
+
+def test_counts_of_what_may_be_read_wait_for_their_turn_too(library: Application) -> None:
+    with library.admission.turn("default", "somebody else"), pytest.raises(Busy):
+        library.searching.facets(FINANCE)
+
+    assert library.searching.facets(FINANCE)["language"]
 
 
 def test_documents_are_counted_for_each_asker(library: Application) -> None:

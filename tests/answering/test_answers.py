@@ -243,6 +243,7 @@ def test_what_cannot_be_audited_is_not_released(library: Application) -> None:
     searching = SearchService(
         retriever=library.retriever,
         store=library.store,
+        pending=lambda tenant: frozenset(),
         audit=FullDisk(),
         admission=library.admission,
     )

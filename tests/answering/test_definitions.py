@@ -50,3 +50,9 @@ def test_a_sentence_that_merely_names_a_term_does_not(
     sentence: str, asked: str, language: str
 ) -> None:
     assert not defines(sentence, asked, language)
+
+
+def test_the_acronym_is_asked_for_whatever_it_is_of() -> None:
+    assert term("What is the RTO of orion-pg?", "en") == "RTO"
+    assert term("Was ist der GVP der Stadt?", "de") == "GVP"
+    assert term("What is the limit of the card?", "en") == "limit of the card"

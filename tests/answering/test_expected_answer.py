@@ -151,3 +151,53 @@ def test_other_questions_and_other_languages_lack_nothing_by_their_words() -> No
     assert not lacking("Who built the fort?", "The fort is large.")
     assert expected_answer_type("När byggdes fortet?", "sv") is None
     assert lacking("Vad hände 1935?", "Kriget började 1931.", "sv")
+
+
+@pytest.mark.parametrize(
+    ("language", "question", "borders", "other"),
+    [
+        (
+            "en",
+            "Can I expense a card bought in March 2023?",
+            "Cards bought from April 26th 2023 onwards are paid.",
+            "The card of April 26th 2023 is paid.",
+        ),
+        (
+            "fr",
+            "Une carte achetée en mars 2023 est-elle remboursée ?",
+            "Les cartes achetées à partir du 26 avril 2023 sont remboursées.",
+            "La carte du 26 avril 2023 est remboursée.",
+        ),
+        (
+            "de",
+            "Wird eine Karte vom 3. März 2023 bezahlt?",
+            "Karten, die ab dem 26. April 2023 gekauft wurden, werden bezahlt.",
+            "Die Karte vom 26. April 2023 wird bezahlt.",
+        ),
+        (
+            "es",
+            "¿Se paga una tarjeta comprada en marzo de 2023?",
+            "Se pagan las tarjetas compradas a partir del 26 de abril de 2023.",
+            "Se paga la tarjeta del 26 de abril de 2023.",
+        ),
+        (
+            "it",
+            "È rimborsata una tessera comprata nel marzo 2023?",
+            "Sono rimborsate le tessere comprate a partire dal 26 aprile 2023.",
+            "È rimborsata la tessera del 26 aprile 2023.",
+        ),
+    ],
+)
+def test_what_holds_from_a_date_on_speaks_of_other_dates_too(
+    language: str, question: str, borders: str, other: str
+) -> None:
+    assert not lacking(question, borders, language)
+    assert lacking(question, other, language)
+
+
+def test_another_number_of_the_same_form_is_not_the_one_asked_for() -> None:
+    row = "VB-1050 | Ball valve | 63.20"
+
+    assert lacks("How much is valve VB-1065?", "en", row, row, "en")
+    assert not lacks("How much is valve VB-1050?", "en", row, row, "en")
+    assert not lacks("How much is a valve at 37signals?", "en", row, row, "en")

@@ -4,6 +4,7 @@ import pytest
 
 from sovereign_rag.answering.extracts import EvidenceFinder
 from sovereign_rag.domain import Chunk, PageSpan, Passage
+from sovereign_rag.embedding.answer_embedder import AnswerEmbedder
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.embedding.lexical import Bm25Encoder
 from sovereign_rag.retrieval.query import Query
@@ -49,7 +50,9 @@ def test_a_heading_that_only_repeats_the_question_is_no_answer(
     quoted: str,
     passed_over: str,
 ) -> None:
-    finder = EvidenceFinder(embedder=embedder, lexical=lexical, dense_weight=5, sentences=10)
+    finder = EvidenceFinder(
+        embedder=AnswerEmbedder(embedder), lexical=lexical, dense_weight=5, sentences=10
+    )
     terms = lexical.encode_query(question, language)
     query = Query(question, language, terms, dict.fromkeys(terms.indices, 1.0), 1.0)
 

@@ -1,5 +1,6 @@
 """A quote of a PDF is verified when the page itself shows it where it is said to stand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,16 @@ def test_only_the_words_that_are_quoted_are_compared() -> None:
 
     assert check.agrees("a", page, 8, 15)
     assert not check.agrees("a", page, 5, 15)
+
+
+def test_what_was_recognised_on_a_page_with_text_is_not_held_against_its_codes() -> None:
+    page = stored("Rate 26 percent")
+    rate, figure, percent = page.words
+    recognised = replace(page, words=(rate, replace(figure, confidence=0.95), percent))
+    check = PageCheck(Originals(), Shown("Rate 19 percent"))
+
+    assert check.agrees("a", recognised, 0, 15)
+    assert not check.agrees("a", page, 0, 15)
 
 
 def test_a_page_that_can_not_be_read_again_verifies_nothing() -> None:

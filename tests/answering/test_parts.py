@@ -42,7 +42,6 @@ def test_two_questions_in_one_are_two(language: str, text: str, expected: list[s
     "text",
     [
         "Which days and which hours does the canteen open?",
-        "What is the difference between sick leave and parental leave?",
         "probation",
     ],
 )
@@ -70,3 +69,24 @@ def test_a_half_that_leans_is_read_after_the_other() -> None:
         "How does one resign from the company",
         "How does one resign from the company who approves it?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("language", "question", "sides"),
+    [
+        (
+            "en",
+            "What is the difference between sick leave and parental leave?",
+            ["sick leave", "parental leave"],
+        ),
+        ("fr", "Différence entre éditeur et administrateur ?", ["éditeur", "administrateur"]),
+        ("de", "Worin besteht der Unterschied zwischen Pacht und Miete?", ["Pacht", "Miete"]),
+        ("es", "¿Cuál es la diferencia entre dieta y anticipo?", ["dieta", "anticipo"]),
+        ("it", "differenza tra ferie e permessi", ["ferie", "permessi"]),
+        ("en", "flexible working vs hybrid working", ["flexible working", "hybrid working"]),
+    ],
+)
+def test_a_comparison_is_asked_as_a_whole_and_by_its_sides(
+    language: str, question: str, sides: list[str]
+) -> None:
+    assert texts(question, language) == [question, *sides]

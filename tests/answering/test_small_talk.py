@@ -21,6 +21,9 @@ from sovereign_rag.domain import LANGUAGES
         ("Was kann ich dich fragen?", "abilities", "de"),
         ("Et en anglais ?", "tongue", "fr"),
         ("arrivederci", "farewell", "it"),
+        ("¿En qué me puedes ayudar?", "abilities", "es"),
+        ("j'ai besoin d'aide", "abilities", "fr"),
+        ("Vielen Dank, Sie haben mir sehr geholfen", "thanks", "de"),
     ],
 )
 def test_small_talk_is_known_in_its_own_language(said: str, kind: str, language: str) -> None:
@@ -40,6 +43,8 @@ def test_a_thumb_is_answered_in_the_likeliest_language() -> None:
         "Merci de préciser le délai de préavis",
         "Was ist eine SBOM?",
         "more details please",
+        "ich brauche einen Laptop",
+        "Hilfe bei Sucht",
         "?",
     ],
 )

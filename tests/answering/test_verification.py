@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from sovereign_rag.answering.verification import ClaimVerifier, Rarity
-from sovereign_rag.domain import Chunk, PageSpan, PageText, Passage, Verdict
+from sovereign_rag.domain import Chunk, PageSpan, PageText, Passage, QuoteVerdict, Verdict
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.embedding.lexical import Bm25Encoder
 
@@ -21,8 +21,8 @@ class Pages:
     def page(self, passage: Passage, number: int) -> PageText | None:
         return self._page if number == 1 else None
 
-    def agrees(self, passage: Passage, page: PageText, start: int, end: int) -> bool:
-        return True
+    def verdict(self, passage: Passage, page: PageText, start: int, end: int) -> QuoteVerdict:
+        return QuoteVerdict.VERIFIED
 
 
 def passage(text: str, language: str = "en") -> Passage:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sovereign_rag.text.language import of_question
+from sovereign_rag.text.language import is_told, of_question
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,18 @@ from sovereign_rag.text.language import of_question
 )
 def test_the_language_of_a_short_question(question: str, language: str) -> None:
     assert of_question(question) == language
+
+
+@pytest.mark.parametrize("word", ["pension", "laptop", "RTT", "IBAN"])
+@pytest.mark.parametrize("likely", ["en", "fr", "it"])
+def test_a_word_of_several_languages_is_of_the_likely_one(word: str, likely: str) -> None:
+    assert of_question(word, (likely,)) == likely
+    assert not is_told(word)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("Merci", "fr"), ("Gleitzeit", "de"), ("géocodage", "fr"), ("how long is probation", "en")],
+)
+def test_a_text_that_tells_its_language_needs_no_likely_one(text: str, language: str) -> None:
+    assert of_question(text, ("it",)) == language

@@ -2,11 +2,13 @@
 
 import re
 import string
+from datetime import UTC, date, datetime
 
 import pytest
 
 from sovereign_rag.answering.messages import message
 from sovereign_rag.domain import LANGUAGES
+from sovereign_rag.settings.running import RUNNING
 from sovereign_rag.text.locale import locale
 from sovereign_rag.web.rendering import STATIC
 from tests.project.imports import ROOT
@@ -31,19 +33,49 @@ def test_every_language_says_the_same_things(language: str) -> None:
     assert all(text.strip() for text in other.values())
 
 
+def test_numbers_dates_and_languages_are_written_as_each_language_does() -> None:
+    day, moment = date(2026, 11, 3), datetime(2026, 11, 3, 14, 5, tzinfo=UTC)
+
+    assert {language: locale(language).number(25_000) for language in LANGUAGES} == {
+        **{"en": "25,000", "de": "25.000", "es": "25.000", "it": "25.000"},
+        "fr": "25\N{NARROW NO-BREAK SPACE}000",
+    }
+    assert [locale(language).percent(0.899) for language in ("en", "de")] == ["89%", "89\xa0%"]
+    assert (locale("de").decimal(1.84), locale("en").decimal(1.84)) == ("1,8", "1.8")
+    assert (locale("fr").date(day), locale("de").date(day)) == ("3 nov. 2026", "03.11.2026")
+    assert locale("it").time(moment) == "03/11/26, 14:05 UTC"
+    assert [locale("fr").language_name(code) for code in ("de", None, "xx-none")] == [
+        *("allemand", "–", "xx-none")
+    ]
+
+
+def test_nothing_and_one_and_many_are_counted_in_words() -> None:
+    found = [locale("fr").count("found", n).split("\xa0")[0] for n in (0, 1, 2)]
+
+    assert found == ["Aucun passage trouvé.", "1 passage trouvé.", "2 passages trouvés."]
+
+
+def test_french_punctuation_does_not_begin_a_line() -> None:
+    for text in locale("fr").texts.values():
+        assert not re.search(r" [:;?!»]|« ", text), text
+    assert locale("fr")("ask.heading").endswith("savoir\N{NARROW NO-BREAK SPACE}?")
+
+
 def test_answers_speak_english_where_there_are_no_words_in_the_asker_s_language() -> None:
     assert message("not_found", "de").startswith("In den Dokumenten")
     assert message("not_found", "pl") == message("not_found", "en")
 
 
 def test_no_word_of_the_page_is_missing_and_none_is_left_over() -> None:
-    sources = [*(WEB / "templates").glob("*.html"), *WEB.glob("*.py")]
+    sources = [*WEB.rglob("*.html"), *WEB.rglob("*.py")]
     used = " ".join(path.read_text(encoding="utf-8") for path in sources)
     named = set(re.findall(r"""\bt\(\s*["']([a-z_.0-9]+)["']\s*[,)]""", used))
     keys = {key for key in KEYS if not key.startswith("notice.")}
 
     assert named <= keys
-    left_over = {key for key in keys - named if not _is_put_together(key, used)}
+    of_settings = {key for key in keys if key.startswith("admin.setting.")}
+    assert of_settings == {f"admin.setting.{name}" for name in RUNNING}
+    left_over = {key for key in keys - of_settings - named if not _is_put_together(key, used)}
     assert left_over == set()
 
 
