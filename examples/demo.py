@@ -53,6 +53,9 @@ def main() -> int:
     ]
     asked = [q["text"] for q in questions if q.get("answerable", True)]
 
+    if options.model is not None and not language_model_installed():
+        return 1
+
     title("1. Documents in")
     status = run(["ingest", "examples/documents", "--readers", "everyone"], settings)
     if status == SOME_DOCUMENTS_FAILED:
@@ -70,6 +73,8 @@ def main() -> int:
 
     if options.model is None:
         title("3. The same path with a small language model")
+        if not language_model_installed():
+            return 1
         print("\n" + SMALL_MODEL, end="", flush=True)
         status = run(["ask", asked[-1]], settings | {"SOVEREIGN_RAG_ANSWER__KIND": "generated"})
         if status != 0:
@@ -88,6 +93,11 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--no-serve", dest="serve", action="store_false")
     parser.add_argument("--open-browser", action="store_true")
     return parser.parse_args()
+
+
+def language_model_installed() -> bool:
+    """Install what runs a language model, where it isn't yet; no answer before needed it."""
+    return subprocess.run([ROOT / "tools" / "setup.sh", "app"], check=False).returncode == 0
 
 
 def title(text: str) -> None:

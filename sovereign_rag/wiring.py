@@ -14,7 +14,9 @@ from ingest.pipeline import Pipeline
 from ingest.reindex.build import BuildProgress, Built, Reindexing
 from ingest.reindex.plan import ReindexEstimate, estimate
 from ingest.sources.build import NamedSource
+from ingest.sources.folder import find_files
 from ingest.sync.plan import Step
+from ingest.sync.preview import SyncPreviewer
 from ingest.sync.sync import Sync, SyncReport, SyncRequest
 from ingest.sync.watch import Watcher
 from sovereign_rag.catalog.documents import Documents
@@ -43,6 +45,7 @@ __all__ = [
     "SyncReport",
     "SyncRequest",
     "Watcher",
+    "find_files",
     "open_service",
 ]
 
@@ -69,7 +72,9 @@ class Application(Service):
     def __init__(
         self, settings: Settings, *, embedder: Embedder | None = None, index: int | None = None
     ) -> None:
-        self._parser = ParserPool(settings.parse, data_dir=settings.data_dir)
+        self._parser = ParserPool(
+            settings.parse, scratch_dir=settings.parse.scratch_dir, data_dir=settings.data_dir
+        )
         self._pipelines: dict[int, Pipeline] = {}  # by index
         super().__init__(settings, renderer=self._parser, embedder=embedder, index=index)
         self._close.append(self._parser.close)
@@ -129,11 +134,13 @@ class Application(Service):
         return Ingestion(
             catalog=self.catalog,
             content=self.content,
-            audit=self.audit,
+            submission=self.submission,
+            operations=self.operations,
             erasure=self.erasure,
-            seal=Seal(self.settings.data_dir),
+            seal=Seal(self.sealer),
             pipeline=lambda: self.pipeline,
             unpacker=self._unpacker(),
+            store_check=lambda: self.indexes.store(self.catalog.indexes.live()).check(),
             settings=self.settings.ingest,
             workers=self.settings.parse.workers,
             max_bytes=self.settings.parse.max_file_mib << 20,
@@ -144,6 +151,7 @@ class Application(Service):
         return Unpacker(
             catalog=self.catalog,
             content=self.content,
+            audit=self.audit,
             erasure=self.erasure,
             expander=Expander(self.content, self._parser, self.settings.archives, max_bytes=most),
         )
@@ -161,12 +169,16 @@ class Application(Service):
             catalog=self.catalog,
             content=self.content,
             audit=self.audit,
+            operations=self.operations,
             lifecycle=self._lifecycle(),
             erasure=self.erasure,
             pipeline=lambda: self.pipeline,
             ingestion=self.ingestion,
             settings=self.settings,
         )
+
+    def source_previewer(self) -> SyncPreviewer:
+        return SyncPreviewer(self.sync)
 
     @part
     def watcher(self) -> Watcher:

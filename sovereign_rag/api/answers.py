@@ -14,6 +14,7 @@ from sovereign_rag.domain import Answer
 from sovereign_rag.http.identity import CurrentPrincipal, CurrentService, still_welcome
 from sovereign_rag.http.params import AnswerSlots, accepts_events, check_length
 from sovereign_rag.http.streaming import EventStream, StreamEvent, at_once
+from sovereign_rag.services.serialization.ai_mark import DISCLOSURE, disclosure
 from sovereign_rag.services.serialization.answers import AnswerOut, PassageOut, StatementOut
 
 router = APIRouter(tags=["Answers"])
@@ -51,7 +52,8 @@ async def ask(
         principal,
         language=body.language,
         kind=body.kind,
-        search_filter=body.search_filter,
+        mode=body.mode,
+        search_filter=body.search_filter(service, principal),
         history=body.turns,
         cancel=cancel,
     )
@@ -65,9 +67,16 @@ async def ask(
 
     if body.stream or accepts_events(request):
         ends = still_welcome(request, service)
-        return await EventStream.opened(json_events(events), cancel=cancel, slots=slots, ends=ends)
+        stream = await EventStream.opened(
+            json_events(events), cancel=cancel, slots=slots, ends=ends
+        )
+        stream.headers[DISCLOSURE] = disclosure("machine-generated")  # which kind, is not known yet
+        return stream
     answer = await at_once(whole, request, cancel=cancel, slots=slots)
-    return reply(AnswerOut.of(answer))
+    out = AnswerOut.of(answer)
+    response = reply(out)
+    response.headers[DISCLOSURE] = out.ai.header
+    return response
 
 
 def json_events(events: Callable[[], Iterator[AnswerEvent]]) -> Iterator[StreamEvent]:

@@ -6,13 +6,30 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from sovereign_rag.access import Principal
-from sovereign_rag.api.schemas import refusals, reply
+from sovereign_rag.api.schemas import (
+    EditAllBody,
+    EditBody,
+    IfMatch,
+    SeveralBody,
+    matched_hash,
+    refusals,
+    reply,
+)
 from sovereign_rag.domain import Box
 from sovereign_rag.errors import BadInput
+from sovereign_rag.http.document_query import After, AskedDocuments
 from sovereign_rag.http.identity import CurrentPrincipal, CurrentService
 from sovereign_rag.http.params import DocumentId, PageNumber, SpanEnd, SpanStart
 from sovereign_rag.services.container import Service
-from sovereign_rag.services.serialization.documents import DocumentOut, DocumentsOut, PageOut
+from sovereign_rag.services.serialization.documents import (
+    DocumentOut,
+    DocumentsOut,
+    EditedAllOut,
+    EditedOut,
+    PageOut,
+    PagesOut,
+)
+from sovereign_rag.services.serialization.jobs import JobOut
 
 router = APIRouter(tags=["Documents"])
 
@@ -21,16 +38,13 @@ router = APIRouter(tags=["Documents"])
 def list_documents(
     principal: CurrentPrincipal,
     service: CurrentService,
+    query: AskedDocuments,
     limit: Annotated[int, Query(ge=1, le=500, description="Most documents to return.")] = 100,
-    after: Annotated[
-        str | None, Query(max_length=64, description="The `next` of the page before.")
-    ] = None,
+    after: After = None,
 ) -> Response:
-    """List the documents that the caller may read."""
-    # One more than asked for tells whether there is a next page.
-    documents = service.documents.list(principal, limit=limit + 1, after=after)
-    more = documents[limit - 1].id if len(documents) > limit else None
-    return reply(DocumentsOut.of(documents[:limit], following=more))
+    """List the documents that the caller may read: filtered, in order, counted, page by page."""
+    page = service.documents.find(query, principal, limit=limit, after=after)
+    return reply(DocumentsOut.of(page, principal, parser=service.rereading.parser))
 
 
 @router.get("/v1/documents/{document_id}", response_model=DocumentOut, responses=refusals(404))
@@ -38,7 +52,33 @@ def get_document(
     document_id: DocumentId, principal: CurrentPrincipal, service: CurrentService
 ) -> Response:
     """Show one document."""
-    return reply(DocumentOut.of(service.documents.get(document_id, principal)))
+    document = service.documents.get(document_id, principal)
+    return reply(DocumentOut.of(document, principal, parser=service.rereading.parser))
+
+
+@router.patch(
+    "/v1/documents/{document_id}",
+    response_model=EditedOut,
+    responses=refusals(403, 404, 409, 412),
+)
+def edit_document(
+    document_id: DocumentId,
+    body: EditBody,
+    principal: CurrentPrincipal,
+    service: CurrentService,
+    if_match: IfMatch = None,
+) -> Response:
+    """Change who may read a document, and what is said of it; nothing is read again.
+
+    Who is no reader any more finds nothing of it from this answer on.
+    """
+    edited = service.editor.edit(
+        document_id,
+        body.edit(service.settings.metadata.fields),
+        principal,
+        content_hash=matched_hash(if_match),
+    )
+    return reply(EditedOut.of(edited, principal, parser=service.rereading.parser))
 
 
 @router.delete(
@@ -50,9 +90,61 @@ def get_document(
 def delete_document(
     document_id: DocumentId, principal: CurrentPrincipal, service: CurrentService
 ) -> Response:
-    """Delete a document for good: its original, text, page images and vectors. Admin keys only."""
+    """Delete a document for good: its original, text, page images and vectors."""
     service.documents.delete(document_id, principal)
     return Response(status_code=204)
+
+
+@router.post("/v1/documents/edit", response_model=EditedAllOut, responses=refusals(403, 404, 409))
+def edit_documents(
+    body: EditAllBody, principal: CurrentPrincipal, service: CurrentService
+) -> Response:
+    """Change several documents alike: all of them, or none where one can't be."""
+    edit = body.edit(service.settings.metadata.fields)
+    edited = service.editor.edit_all(body.documents, edit, principal)
+    parser = service.rereading.parser
+    return reply(EditedAllOut(edited=[EditedOut.of(e, principal, parser=parser) for e in edited]))
+
+
+@router.post(
+    "/v1/documents/delete",
+    status_code=204,
+    response_class=Response,
+    responses=refusals(403, 404),
+)
+def delete_documents(
+    body: SeveralBody, principal: CurrentPrincipal, service: CurrentService
+) -> Response:
+    """Delete several documents for good: all, or none where one can't be."""
+    service.documents.delete_all(body.documents, principal)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/v1/documents/{document_id}/reread",
+    status_code=202,
+    response_model=JobOut,
+    responses=refusals(403, 404, 409),
+)
+def reread_document(
+    document_id: DocumentId, principal: CurrentPrincipal, service: CurrentService
+) -> Response:
+    """Read a document again from its kept original, as the parser of today does.
+
+    Readers, level and name stay; what is there is searched until the new text is published.
+    """
+    job = service.rereading.submit([document_id], principal)
+    return reply(JobOut.of(job), status=202, Location=f"/v1/jobs/{job.id}")
+
+
+@router.get("/v1/documents/{document_id}/pages", response_model=PagesOut, responses=refusals(404))
+def get_pages(
+    document_id: DocumentId, principal: CurrentPrincipal, service: CurrentService
+) -> Response:
+    """Show the stored text of all pages."""
+    document = service.documents.get(document_id, principal)
+    pages = service.documents.pages(document_id, principal)
+    return reply(PagesOut.of(pages, has_image=service.documents.has_image(document)))
 
 
 @router.get(
@@ -67,8 +159,7 @@ def get_page(
     service: CurrentService,
 ) -> Response:
     """Show the stored text of a page: what every quote is checked against."""
-    document = service.documents.get(document_id, principal)
-    page = service.documents.page(document_id, number, principal)
+    document, page = service.documents.opened(document_id, number, principal)
     return reply(PageOut.of(page, has_image=service.documents.has_image(document)))
 
 

@@ -1,19 +1,24 @@
 """What the API takes; `services/serialization` holds the bodies that go out."""
 
-from datetime import UTC, datetime
+import re
+from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
+from fastapi import Header
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, StringConstraints
 
+from sovereign_rag.access import HIGHEST_LEVEL, parse_readers
 from sovereign_rag.domain import Language, RequestedKind, SearchMode
+from sovereign_rag.errors import BadInput
+from sovereign_rag.http.filters import Filtered
 from sovereign_rag.http.params import StrictBody, Text, TurnBody
+from sovereign_rag.http.stated import MetadataBody
 from sovereign_rag.retrieval.conversation import MOST_CHARACTERS, MOST_TURNS, Turn
+from sovereign_rag.services.editing import Edit
 from sovereign_rag.services.serialization.body import Body
-from sovereign_rag.store.protocol import SearchFilter
-
-Ids = Annotated[list[Annotated[str, StringConstraints(max_length=64)]], Field(max_length=1_000)]
-Names = Annotated[list[Annotated[str, StringConstraints(max_length=2_000)]], Field(max_length=100)]
+from sovereign_rag.settings.metadata import FieldKind
 
 
 class ErrorBody(BaseModel):
@@ -21,49 +26,12 @@ class ErrorBody(BaseModel):
 
     error: str = Field(description="A stable code, such as NotFound.")
     detail: str = Field(description="What happened, and what to do about it.")
-
-
-class _Filtered(StrictBody):
-    documents: Ids | None = Field(None, description="Only these documents, by id.")
-    exclude_documents: Ids = Field([], description="None of these documents, by id.")
-    languages: list[Language] | None = Field(None, description="Only passages in these languages.")
-    media_types: Names | None = Field(
-        None, description="Only documents of these types, e.g. application/pdf."
-    )
-    sources: Names | None = Field(
-        None, description="Only documents at these URIs, or below them: file:///srv/handbook."
-    )
-    labels: Names | None = Field(
-        None,
-        description="Only what reaches the caller by these labels of their own, e.g. group:hr.",
-    )
-    modified_from: datetime | None = Field(
-        None, description="Only documents last changed at this time or later; UTC unless it says."
-    )
-    modified_before: datetime | None = Field(
-        None, description="Only documents last changed before this time; UTC unless it says."
+    request_id: str | None = Field(
+        None, description="Also in `X-Request-ID`: by it the service's log knows the request."
     )
 
-    @property
-    def search_filter(self) -> SearchFilter:
-        """What the caller leaves out of what they may read; it can't add to it."""
-        return SearchFilter(
-            documents=None if self.documents is None else frozenset(self.documents),
-            exclude_documents=frozenset(self.exclude_documents),
-            languages=None if self.languages is None else frozenset(self.languages),
-            media_types=None if self.media_types is None else frozenset(self.media_types),
-            sources=None if self.sources is None else frozenset(self.sources),
-            labels=None if self.labels is None else frozenset(self.labels),
-            modified_from=_with_zone(self.modified_from),
-            modified_before=_with_zone(self.modified_before),
-        )
 
-
-def _with_zone(time: datetime | None) -> datetime | None:
-    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
-
-
-class _Asked(_Filtered):
+class _Asked(Filtered):
     history: list[TurnBody] = Field(
         [],
         max_length=1_000,
@@ -87,6 +55,7 @@ class QuestionBody(_Asked):
     kind: RequestedKind | None = Field(
         None, description="extracts or generated; unset: what the service is set to."
     )
+    mode: SearchMode | None = Field(None, description="Which legs to ask; unset: as set.")
     stream: bool = Field(
         False,
         description="Answer as server-sent events; so does `Accept: text/event-stream`.",
@@ -101,8 +70,66 @@ class SearchBody(_Asked):
     mode: SearchMode | None = Field(None, description="Which legs to ask; unset: as set.")
 
 
-class FacetsBody(_Filtered):
+class FacetsBody(Filtered):
     """What to count in."""
+
+
+class EditBody(StrictBody):
+    """What is to be another of a document; what is left out stays as it is."""
+
+    readers: list[Annotated[str, StringConstraints(max_length=200)]] | None = Field(
+        None,
+        max_length=1_000,
+        description="Who may read it: `everyone`, `group:NAME`, `user:NAME`. Empty: the owner of "
+        "the data folder alone.",
+        examples=[["group:hr", "user:ana"]],
+    )
+    level: int | None = Field(
+        None, ge=0, le=HIGHEST_LEVEL, description="Clearance that reading it takes."
+    )
+
+    metadata: MetadataBody | None = Field(
+        None, description="What is said of it; what is left out of it stays, too."
+    )
+
+    def edit(self, kinds: Mapping[str, FieldKind]) -> Edit:
+        """Raises BadInput: a label names no reader, or a custom field is none."""
+        said = self.metadata
+        labels = None if self.readers is None else map(parse_readers, self.readers)
+        readers = None if labels is None else frozenset[str]().union(*labels)
+        stated = None if said is None else partial(said.over, kinds=kinds)
+        return Edit(readers=readers, level=self.level, stated=stated)
+
+
+class SeveralBody(StrictBody):
+    """Several documents, by id."""
+
+    documents: list[Annotated[str, StringConstraints(max_length=64)]] = Field(
+        min_length=1, max_length=200
+    )
+
+
+class EditAllBody(SeveralBody, EditBody):
+    """What is to be another of each of them."""
+
+
+IfMatch = Annotated[
+    str | None,
+    Header(
+        max_length=200,
+        description="Only as long as the document's sha256 is this one, in quotes; else 412.",
+    ),
+]
+
+
+def matched_hash(if_match: str | None) -> str | None:
+    """The content hash that a change hangs on; None: on none. Raises BadInput."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    match = re.fullmatch(r'\s*"?([0-9a-f]{64})"?\s*', if_match)
+    if match is None:
+        raise BadInput('If-Match is one sha256 in quotes, as the document has it: "9f86d0…".')
+    return match[1]
 
 
 def reply(body: Body, *, status: int = 200, **headers: str) -> JSONResponse:
@@ -118,7 +145,8 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         (403, "Known, and not allowed to do this."),
         (404, "It doesn't exist, or the caller may not read it: the same answer."),
         (408, "It did not arrive in time; send it again."),
-        (409, "An `Idempotency-Key` that came before, with something else."),
+        (409, "It does not go with what is there; `detail` says why and what to do."),
+        (412, "The document has another content than `If-Match` says."),
         (413, "Larger than the service takes."),
         (429, "Every place is taken; `Retry-After` says when to come again."),
         (500, "A fault of the service that nobody foresaw; its log says more."),

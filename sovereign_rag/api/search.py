@@ -21,7 +21,7 @@ def search(body: SearchBody, principal: CurrentPrincipal, service: CurrentServic
         principal,
         limit=body.limit,
         mode=body.mode,
-        search_filter=body.search_filter,
+        search_filter=body.search_filter(service, principal),
         history=body.turns,
     )
     _, dropped = newest(body.turns)
@@ -31,5 +31,6 @@ def search(body: SearchBody, principal: CurrentPrincipal, service: CurrentServic
 @router.post("/v1/search/facets", response_model=FacetsOut, responses=refusals(408, 413, 429))
 def facets(body: FacetsBody, principal: CurrentPrincipal, service: CurrentService) -> Response:
     """Count the passages the caller may read, by language and by media type."""
-    counted = service.searching.facets(principal, search_filter=body.search_filter)
+    within = body.search_filter(service, principal)
+    counted = service.searching.facets(principal, search_filter=within)
     return reply(FacetsOut.of(counted))

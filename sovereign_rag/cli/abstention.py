@@ -1,4 +1,4 @@
-"""`eval abstention`: what each setting of answer.min_confidence gives, from answered runs."""
+"""`eval abstention`: what each setting of the points of refusal gives, from answered runs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -39,45 +39,55 @@ def abstention(
 ) -> None:
     """Show how many questions are answered, rightly and wrongly, at each confidence.
 
-    A question's confidence does not depend on answer.min_confidence, so one run is enough to
-    choose it: ask questions of your own, with some that your documents don't answer.
+    There are two points: from answer.min_confidence on passages answer, from
+    answer.near_confidence on the nearest are shown as not sure to. A question's confidence does
+    not depend on them, so one run is enough to choose both: ask questions of your own, with some
+    that your documents don't answer.
     """
     from sovereign_rag.evaluation.abstention import curves, read_judged
     from sovereign_rag.evaluation.curve_plot import risk_against_coverage
 
     found = curves([question for path in files for question in read_judged(path)])
-    point = run.settings.answer.min_confidence
+    answer = run.settings.answer
+    points = (answer.min_confidence, min(answer.near_confidence, answer.min_confidence))
     if plot is not None:
         try:
-            plot.write_text(risk_against_coverage(found, point=point), encoding="utf-8")
+            plot.write_text(risk_against_coverage(found, points=points), encoding="utf-8")
         except OSError as error:
             raise BadInput(f"Could not write {plot}: {error.strerror or error}.") from error
     if run.json:
-        print_json({curve.name: _as_json(curve, point, most_wrong) for curve in found})
+        print_json({curve.name: _as_json(curve, points, most_wrong) for curve in found})
     else:
-        _print(run, found, point, most_wrong)
+        _print(run, found, points, most_wrong)
 
 
-def _as_json(curve: "Curve", point: float, most_wrong: float) -> dict[str, object]:
+def _as_json(curve: "Curve", points: tuple[float, float], most_wrong: float) -> dict[str, object]:
     from dataclasses import asdict
 
     return {
         "answerable": curve.answerable,
         "unanswerable": curve.unanswerable,
         "separation": curve.separation,
-        "now": asdict(curve.at(point)),
+        "now": asdict(curve.at(points[0])),
+        "near": asdict(curve.at(points[1])),
         "within": asdict(curve.within(most_wrong)) if curve.unanswerable else None,
         "points": [asdict(each) for each in curve.points],
     }
 
 
-def _print(run: CommandRun, found: "tuple[Curve, ...]", point: float, most_wrong: float) -> None:
+def _print(
+    run: CommandRun, found: "tuple[Curve, ...]", points: tuple[float, float], most_wrong: float
+) -> None:
     columns = ("questions", ">answerable", ">others", ">separation")
-    now = (f">answered at {point:g} %", ">wrongly %")
+    now = tuple(
+        column
+        for name, point in zip(("answered", "or near"), points, strict=True)
+        for column in (f">{name} at {point:g} %", ">wrongly %")
+    )
     wanted = (f">least for {most_wrong:.0%} wrong", ">answered %")
     rows = []
     for curve in found:
-        here = curve.at(point)
+        here, near = map(curve.at, points)
         cells = (
             curve.name,
             curve.answerable,
@@ -85,6 +95,8 @@ def _print(run: CommandRun, found: "tuple[Curve, ...]", point: float, most_wrong
             "–" if curve.separation is None else f"{curve.separation:.2f}",
             percent(here.coverage),
             percent(here.risk),
+            percent(near.coverage),
+            percent(near.risk),
         )
         then = curve.within(most_wrong)
         there = (
@@ -94,6 +106,6 @@ def _print(run: CommandRun, found: "tuple[Curve, ...]", point: float, most_wrong
     run.out.print(table((*columns, *now, *wanted), rows))
     overall = found[-1]
     steps = [tenth / 10 for tenth in range(1, 10)]
-    points = ((f"{step:.1f}", overall.at(step)) for step in steps)
-    lines = ((name, percent(each.coverage), percent(each.risk)) for name, each in points)
-    run.out.print(table(("answer.min_confidence", ">answered %", ">wrongly %"), lines))
+    each = ((f"{step:.1f}", overall.at(step)) for step in steps)
+    lines = ((name, percent(here.coverage), percent(here.risk)) for name, here in each)
+    run.out.print(table(("from a confidence of", ">answered %", ">wrongly %"), lines))

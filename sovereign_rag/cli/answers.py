@@ -1,6 +1,6 @@
 """Answers and passages as a person reads them in a terminal."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Group
@@ -10,37 +10,45 @@ from rich.text import Text
 
 from sovereign_rag.cli.app import CommandRun
 from sovereign_rag.cli.output import print_json, safe
+from sovereign_rag.errors import EnvironmentFault
+from sovereign_rag.text.readable import readable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from sovereign_rag.answering.events import AnswerEvent
-    from sovereign_rag.domain import Answer, Citation, Passage
+    from sovereign_rag.client.events import AnswerEvent
+    from sovereign_rag.services.serialization.answers import (
+        AnswerOut,
+        CitationOut,
+        OtherVersionOut,
+        PassageOut,
+    )
+    from sovereign_rag.text.locale import Locale
 
 _DRAFT_LINES: Final = 8  # of an answer in the making; a longer one would not fit everywhere
 
 
-def follow(run: CommandRun, begin: "Callable[[], Iterator[AnswerEvent]]") -> "Answer":
+def follow(run: CommandRun, events: "Iterator[AnswerEvent]") -> "AnswerOut":
     """Show an answer as it comes into being, and take the view away when it is done.
 
     What is on its way is not checked yet, so it is shown on stderr and on a terminal alone.
     """
-    from sovereign_rag.answering.events import Done, DraftToken, Found, Quoted
+    from sovereign_rag.client.events import Draft, Extract, Finished, Found
 
     status, quotes, draft = "Searching …", list[str](), ""
     with _view(run, _in_the_making(status, quotes, draft)) as view:
-        for event in begin():  # which may load models first
+        for event in events:  # the first of which may load models
             match event:
                 case Found(passages):
                     status = f"{len(passages)} passages found; reading …"
-                case Quoted(statement):
+                case Extract(statement):
                     quotes.append(statement.text)
-                case DraftToken(text):
+                case Draft(text):
                     status, draft = "Writing; not checked yet …", draft + text
-                case Done(answer):
+                case Finished(answer):
                     return answer
             view.update(_in_the_making(status, quotes, draft))
-    raise AssertionError("an answer's stream ends with Done")
+    raise EnvironmentFault("The service ended its answer in the middle. Ask again.")
 
 
 def _view(run: CommandRun, first: "RenderableType") -> "Live | _Unseen":
@@ -66,30 +74,30 @@ def _in_the_making(status: str, quotes: Sequence[str], draft: str) -> "Renderabl
     if draft:
         lines = safe(draft).splitlines()[-_DRAFT_LINES:]
     else:
-        lines = [f"“{safe(quote, one_line=True)}”" for quote in quotes]
+        lines = [f"“{safe(readable(quote), one_line=True)}”" for quote in quotes]
     return Group(Text(status, style="dim"), *(Text(line, style="italic") for line in lines))
 
 
-def print_answer(run: CommandRun, answer: "Answer", *, one_line: bool = False) -> None:
+def print_answer(run: CommandRun, answer: "AnswerOut", *, one_line: bool = False) -> None:
     """The answer, where it comes from, and which kind of answer it is; or its JSON.
 
     `one_line` puts the JSON on a single line, for a program that reads one answer after another.
     """
     if run.json:
-        from sovereign_rag.services.serialization.answers import AnswerOut
-
-        print_json(AnswerOut.of(answer).plain(), indent=None if one_line else 2)
+        print_json(answer.plain(), indent=None if one_line else 2)
     else:
         _print_answer(run, answer)
 
 
-def _print_answer(run: CommandRun, answer: "Answer") -> None:
+def _print_answer(run: CommandRun, answer: "AnswerOut") -> None:
     from sovereign_rag.domain import AnswerKind, Verdict
+    from sovereign_rag.text.locale import nearest_locale
 
+    words = nearest_locale(answer.language)
     if answer.follow_up is not None:
         _print(run, Text(f"Understood as: {safe(answer.follow_up.question, one_line=True)}", "dim"))
     numbers = {citation: n for n, citation in enumerate(dict.fromkeys(answer.citations), start=1)}
-    if answer.kind is AnswerKind.GENERATED:
+    if answer.kind.is_prose:
         for statement in answer.statements:
             line = Text(safe(statement.text, one_line=True))
             if marks := "".join(f"[{numbers[citation]}]" for citation in statement.citations):
@@ -98,10 +106,12 @@ def _print_answer(run: CommandRun, answer: "Answer") -> None:
                 line.append(" (supported in part)", "yellow")
             elif not statement.supported:
                 line.append(" (no support)", "yellow")
+            elif not all(citation.verified for citation in statement.citations):
+                line.append(f" ({words('answer.scan')})", "yellow")
             _print(run, line)
         _print(run, Text())
     elif answer.abstained or answer.kind is AnswerKind.TALK:
-        _print(run, Text(safe(answer.text)))
+        _print(run, Text(safe(answer.answer)))
     elif answer.kind is AnswerKind.CATALOG:
         for statement in answer.statements:
             _print(run, Text(safe(statement.text, one_line=True), "bold"))
@@ -109,7 +119,9 @@ def _print_answer(run: CommandRun, answer: "Answer") -> None:
     if answer.certainty == "near":
         _print(run, Text("The nearest passages; not sure that they answer:", "yellow"))
     for citation, number in numbers.items():
-        _print(run, _citation(number, citation))
+        _print(run, _citation(number, citation, words))
+    if answer.other_versions:
+        _print(run, _versions(answer.other_versions))
     if answer.notice:
         _print(run, Text(safe(answer.notice), style="dim"))
     verified = sum(citation.verified for citation in numbers)
@@ -118,27 +130,39 @@ def _print_answer(run: CommandRun, answer: "Answer") -> None:
     run.note(f"{checked}{seconds:.1f} s", style="dim")
 
 
-def _citation(number: int, citation: "Citation") -> "RenderableType":
-    quote = Text(f"[{number}] ", "cyan") + Text(f"“{safe(citation.quote, one_line=True)}”", "")
-    if not citation.verified:
-        quote.append(" (not found in the stored text)", "red")
-    if citation.ocr_confidence is not None:
-        quote.append(f" (read from a scan, {citation.ocr_confidence:.0%} sure)", "yellow")
+def _citation(number: int, citation: "CitationOut", words: "Locale") -> "RenderableType":
+    sure = citation.ocr_confidence or 0.0
+    shown = safe(readable(citation.quote), one_line=True)
+    quote = Text(f"[{number}] ", "cyan") + Text(f"“{shown}”", "")
+    if citation.verdict == "unverified":
+        quote.append(" (not verified: the document does not show it there)", "red")
+    elif not citation.verified:
+        quote.append(f" ({words('source.scan', percent=words.percent(sure))})", "yellow")
+    elif citation.ocr_confidence is not None:
+        quote.append(f" ({words('source.ocr', percent=words.percent(sure))})", "dim")
     return Group(quote, _source(citation.title, citation.page, citation.uri), Text())
 
 
-def passage_view(number: int, passage: "Passage") -> "RenderableType":
-    chunk = passage.chunk
+def _versions(versions: "Sequence[OtherVersionOut]") -> "RenderableType":
+    lines: list[RenderableType] = [Text("Other versions say:", "yellow")]
+    for version in versions:
+        lines += [
+            _indented(Text(f"“{safe(version.quote, one_line=True)}”")),
+            _indented(Text(safe(version.place, one_line=True), "dim")),
+        ]
+    return Group(*lines, Text())
+
+
+def passage_view(number: int, passage: "PassageOut") -> "RenderableType":
     parts = ", ".join(f"{name} {value:.4g}" for name, value in passage.score_parts.items())
     head = Text(f"{number}. ", "cyan") + Text(f"score {passage.score:.4f}", "bold")
     head.append(f"  ({parts})", "dim")
-    path = " > ".join(safe(heading, one_line=True) for heading in chunk.heading_path)
-    page = chunk.spans[0].page if passage.paged else None
+    path = " > ".join(safe(heading, one_line=True) for heading in passage.heading_path)
     return Group(
         head,
-        _source(passage.title, page, passage.uri),
+        _source(passage.title, passage.page, passage.uri),
         *([_indented(Text(path, "bold"))] if path else []),
-        _indented(Text(safe(chunk.text))),
+        _indented(Text(safe(passage.text))),
         Text(),
     )
 

@@ -9,20 +9,24 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields, is_dataclass
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Final, ParamSpec, cast
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, cast
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from sovereign_rag.cli import output
+from sovereign_rag.cli.common_options import COMMON, Common, Debug, JsonOption
 from sovereign_rag.errors import BadInput, SovereignError
 
 if TYPE_CHECKING:
+    from sovereign_rag.cli.identity import Asker
+    from sovereign_rag.cli.target import Target
+    from sovereign_rag.client.client import Client
     from sovereign_rag.settings import Settings
     from sovereign_rag.wiring import Application
 
@@ -37,26 +41,7 @@ SOME_FAILED: Final = 6
 BELOW_FLOOR: Final = 8
 INTERRUPTED: Final = 130
 
-_PANEL: Final = "Options of every command"
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder of everything that is stored; also SOVEREIGN_RAG_DATA_DIR.",
-        rich_help_panel=_PANEL,
-    ),
-]
-Config = Annotated[
-    Path | None,
-    typer.Option(help="Settings file; also SOVEREIGN_RAG_CONFIG.", rich_help_panel=_PANEL),
-]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print JSON, for programs.", rich_help_panel=_PANEL)
-]
-Debug = Annotated[
-    bool, typer.Option("--debug", help="Show where an error came from.", rich_help_panel=_PANEL)
-]
-
-_COMMON: Final = {"data_dir": DataDir, "config": Config, "json": JsonOption, "debug": Debug}
+_PATIENCE_S: Final = 600.0  # how long a service may keep silent: a model may have to write
 
 
 def new_app(help: str) -> typer.Typer:
@@ -69,25 +54,6 @@ def new_app(help: str) -> typer.Typer:
         rich_markup_mode="rich",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Common:
-    """The options that may stand before the command or after it."""
-
-    data_dir: Path | None = None
-    config: Path | None = None
-    json: bool = False
-    debug: bool = False
-
-    def over(self, other: "Common") -> "Common":
-        """These options, and the other's where these are not given."""
-        return Common(
-            self.data_dir or other.data_dir,
-            self.config or other.config,
-            self.json or other.json,
-            self.debug or other.debug,
-        )
 
 
 class CommandRun:
@@ -107,18 +73,100 @@ class CommandRun:
         overrides = {"data_dir": folder.expanduser().absolute()} if folder else {}
         return load_settings(config=self._common.config, overrides=overrides)
 
-    def open(self, settings: "Settings | None" = None) -> "AbstractContextManager[Application]":
-        """The product over the data folder; models are loaded when they are needed."""
-        import logging
+    @contextmanager
+    def open(self, settings: "Settings | None" = None) -> "Iterator[Application]":
+        """The product over the data folder; models are loaded when they are needed.
 
+        Settings that are others than the last time are on the audit record first, and what a kill
+        left half done is brought to an end.
+
+        Raises:
+            BadInput: `--url` names a service, and this command works on a data folder.
+        """
+        if self._common.url is not None:
+            raise BadInput(
+                "This command works on the data folder of this machine: leave out --url, or run it "
+                "where the service runs."
+            )
+        from sovereign_rag.services.settings_record import record_changes
+        from sovereign_rag.system.logs import configure_logging
         from sovereign_rag.wiring import open_service
 
         settings = settings or self.settings
-        logging.basicConfig(
-            level=settings.log_level.upper(),
-            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        configure_logging(
+            settings.log_level,
+            as_json=settings.sight.log_format == "json",
+            access_log=settings.sight.access_log,
         )
-        return open_service(settings)
+        with open_service(settings) as application:
+            record_changes(settings, application.audit)
+            application.operations.settle()
+            yield application
+
+    @contextmanager
+    def target(self, asker: "Asker") -> "Iterator[Target]":
+        """Where the command is carried out.
+
+        By the service that was named, else by the one that runs over the data folder, whose
+        models are loaded, else here. Settings that are given for this command are this process's.
+
+        Raises:
+            BadInput: `asker` names somebody, and a service knows by its key alone who asks.
+        """
+        from sovereign_rag.cli.target import LocalTarget, ServiceTarget
+
+        with self.client(asker) as client:
+            if client is not None:
+                yield ServiceTarget(client)
+                return
+        with self._running(asker) as client:
+            if client is not None:
+                yield ServiceTarget(client)
+                return
+        with self.open() as service:
+            yield LocalTarget(service, asker.principal())
+
+    @contextmanager
+    def client(self, asker: "Asker") -> "Iterator[Client | None]":
+        """The service that was named, with its key; None: none was. Raises BadInput as `target`."""
+        named = self.service_address(asker)
+        if named is None:
+            yield None
+            return
+        from sovereign_rag.client.client import Client
+
+        with Client(*named, timeout_s=_PATIENCE_S) as client:
+            yield client
+
+    @contextmanager
+    def _running(self, asker: "Asker") -> "Iterator[Client | None]":
+        """The service that runs over the data folder, by its owner's door; None: none does."""
+        if self._common.config is not None:
+            yield None
+            return
+        from sovereign_rag.client.local import local_client
+
+        with local_client(self.settings.data_dir, asker.principal(), _PATIENCE_S) as client:
+            yield client
+
+    def service_address(self, asker: "Asker") -> tuple[str, str | None] | None:
+        """URL and key of the service that `--url` or the settings name; None: neither does.
+
+        Raises:
+            BadInput: As `target`.
+        """
+        named = self.settings.client
+        url, key_file = self._common.url or named.url, self._common.key_file or named.key_file
+        if url is None:
+            if self._common.key_file is not None:
+                raise BadInput("--key-file is the key for a service: add --url.")
+            return None
+        if asker != type(asker)():
+            raise BadInput(
+                "The key says who asks: leave out --as, --groups, --clearance and --tenant, "
+                "which are for the data folder of this machine."
+            )
+        return url, None if key_file is None else secret_line(key_file, "a key")
 
     @cached_property
     def out(self) -> Console:
@@ -144,6 +192,23 @@ class CommandRun:
         """A message for the person, on stderr; programs don't get it."""
         if not self.json:
             self.err.print(Text(output.safe(text), style=style))
+
+
+def secret_line(file: Path, what: str) -> str:
+    """The first line of a file, `-` for standard input; `what` it holds, in words.
+
+    Secrets never stand among the arguments, which every user of a machine sees.
+
+    Raises:
+        BadInput: It can't be read, or its first line is empty.
+    """
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file} can't be read as {what}: {error}.") from error
+    if not (first := text.partition("\n")[0].removesuffix("\r")):
+        raise BadInput(f"{file} has no {what.partition(' ')[2]} on its first line.")
+    return first
 
 
 def command(
@@ -201,7 +266,7 @@ def _invocation(function: Callable[Concatenate[CommandRun, P], None]) -> Callabl
 
     @functools.wraps(function)
     def invoke(context: typer.Context, **given: Any) -> None:
-        here = Common(**{name: given.pop(name) for name in _COMMON})
+        here = Common(**{name: given.pop(name) for name in COMMON})
         for parameter in own:
             if parameter.name in groups:
                 options = {o.name: given.pop(o.name) for o in _options(parameter)}
@@ -254,7 +319,7 @@ def common_parameters() -> list[inspect.Parameter]:
             default=False if annotation in (JsonOption, Debug) else None,
             annotation=annotation,
         )
-        for name, annotation in _COMMON.items()
+        for name, annotation in COMMON.items()
     ]
 
 

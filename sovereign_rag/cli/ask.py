@@ -1,6 +1,6 @@
 """`ask`, `search` and `facets`: the ways in for a question."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,9 +15,7 @@ from sovereign_rag.domain import RequestedKind, SearchMode
 from sovereign_rag.errors import BadInput
 
 if TYPE_CHECKING:
-    from sovereign_rag.answering.events import AnswerEvent
-    from sovereign_rag.domain import Answer
-    from sovereign_rag.retrieval.conversation import Turn
+    from sovereign_rag.services.serialization.answers import AnswerOut
 
 app = typer.Typer()
 
@@ -42,6 +40,7 @@ KindOption = Annotated[
         "sovereign-rag ask 'What is our notice period?' --as user:ana --groups hr --json",
         "sovereign-rag ask 'Wie hoch ist der Zuschlag?' --type pdf --from 2024-01-01",
         "sovereign-rag ask --chat",
+        "sovereign-rag ask 'Who is on call?' --url https://rag.example.org --key-file ana.key",
     ),
 )
 def ask(
@@ -69,25 +68,12 @@ def ask(
     """
     if question is None and not chat:
         raise BadInput("There is no question. Give one, or --chat to be asked for them.")
-    who, within = asker.principal(), filters.search_filter()
-    from sovereign_rag.answering.request import AnswerRequest
+    within = filters.search_filter()
+    with run.target(asker) as target:
 
-    with run.open() as service:
-
-        def answered(asked: str, history: "tuple[Turn, ...]") -> "Answer":
-            def begin() -> "Iterator[AnswerEvent]":
-                return service.answers.stream(
-                    AnswerRequest(
-                        asked,
-                        who,
-                        kind=kind,
-                        mode=mode,
-                        search_filter=within,
-                        history=history,
-                    )
-                )
-
-            answer = follow(run, begin)
+        def answered(asked: str, history: "Sequence[AnswerOut]") -> "AnswerOut":
+            events = target.stream(asked, kind=kind, mode=mode, within=within, history=history)
+            answer = follow(run, events)
             print_answer(run, answer, one_line=chat)
             return answer
 
@@ -116,15 +102,11 @@ def search(
     filters: Filters,
 ) -> None:
     """Find passages, best first, with their scores and where each score came from."""
-    who, within = asker.principal(), filters.search_filter()
-    with run.open() as service:
-        passages = service.searching.search(
-            query, who, limit=limit, mode=mode, search_filter=within
-        )
+    within = filters.search_filter()
+    with run.target(asker) as target:
+        passages = target.search(query, limit=limit, mode=mode, within=within)
     if run.json:
-        from sovereign_rag.services.serialization.answers import PassageOut
-
-        print_json({"query": query, "passages": [PassageOut.of(p).plain() for p in passages]})
+        print_json({"query": query, "passages": [passage.plain() for passage in passages]})
     elif not passages:
         run.note("Nothing found.")
     else:
@@ -147,11 +129,11 @@ def facets(
     filters: Filters,
 ) -> None:
     """Count the passages that a search could find, by language and by type."""
-    who, within = asker.principal(), filters.search_filter()
-    with run.open() as service:
-        counted = service.searching.facets(who, search_filter=within)
+    within = filters.search_filter()
+    with run.target(asker) as target:
+        counted = target.facets(within)
     if run.json:
-        print_json({field: dict(values) for field, values in counted.items()})
+        print_json(counted)
     elif not any(counted.values()):
         run.note("Nothing found.")
     else:

@@ -1,7 +1,7 @@
 """`ask --chat`: one question after the other, each heard together with those before it."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
@@ -10,8 +10,7 @@ from sovereign_rag.cli.app import CommandRun, print_error
 from sovereign_rag.errors import BadInput, Busy, GenerationError
 
 if TYPE_CHECKING:
-    from sovereign_rag.domain import Answer
-    from sovereign_rag.retrieval.conversation import Turn
+    from sovereign_rag.services.serialization.answers import AnswerOut
 
 _QUIT: Final = frozenset({"/quit", "/exit", "/q"})
 _NEW: Final = "/new"
@@ -19,7 +18,7 @@ _HELP: Final = "/new begins a new conversation, /quit or Ctrl-D ends, /help show
 
 
 def hold(
-    run: CommandRun, first: str | None, answered: "Callable[[str, tuple[Turn, ...]], Answer]"
+    run: CommandRun, first: str | None, answered: "Callable[[str, Sequence[AnswerOut]], AnswerOut]"
 ) -> None:
     """Ask for questions until there are no more; `first` is the first one, where there is one.
 
@@ -27,21 +26,19 @@ def hold(
     kept when it ends.
 
     Args:
-        answered: Answers a question after the turns before it, oldest first, and shows it.
+        answered: Answers a question after the answers before it, oldest first, and shows it.
     """
-    from sovereign_rag.retrieval.conversation import Turn
-
     run.note(_HELP, style="dim")
-    turns: tuple[Turn, ...] = ()
+    turns: list[AnswerOut] = []
     for asked in _questions(run, first):
         if asked == _NEW:
-            turns = ()
+            turns = []
             run.note("A new conversation.", style="dim")
         elif asked.startswith("/"):
             run.note(_HELP, style="dim")
         else:
             try:
-                turns = (*turns, Turn.of(answered(asked, turns)))
+                turns.append(answered(asked, turns))
             except (BadInput, Busy, GenerationError) as error:
                 print_error(error.code, str(error), as_json=run.json)
 

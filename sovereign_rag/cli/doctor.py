@@ -6,18 +6,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import typer
 from rich.text import Text
 
 import sovereign_rag
 from sovereign_rag.cli.app import CommandRun, command
+from sovereign_rag.cli.finding import Finding, State, directory_found
 from sovereign_rag.cli.output import print_json, table
 from sovereign_rag.cli.packages import NEEDED, NamedPackage, is_installed, stranger_named_ingest
-from sovereign_rag.errors import EnvironmentFault, SovereignError
+from sovereign_rag.errors import EnvironmentFault, ParserUnavailable, SettingsError, SovereignError
 from sovereign_rag.generation.protocol import CompletionRequest
 
 if TYPE_CHECKING:
@@ -27,20 +27,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-State = Literal["ok", "missing", "limited"]
-
 _LEAST_FREE_MIB: Final = 512
 _STYLES: Final = {"ok": "green", "missing": "red", "limited": "yellow"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    name: str
-    state: State  # missing: something does not work; limited: it works without
-    detail: str
-    way_out: str = ""
 
 
 @command(app, "doctor", examples=("sovereign-rag doctor", "sovereign-rag doctor --json"))
@@ -81,6 +69,7 @@ def _examine(run: CommandRun) -> Iterator[Finding]:
     yield _libmagic()
     yield _libreoffice()
     yield _data_folder(settings)
+    yield _encryption(settings)
     yield from _opened(run)
     yield _store(settings)
 
@@ -265,15 +254,79 @@ def _data_folder(settings: "Settings") -> Finding:
     return Finding("data folder", "ok", f"{folder}, {free_mib >> 10} GiB free")
 
 
+def _encryption(settings: "Settings") -> Finding:
+    from sovereign_rag.cli.encryption import looked_at
+
+    return Finding("encryption at rest", *looked_at(settings))
+
+
 def _opened(run: CommandRun) -> Iterator[Finding]:
     """What shows only when the data folder is opened: the catalog, and the parser's sandbox."""
     try:
         with run.open() as service:
             yield Finding("catalog", "ok", "opened; its tables are of this version")
-            yield _sandbox(service.parser.protections().missing, run.settings.parse.sandbox)
+            yield from _outage(service)
+            yield from _machines(service)
+            yield from _bucket(service)
+            yield from directory_found(service)
+            yield _parser(service, run.settings.parse.sandbox)
             yield _index(service)
+            yield _readings(service)
     except (SovereignError, ImportError, OSError) as error:
-        yield Finding("catalog and parser", "missing", "can't be opened", str(error))
+        yield Finding("catalog", "missing", "can't be opened", str(error))
+
+
+def _outage(service: "Application") -> Iterator[Finding]:
+    """Whether ingestion found the vector store away, and has not found it back."""
+    found = service.catalog.outages.current()
+    if found is None:
+        return
+    ready = service.catalog.outages.awaiting()
+    told = f"away since {found.since:%Y-%m-%d %H:%M:%S} UTC; {ready} documents are ready for it"
+    way_out = f"{found.reason} Workers look again by themselves, every second"
+    yield Finding("ingestion", "limited", told, way_out)
+
+
+def _machines(service: "Application") -> Iterator[Finding]:
+    """Whether more machines share the catalog than can."""
+    from sovereign_rag.services.presence import refuse_second_machine, this_host
+
+    found = service.catalog.processes.alive()
+    try:
+        refuse_second_machine(service.settings, this_host(), found)
+    except SettingsError as error:
+        yield Finding("machines", "missing", "several, over what one alone can have", str(error))
+        return
+    names = sorted({process.hostname for process in found})
+    if len(names) > 1:
+        yield Finding("machines", "ok", f"{', '.join(names)} share the catalog")
+
+
+def _bucket(service: "Application") -> Iterator[Finding]:
+    """Whether the object storage answers, and keeps nothing of what is erased."""
+    place = service.settings.content.url
+    if place is None:
+        return
+    try:
+        kept = service.content.keeps_what_is_erased()
+    except EnvironmentFault as error:
+        yield Finding("content", "missing", place, str(error))
+        return
+    if kept:
+        told = f"{place} keeps older versions of objects, so the bytes of erased documents stay"
+        way_out = "turn versioning off, or have older versions removed after days (lifecycle)"
+        yield Finding("content", "limited", told, way_out)
+    else:
+        yield Finding("content", "ok", place)
+
+
+def _parser(service: "Application", policy: str) -> Finding:
+    """A document's process as it would be, with the layers that this machine gives it."""
+    try:
+        found = service.parser.protections()
+        return _sandbox(found.missing, found.shared, policy)
+    except ParserUnavailable as error:
+        return Finding("parser", "missing", "reads no document here", str(error))
 
 
 def _index(service: "Application") -> Finding:
@@ -290,10 +343,21 @@ def _index(service: "Application") -> Finding:
     return Finding("index", "limited", told, "sovereign-rag reindex, or set the settings back")
 
 
-def _sandbox(missing: Iterable[str], policy: str) -> Finding:
-    lacking = ", ".join(missing)
+def _readings(service: "Application") -> Finding:
+    """Whether the documents were read by the parser of today."""
+    outdated = service.rereading.count_outdated()
+    if not outdated:
+        return Finding("stored texts", "ok", "read by the parser of today")
+    found = f"{outdated} documents were read by another parser than today's"
+    return Finding("stored texts", "limited", found, "sovereign-rag documents reread --outdated")
+
+
+def _sandbox(missing: Iterable[str], shared: Iterable[str], policy: str) -> Finding:
+    lacking, seen = ", ".join(missing), " and ".join(shared)
     if not lacking:
-        return Finding("parser's sandbox", "ok", "every layer stands")
+        without = f"; {seen} of this machine can be asked for, it allows no namespaces"
+        told = f"every layer stands{without if seen else ''}"
+        return Finding("parser's sandbox", "ok", told)
     return Finding(
         "parser's sandbox",
         "missing" if policy == "required" else "limited",
@@ -303,18 +367,14 @@ def _sandbox(missing: Iterable[str], policy: str) -> Finding:
 
 
 def _store(settings: "Settings") -> Finding:
-    if settings.store.url is None:
-        return Finding("vector store", "ok", "embedded in the data folder")
-    import httpx
+    from sovereign_rag.store.connect import node_states
 
-    way_out = "start the server, or correct store.url"
-    try:
-        reply = httpx.get(
-            f"{settings.store.url.rstrip('/')}/readyz",
-            timeout=settings.store.timeout_s,
-            trust_env=False,
-        )
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Finding("vector store", "missing", f"{settings.store.url}: {error}", way_out)
-    state: State = "ok" if reply.is_success else "missing"
-    return Finding("vector store", state, f"{settings.store.url}: {reply.status_code}", way_out)
+    if not settings.store.addresses:
+        return Finding("vector store", "ok", "embedded in the data folder")
+    states = node_states(settings)
+    told = "; ".join(f"{address}: {state}" for address, state in states.items())
+    away = [address for address, state in states.items() if state != "ready"]
+    if not away:
+        return Finding("vector store", "ok", told)
+    state: State = "missing" if len(away) == len(states) else "limited"
+    return Finding("vector store", state, told, "start that server, or correct store.url")

@@ -8,6 +8,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sovereign_rag.cli.app import CommandRun, command
+from sovereign_rag.cli.on_record import audited
 from sovereign_rag.cli.output import print_json, table
 from sovereign_rag.errors import SovereignError
 
@@ -149,13 +150,16 @@ def _row(language: str | None, result: "ExamResult") -> tuple[object, ...]:
 def _examined(run: CommandRun, settings: "Settings", *, again: bool) -> "ExamResult":
     from sovereign_rag.exam.run import examine
 
-    with _progress(run) as progress:
-        return examine(
+    model = {"model": str(settings.generation.model or ""), "again": again}
+    with audited(run, "models.exam", model) as outcome, _progress(run) as progress:
+        result = examine(
             settings,
             again=again,
             on_wait=lambda: run.note("Another process examines this model; waiting for it."),
             on_progress=progress,
         )
+        outcome |= {"model": result.model, "trusted": result.trust().trusted}
+        return result
 
 
 @contextmanager

@@ -2,11 +2,11 @@
 
 import logging
 import signal
-import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -15,14 +15,17 @@ import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from sovereign_rag.access import DEFAULT_TENANT, local_owner, parse_readers
-from sovereign_rag.cli.app import INTERRUPTED, SOME_FAILED, CommandRun, command
-from sovereign_rag.cli.identity import Tenant
+from sovereign_rag.access import DEFAULT_TENANT, parse_readers
+from sovereign_rag.cli.app import INTERRUPTED, SOME_FAILED, CommandRun, command, secret_line
+from sovereign_rag.cli.identity import Asker, Tenant
 from sovereign_rag.cli.output import print_json, safe, table
 from sovereign_rag.errors import BadInput
 
 if TYPE_CHECKING:
+    from sovereign_rag.access import Principal
     from sovereign_rag.catalog.records import TaskRecord
+    from sovereign_rag.client.client import Client
+    from sovereign_rag.services.serialization.jobs import TaskOut
     from sovereign_rag.wiring import IngestProgress, IngestReport
 
 app = typer.Typer()
@@ -70,31 +73,138 @@ def ingest(
     links inside a folder lead to are left out. Ctrl-C stops after the documents at hand; the
     same command goes on from there. Exit code 6: some documents failed, the others are in.
     """
-    labels = parse_readers(readers) if readers is not None else None
-    secret = _password(password, password_file)
-    with run.open() as service, progress_bar(run) as bar, interruptible(run) as stop:
+    how = _How(
+        parse_readers(readers) if readers is not None else None,
+        level,
+        _password(password, password_file),
+    )
+    asker = Asker(tenant=tenant)
+    with (
+        run.client(asker) as client,
+        progress_bar(run) as bar,
+        interruptible(run) as stop,
+    ):
+        if client is None:
+            outcome = _taken_in(run, paths, how, asker.principal(), bar, stop)
+        else:
+            outcome = _handed_in(client, paths, how, bar, stop)
+    also = ", and so does `sovereign-rag worker`" if client is None else ""
+    end(run, outcome, is_stopped=stop.is_set(), also=also)
+
+
+def end(run: CommandRun, outcome: "Outcome", *, is_stopped: bool, also: str) -> None:
+    """Tell what became of the documents, and end with the code that says so.
+
+    `also`: what else goes on where it was stopped.
+    """
+    if run.json:
+        print_json(outcome.plain())
+    else:
+        _print_summary(run, outcome)
+    if is_stopped:
+        run.note(
+            f"Stopped with {outcome.total - len(outcome.ended)} documents to go. The same "
+            f"command goes on from there{also}."
+        )
+        raise typer.Exit(INTERRUPTED)
+    if any(task.state == "failed" for task in outcome.tasks):
+        raise typer.Exit(SOME_FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What the options say of the documents."""
+
+    readers: frozenset[str] | None
+    level: int | None
+    password: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the files, wherever they were taken in."""
+
+    job_ids: Sequence[str]
+    tasks: "Sequence[TaskOut]"
+    total: int
+    left_out: Sequence[str]
+    seconds: float
+
+    @classmethod
+    def of(cls, report: "IngestReport") -> "Outcome":
+        """Of a job that was worked off here."""
+        from sovereign_rag.services.serialization.jobs import TaskOut
+
+        tasks = [TaskOut.of(task) for task in report.tasks]
+        job = report.job
+        return cls([job.id], tasks, job.total, report.left_out, report.seconds)
+
+    @property
+    def ended(self) -> "Sequence[TaskOut]":
+        return [task for task in self.tasks if task.finished is not None]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many documents ended how; the four ends that scripts ask for are always there."""
+        ends = dict.fromkeys(("indexed", "unchanged", "partial", "failed"), 0)
+        return ends | Counter(task.state.value for task in self.tasks)
+
+    def plain(self) -> dict[str, object]:
+        return {
+            "job_id": self.job_ids[0] if self.job_ids else None,
+            "job_ids": list(self.job_ids),
+            "documents": [
+                {
+                    "uri": task.uri,
+                    "document_id": task.document_id,
+                    "status": task.state.value,
+                    "reason": task.reason,
+                    "pages": task.pages,
+                    "chunks": task.chunks,
+                }
+                for task in self.tasks
+            ],
+            "counts": self.counts,
+            "left_out": list(self.left_out),
+            "seconds": self.seconds,
+        }
+
+
+def _taken_in(
+    run: CommandRun,
+    paths: Sequence[Path],
+    how: _How,
+    principal: "Principal",
+    bar: "_Bar",
+    stop: threading.Event,
+) -> Outcome:
+    """Work here, over the data folder."""
+    with run.open() as service:
         report = service.ingestion.ingest(
             paths,
-            local_owner(tenant),
-            readers=labels,
-            level=level,
-            password=secret,
+            principal,
+            readers=how.readers,
+            level=how.level,
+            password=how.password,
             on_progress=bar.show,
             on_task=bar.tell,
             stop=stop,
         )
-    if run.json:
-        print_json(_report_to_dict(report))
-    else:
-        _print_summary(run, report)
-    if stop.is_set():
-        run.note(
-            f"Stopped with {report.job.total - report.job.done} documents to go. The same "
-            "command goes on from there, and so does `sovereign-rag worker`."
-        )
-        raise typer.Exit(INTERRUPTED)
-    if any(task.state == "failed" for task in report.tasks):
-        raise typer.Exit(SOME_FAILED)
+    return Outcome.of(report)
+
+
+def _handed_in(
+    client: "Client", paths: Sequence[Path], how: _How, bar: "_Bar", stop: threading.Event
+) -> Outcome:
+    """Hand the files to a service, and wait until it has them."""
+    from sovereign_rag.cli.upload import Upload
+
+    upload = Upload(client, paths, on_progress=bar.show, stop=stop)
+    tasks = []
+    for task in upload.hand_in(how.readers, how.level, how.password):
+        bar.tell(task)
+        tasks.append(task)
+    return Outcome(upload.job_ids, tasks, upload.total, upload.left_out, upload.seconds)
 
 
 def _password(ask: bool, file: Path | None) -> str | None:
@@ -106,13 +216,7 @@ def _password(ask: bool, file: Path | None) -> str | None:
         return found
     if file is None:
         return None
-    try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file} can't be read as a password: {error}.") from error
-    if not (first := text.partition("\n")[0].removesuffix("\r")):
-        raise BadInput(f"{file} has no password on its first line.")
-    return first
+    return secret_line(file, "a password")
 
 
 class _Bar:
@@ -134,7 +238,7 @@ class _Bar:
             current=current if len(current) <= 40 else current[:39] + "…",
         )
 
-    def tell(self, task: "TaskRecord") -> None:
+    def tell(self, task: "TaskRecord | TaskOut") -> None:
         if task.state in ("failed", "partial"):
             style = "red" if task.state == "failed" else "yellow"
             line = Text(f"{task.state.value}: ", style)
@@ -189,36 +293,10 @@ def interruptible(
             signal.signal(number, handler)
 
 
-def _report_to_dict(report: "IngestReport") -> dict[str, object]:
-    return {
-        "job_id": report.job.id,
-        "documents": [
-            {
-                "uri": task.uri,
-                "document_id": task.document_id,
-                "status": task.state.value,
-                "reason": task.reason,
-                "pages": task.pages,
-                "chunks": task.chunks,
-            }
-            for task in report.tasks
-        ],
-        "counts": _counts(report),
-        "left_out": list(report.left_out),
-        "seconds": report.seconds,
-    }
-
-
-def _counts(report: "IngestReport") -> dict[str, int]:
-    """How many documents ended how; the four ends that scripts ask for are always there."""
-    ends = dict.fromkeys(("indexed", "unchanged", "partial", "failed"), 0)
-    return ends | Counter(task.state.value for task in report.tasks)
-
-
-def _print_summary(run: CommandRun, report: "IngestReport") -> None:
+def _print_summary(run: CommandRun, report: Outcome) -> None:
     pages = sum(task.pages for task in report.tasks)
     chunks = sum(task.chunks for task in report.tasks)
-    counts = [(state, n) for state, n in _counts(report).items() if n]
+    counts = [(state, n) for state, n in report.counts.items() if n]
     run.out.print(table(("result", ">documents"), counts))
     run.out.print(Text(f"{pages} pages, {chunks} chunks, {report.seconds:.1f} s", "dim"))
     if report.left_out:

@@ -1,6 +1,5 @@
 """`jobs`: what was asked of the ingestion, and how far it is."""
 
-import time
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -9,20 +8,18 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sovereign_rag.access import DEFAULT_TENANT, local_owner
+from sovereign_rag.access import DEFAULT_TENANT
 from sovereign_rag.cli.app import CommandRun, command, new_app
-from sovereign_rag.cli.identity import Tenant
-from sovereign_rag.cli.output import facts, print_json, safe, table
+from sovereign_rag.cli.identity import Asker, Tenant
+from sovereign_rag.cli.output import facts, moment, print_json, safe, table
 
 if TYPE_CHECKING:
-    from sovereign_rag.catalog.records import JobProgress, JobRecord, TaskRecord
-    from sovereign_rag.wiring import Application
+    from sovereign_rag.cli.target import Target
+    from sovereign_rag.services.serialization.jobs import JobOut, JobProgressOut
 
 app = new_app("Follow, cancel and retry ingestion jobs.")
 
 JobArgument = Annotated[str, typer.Argument(metavar="ID", help="As `jobs list` prints it.")]
-_MOST_TASKS: Final = 1_000  # asked for at a time
-_LOOK_EVERY_S: Final = 1.0
 _STYLES: Final = {
     "done": "green",
     "indexed": "green",
@@ -44,28 +41,26 @@ def list_(
     tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """List the latest jobs, newest first."""
-    from sovereign_rag.services.serialization.jobs import JobOut
-
-    with run.open() as service:
-        found = service.jobs.list(local_owner(tenant), limit=limit)
+    with run.target(Asker(tenant=tenant)) as target:
+        found = target.jobs(limit=limit)
     if run.json:
-        print_json({"jobs": [JobOut.of(job).plain() for job in found]})
+        print_json({"jobs": [job.plain() for job in found]})
         return
     if not found:
         run.note("No jobs yet; `sovereign-rag ingest PATH` makes one.")
         return
     rows = (
         (
-            job.id,
+            job.job_id,
             _styled(job.state.value),
             f"{job.done} of {job.total}",
-            ", ".join(f"{n} {state.value}" for state, n in job.counts.items() if n),
+            ", ".join(f"{n} {state}" for state, n in job.counts.items() if n),
             job.submitted_by,
-            f"{job.created:%Y-%m-%d %H:%M}",
+            moment(job.created),
         )
         for job in found
     )
-    columns = ("id", "state", "documents", "of which", "submitted by", "created (UTC)")
+    columns = ("id", "state", "documents", "of which", "submitted by", "created")
     run.out.print(table(columns, rows))
     for job in found:
         if job.pause_reason is not None:
@@ -87,20 +82,17 @@ def show(
     tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Show a job, how far it is, and what became of each of its documents."""
-    from sovereign_rag.services.serialization.jobs import JobProgressOut, TaskOut
-
-    with run.open() as service:
+    with run.target(Asker(tenant=tenant)) as target:
         if follow:
-            _follow(run, service, job_id, tenant)
-        progress = service.jobs.progress(job_id, local_owner(tenant))
-        tasks = _tasks(service, job_id, tenant, failed=failed)
+            _follow(run, target, job_id)
+        progress = target.job(job_id)
+        tasks = list(target.job_documents(job_id, states=["failed"] if failed else []))
     if run.json:
-        body = JobProgressOut.of(progress).plain()
-        print_json({**body, "tasks": [TaskOut.of(task).plain() for task in tasks]})
+        print_json({**progress.plain(), "tasks": [task.plain() for task in tasks]})
         return
     run.out.print(facts(_facts(progress)))
-    if progress.job.pause_reason is not None:
-        run.out.print(_pause(progress.job))
+    if progress.pause_reason is not None:
+        run.out.print(_pause(progress))
     rows = ((_styled(t.state.value), t.pages, t.chunks, t.name, t.reason) for t in tasks)
     run.out.print(table(("state", ">pages", ">chunks", "name", "reason"), rows))
 
@@ -108,12 +100,10 @@ def show(
 @command(app, "cancel", examples=("sovereign-rag jobs cancel 4b7e…",))
 def cancel(run: CommandRun, job_id: JobArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
     """Cancel a job: documents in work stop within seconds, what is in stays in."""
-    from sovereign_rag.services.serialization.jobs import JobOut
-
-    with run.open() as service:
-        job = service.jobs.cancel(job_id, local_owner(tenant))
+    with run.target(Asker(tenant=tenant)) as target:
+        job = target.cancel_job(job_id)
     if run.json:
-        print_json(JobOut.of(job).plain())
+        print_json(job.plain())
     elif not job.cancelled:
         run.note("The job had ended already; there was nothing to cancel.")
     else:
@@ -123,12 +113,10 @@ def cancel(run: CommandRun, job_id: JobArgument, tenant: Tenant = DEFAULT_TENANT
 @command(app, "retry", examples=("sovereign-rag jobs retry 4b7e…",))
 def retry(run: CommandRun, job_id: JobArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
     """Put a job's failed and cancelled documents back in the queue, for the next worker."""
-    from sovereign_rag.services.serialization.jobs import JobOut
-
-    with run.open() as service:
-        job = service.jobs.retry(job_id, local_owner(tenant))
+    with run.target(Asker(tenant=tenant)) as target:
+        job = target.retry_job(job_id)
     if run.json:
-        print_json(JobOut.of(job).plain())
+        print_json(job.plain())
     else:
         waiting = job.total - job.done
         run.note(
@@ -136,80 +124,60 @@ def retry(run: CommandRun, job_id: JobArgument, tenant: Tenant = DEFAULT_TENANT)
         )
 
 
-def _tasks(service: "Application", job_id: str, tenant: str, *, failed: bool) -> "list[TaskRecord]":
-    from sovereign_rag.catalog.records import TaskState
-
-    states = (TaskState.FAILED,) if failed else None
-    found: list[TaskRecord] = []
-    after: int | None = None
-    while True:
-        page, after = service.jobs.documents(
-            job_id, local_owner(tenant), after=after, limit=_MOST_TASKS, states=states
-        )
-        found += page
-        if after is None:
-            return found
-
-
-def _follow(run: CommandRun, service: "Application", job_id: str, tenant: str) -> None:
+def _follow(run: CommandRun, target: "Target", job_id: str) -> None:
     """Draw the progress on standard error until the job ends; Ctrl-C leaves it to itself."""
-    progress = service.jobs.progress(job_id, local_owner(tenant))
-    with Live(_drawn(progress), console=run.err, transient=True, auto_refresh=False) as live:
-        while progress.job.finished is None:
-            time.sleep(_LOOK_EVERY_S)
-            progress = service.jobs.progress(job_id, local_owner(tenant))
-            live.update(_drawn(progress), refresh=True)
+    with Live(console=run.err, transient=True, auto_refresh=False) as live:
+        for job in target.follow_job(job_id):
+            live.update(_drawn(job), refresh=True)
 
 
-def _drawn(progress: "JobProgress") -> Table:
-    job = progress.job
+def _drawn(job: "JobProgressOut") -> Table:
     drawn = Table.grid(padding=(0, 1))
     bar = Table.grid(padding=(0, 1))
     bar.add_row(
         _styled(job.state.value),
         ProgressBar(total=max(job.total, 1), completed=job.done, width=30),
-        Text(_rate(progress)),
+        Text(_rate(job)),
     )
     drawn.add_row(bar)
     if job.pause_reason is not None:
         drawn.add_row(_pause(job))
-    names = ", ".join(safe(task.name, one_line=True) for task in progress.current)
+    names = ", ".join(safe(task.name, one_line=True) for task in job.current)
     drawn.add_row(Text(names if len(names) <= 100 else names[:99] + "…", "dim"))
     return drawn
 
 
-def _facts(progress: "JobProgress") -> dict[str, object]:
-    job = progress.job
+def _facts(job: "JobProgressOut") -> dict[str, object]:
     is_open = job.finished is None
     return {
-        "id": job.id,
+        "id": job.job_id,
         "state": job.state.value,
         "submitted by": job.submitted_by,
-        "created": f"{job.created:%Y-%m-%d %H:%M:%S} UTC",
-        "finished": None if job.finished is None else f"{job.finished:%Y-%m-%d %H:%M:%S} UTC",
+        "created": moment(job.created),
+        "finished": moment(job.finished),
         "documents": f"{job.done} of {job.total} done",
-        "pages": f"{progress.pages_done} of {progress.pages_known} known",
-        "chunks": progress.chunks,
-        "rate": _rate(progress) if is_open else None,
-        "in work": ", ".join(task.name for task in progress.current),
+        "pages": f"{job.pages_done} of {job.pages_known} known",
+        "chunks": job.chunks,
+        "rate": _rate(job) if is_open else None,
+        "in work": ", ".join(task.name for task in job.current),
     }
 
 
-def _rate(progress: "JobProgress") -> str:
-    job = progress.job
-    said = f"{job.done} of {job.total} documents, {progress.pages_done} pages"
-    if progress.documents_per_minute:
-        said += f", {progress.documents_per_minute:g} documents a minute"
-    if progress.seconds_left is not None:
-        minutes, seconds = divmod(round(progress.seconds_left), 60)
+def _rate(job: "JobProgressOut") -> str:
+    said = f"{job.done} of {job.total} documents, {job.pages_done} pages"
+    if job.documents_per_minute:
+        said += f", {job.documents_per_minute:g} documents a minute"
+    if job.seconds_left is not None:
+        minutes, seconds = divmod(round(job.seconds_left), 60)
         said += f", {minutes}:{seconds:02} left"
     return said
 
 
-def _pause(job: "JobRecord") -> Text:
-    again = "" if job.retry_at is None else f" Tried again at {job.retry_at:%H:%M:%S} UTC."
+def _pause(job: "JobOut | JobProgressOut") -> Text:
+    again = "" if job.retry_at is None else f" Tried again at {moment(job.retry_at)}."
+    since = "" if job.paused_since is None else f" since {moment(job.paused_since)}"
     reason = safe(job.pause_reason or "", one_line=True)
-    return Text(f"paused: {reason}{again}", "yellow")
+    return Text(f"paused{since}: {reason}{again}", "yellow")
 
 
 def _styled(state: str) -> Text:

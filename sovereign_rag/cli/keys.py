@@ -1,4 +1,4 @@
-"""`keys`: who may use the API, as whom."""
+"""`keys`: who may use the API, as whom, for what."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -10,11 +10,15 @@ from sovereign_rag.access import DEFAULT_TENANT, local_owner
 from sovereign_rag.cli.app import CommandRun, command, new_app
 from sovereign_rag.cli.identity import Tenant
 from sovereign_rag.cli.output import print_json, safe, table
+from sovereign_rag.errors import BadInput
+from sovereign_rag.roles import Role
 
 if TYPE_CHECKING:
     from sovereign_rag.catalog.records import KeyRecord
 
-app = new_app("Create, list and revoke API keys.")
+app = new_app("Create, list, rotate and revoke API keys.")
+
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="As `keys list` prints it.")]
 
 
 @command(
@@ -22,7 +26,9 @@ app = new_app("Create, list and revoke API keys.")
     "create",
     examples=(
         "sovereign-rag keys create --user ana --groups finance,hr --days 90",
-        "sovereign-rag keys create --user loader --admin --name 'nightly upload'",
+        "sovereign-rag keys create --user loader --role admin --scopes ingest",
+        "sovereign-rag keys create --user hugo --groups hr --role curator --curates group:hr",
+        "sovereign-rag keys create --user webui --front-end openwebui --groups finance,hr",
     ),
 )
 def create(
@@ -31,103 +37,125 @@ def create(
     groups: Annotated[str, typer.Option(metavar="A,B", help="The user's groups.")] = "",
     name: Annotated[str, typer.Option(help="What the key is for.")] = "",
     clearance: Annotated[int, typer.Option(min=0, help="Highest level to be read.")] = 0,
-    admin: Annotated[
-        bool, typer.Option("--admin", help="May add and delete documents; reads no more.")
-    ] = False,
+    role: Annotated[
+        Role | None,
+        typer.Option(help="What it may do; reader unless said. It reads no more for it."),
+    ] = None,
+    scopes: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Those of the role's scopes that it opens; else all."),
+    ] = None,
+    curates: Annotated[
+        str,
+        typer.Option(metavar="A,B", help="What a curator looks after: group:NAME, source:NAME."),
+    ] = "",
+    admin: Annotated[bool, typer.Option("--admin", help="The same as --role admin.")] = False,
     days: Annotated[
         int | None, typer.Option(min=1, help="Days until it ends; unless said, never.")
+    ] = None,
+    front_end: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The key speaks for the people of the front end [front_ends.NAME], who come in "
+            "signed tokens; --groups and --clearance are the most that they have by it.",
+        ),
     ] = None,
     tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Create a key. Its secret is printed once, on stdout, and stored as a hash alone."""
-    from sovereign_rag.storage.audit import entry
+    from sovereign_rag.services.keys import NewKey
 
-    owner, its_groups = local_owner(tenant), [g.strip() for g in groups.split(",") if g.strip()]
-    expires = datetime.now(UTC) + timedelta(days=days) if days else None
+    if admin and role not in {None, Role.ADMIN}:
+        raise BadInput(f"--admin is --role admin, and --role says {role}: leave one of them out.")
+    wanted = NewKey(
+        user=user,
+        name=name,
+        groups=_names(groups),
+        clearance=clearance,
+        role=Role.ADMIN if admin else role or Role.READER,
+        scopes=None if scopes is None else _names(scopes),
+        curates=_names(curates),
+        expires=datetime.now(UTC) + timedelta(days=days) if days else None,
+        front_end=front_end,
+    )
     with run.open() as service:
-        wanted = {"user": user, "groups": sorted(its_groups), "clearance": clearance}
-        wanted |= {"admin": admin, "expires": expires.isoformat() if expires else None}
-        service.audit.append(entry("key.create", owner, wanted))
-        record, secret = service.catalog.keys.create(
-            name=name or user,
-            user=user,
-            groups=frozenset(its_groups),
-            tenant=tenant,
-            clearance=clearance,
-            is_admin=admin,
-            expires=expires,
-        )
-        service.audit.append(entry("key.created", owner, {"key": record.id, "user": user}))
-    if run.json:
-        print_json({"key": _to_dict(record), "secret": secret})
-    else:
-        run.out.print(Text(secret))
-        run.note(
-            f"Key {record.id} for user:{user}. Keep the secret: it can't be shown again. "
-            "It goes into the header: Authorization: Bearer SECRET"
-        )
+        record, secret = service.keys.create(wanted, local_owner(tenant))
+    _show_secret(run, record, secret)
 
 
 @command(app, "list", examples=("sovereign-rag keys list",))
 def list_(run: CommandRun, tenant: Tenant = DEFAULT_TENANT) -> None:
     """List the keys, without their secrets."""
+    from sovereign_rag.services.serialization.keys import KeyOut
+
     with run.open() as service:
-        records = service.catalog.keys.in_tenant(tenant)
+        keys = [KeyOut.of(record) for record in service.keys.list(local_owner(tenant))]
     if run.json:
-        print_json({"keys": [_to_dict(record) for record in records]})
+        print_json({"keys": [key.plain() for key in keys]})
         return
-    columns = ("id", "state", "name", "user", "groups", ">clearance", "admin", "last used")
+    columns = ("id", "state", "name", "speaks for", "groups", ">clearance", "role", "last used")
     rows = (
         (
-            r.id,
-            _state(r),
-            r.name,
-            r.user,
-            ", ".join(sorted(r.groups)),
-            r.clearance,
-            "yes" if r.is_admin else "",
-            f"{r.last_used:%Y-%m-%d}" if r.last_used else "never",
+            key.id,
+            key.state,
+            key.name,
+            _whom(key.user, key.front_end),
+            ", ".join(key.groups),
+            key.clearance,
+            ", ".join((key.role, *key.curates)),
+            key.last_used[:10] if key.last_used else "never",
         )
-        for r in records
+        for key in keys
     )
     run.out.print(table(columns, rows))
 
 
-@command(app, "revoke", examples=("sovereign-rag keys revoke 8d21…",))
-def revoke(
+@command(app, "rotate", examples=("sovereign-rag keys rotate 8d21… --overlap-hours 24",))
+def rotate(
     run: CommandRun,
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="As `keys list` prints it.")],
+    key_id: KeyId,
+    overlap_hours: Annotated[
+        int, typer.Option(min=0, max=720, help="How long the old one still opens.")
+    ] = 0,
 ) -> None:
-    """Revoke a key: from now on it opens nothing."""
-    from sovereign_rag.storage.audit import entry
+    """Make a key in the place of another, with the same rights; the old one ends.
 
+    The secret is printed once, on stdout.
+    """
     with run.open() as service:
-        service.audit.append(entry("key.revoke", local_owner(), {"key": key_id}))
-        service.catalog.keys.revoke(key_id)
+        overlap = timedelta(hours=overlap_hours)
+        record, secret = service.keys.rotate(key_id, local_owner(), overlap=overlap)
+    _show_secret(run, record, secret)
+
+
+@command(app, "revoke", examples=("sovereign-rag keys revoke 8d21…",))
+def revoke(run: CommandRun, key_id: KeyId) -> None:
+    """Revoke a key: from now on it opens nothing."""
+    with run.open() as service:
+        service.keys.revoke(key_id, local_owner())
     if run.json:
         print_json({"revoked": key_id})
     else:
         run.note(f"Revoked: {safe(key_id, one_line=True)}")
 
 
-def _state(record: "KeyRecord") -> str:
-    if record.revoked is not None:
-        return "revoked"
-    return "expired" if record.expires and record.expires <= datetime.now(UTC) else "valid"
+def _show_secret(run: CommandRun, record: "KeyRecord", secret: str) -> None:
+    from sovereign_rag.services.serialization.keys import KeyOut
+
+    if run.json:
+        print_json({"key": KeyOut.of(record).plain(), "secret": secret})
+        return
+    run.out.print(Text(secret))
+    run.note(
+        f"Key {record.id} for {_whom(record.user, record.front_end)}, {record.role}. Keep the "
+        "secret: it can't be shown again. It goes into the header: Authorization: Bearer SECRET"
+    )
 
 
-def _to_dict(record: "KeyRecord") -> dict[str, object]:
-    return {
-        "id": record.id,
-        "name": record.name,
-        "tenant": record.tenant,
-        "user": record.user,
-        "groups": sorted(record.groups),
-        "clearance": record.clearance,
-        "admin": record.is_admin,
-        "state": _state(record),
-        "created": record.created.isoformat(),
-        "expires": record.expires.isoformat() if record.expires else None,
-        "revoked": record.revoked.isoformat() if record.revoked else None,
-        "last_used": record.last_used.isoformat() if record.last_used else None,
-    }
+def _names(listed: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in listed.split(",") if name.strip())
+
+
+def _whom(user: str, front_end: str | None) -> str:
+    return f"the people of {front_end}" if front_end else f"user:{user}"

@@ -1,6 +1,6 @@
 """`models`: which there are, how they come in, and whether they are the right ones."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,9 +19,10 @@ from sovereign_rag.cli.exam import (
     kept_result,
     print_exam,
 )
+from sovereign_rag.cli.on_record import audited
 from sovereign_rag.cli.output import facts, print_json, table
 from sovereign_rag.cli.tune import app as tune_app
-from sovereign_rag.errors import ModelError, SovereignError
+from sovereign_rag.errors import ModelError
 
 if TYPE_CHECKING:
     from sovereign_rag.exam.result import ExamResult
@@ -95,7 +96,7 @@ def fetch_(
         return
     token = _read_token(token_file)
     detail = {"model": model.name, "url": by_hand.url, "sha256": model.sha256}
-    with _audited(run, "models.fetch", detail):
+    with audited(run, "models.fetch", detail):
         try:
             with _progress(run, "fetching") as progress:
                 part = fetching.fetch(
@@ -139,8 +140,9 @@ def import_(
     found is recorded as yours, and holds from then on.
     """
     detail = {"file": str(file), "name": name, "sha256": sha256}
-    with _audited(run, "models.import", detail):
+    with audited(run, "models.import", detail) as outcome:
         imported = _import(run, file, name=name, sha256=sha256)
+        outcome |= {"name": imported.name, "sha256": imported.sha256}
     _examine_and_show(run, imported, exam=exam)
 
 
@@ -152,7 +154,7 @@ def remove(
     """Delete an imported model and its file."""
     from sovereign_rag.models.registry import Registry
 
-    with _audited(run, "models.remove", {"model": name}):
+    with audited(run, "models.remove", {"model": name}):
         removed = Registry(run.settings.models_dir).remove(name)
     if run.json:
         print_json({"removed": removed.name})
@@ -203,23 +205,6 @@ def _import(
             move=move,
             progress=progress,
         )
-
-
-@contextmanager
-def _audited(run: CommandRun, action: str, detail: Mapping[str, object]) -> Iterator[None]:
-    """On record before it begins, and with its end: what can't be recorded isn't done."""
-    from sovereign_rag.access import local_owner
-    from sovereign_rag.storage.audit import AuditLog, entry
-
-    audit, owner = AuditLog(run.settings.data_dir), local_owner()
-    audit.append(entry(action, owner, detail))
-    try:
-        yield
-    except SovereignError as error:
-        failure = {**detail, "error": error.code, "reason": str(error)}
-        audit.append(entry(f"{action}.failed", owner, failure))
-        raise
-    audit.append(entry(f"{action}.done", owner, detail))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import IO, Final
 
 from rich import box
@@ -61,6 +62,11 @@ def stderr() -> Console:
 def _console(file: IO[str]) -> Console:
     width = None if file.isatty() else _WIDE
     return Console(file=file, width=width, markup=False, emoji=False, highlight=False)
+
+
+def moment(iso: str | None) -> str | None:
+    """A time of a body (ISO 8601, UTC) as a person reads it, to the second."""
+    return None if iso is None else f"{datetime.fromisoformat(iso):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def print_json(value: object, *, indent: int | None = 2) -> None:

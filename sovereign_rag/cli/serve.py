@@ -7,9 +7,9 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.text import Text
@@ -56,6 +56,11 @@ def serve(
         _terminating(),
         listening(settings.server.host, settings.server.port) as listener,
         run.open(settings) as service,
+        _on_record(service, "serve"),
+        _present(service, "serve"),
+        _telling_webhooks(service),
+        _traced(service, "serve"),
+        _asking_directory(service),
         _working(service),
     ):
         _serve(service, listener, lambda: _announce(run, settings, listener))
@@ -74,9 +79,10 @@ def worker(run: CommandRun) -> None:
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
-    with run.open() as service:
+    with run.open() as service, _on_record(service, "worker"), _present(service, "worker"):
+        _offer_metrics(service)
         run.note("Waiting for documents; Ctrl-C stops after those at hand.")
-        with _following_schedules(service):
+        with _telling_webhooks(service), _traced(service, "worker"), _following_schedules(service):
             service.ingestion.run_worker(stop)
 
 
@@ -180,6 +186,7 @@ def _serve(service: "Application", listener: socket.socket, on_start: Callable[[
 
     from sovereign_rag.app import create_app
     from sovereign_rag.http.protocol import timed_protocol
+    from sovereign_rag.services import owner_door
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -195,16 +202,77 @@ def _serve(service: "Application", listener: socket.socket, on_start: Callable[[
         service.embedder.warm_up()
     server = service.settings.server
     application = create_app(service)
+    _offer_metrics(service)
     config = uvicorn.Config(
         application,
         http=timed_protocol(server.request_timeout_s),
         limit_concurrency=server.connections,
         timeout_graceful_shutdown=math.ceil(server.shutdown_s),
-        log_level=service.settings.log_level,
+        log_config=None,  # its lines are logged as ours are
         access_log=False,
         server_header=False,
     )
-    Server(config).run(sockets=[listener])
+    with owner_door.opened(service.settings.data_dir) as door:
+        Server(config).run(sockets=[listener] if door is None else [listener, door])
+
+
+def _offer_metrics(service: "Application") -> None:
+    """On a port of its own, where the settings name one. Raises EnvironmentFault: it is taken."""
+    sight = service.settings.sight
+    if sight.metrics_port is None:
+        return
+    from prometheus_client import start_http_server
+
+    try:
+        start_http_server(
+            sight.metrics_port, sight.metrics_host, service.oversight.metrics.registry
+        )
+    except OSError as error:
+        raise EnvironmentFault(
+            f"Could not listen on {sight.metrics_host}, port {sight.metrics_port}, for metrics: "
+            f"{error.strerror}. Choose another with sight.metrics_port."
+        ) from error
+
+
+@contextmanager
+def _on_record(service: "Application", process: str) -> Iterator[None]:
+    """When this process began and ended: between them it can have done what is on the record."""
+    from sovereign_rag.access import local_owner
+    from sovereign_rag.storage.audit import entry
+    from sovereign_rag.version import VERSION
+
+    detail = {"process": process, "version": VERSION}
+    service.audit.append(entry("start", local_owner(), detail))
+    try:
+        yield
+    finally:
+        service.audit.append(entry("stop", local_owner(), detail))
+
+
+def _present(
+    service: "Application", kind: Literal["serve", "worker"]
+) -> AbstractContextManager[None]:
+    from sovereign_rag.services.presence import present
+
+    service.content.vault.check()  # better now than at the first question
+    return present(service.settings, service.catalog, kind)
+
+
+def _telling_webhooks(service: "Application") -> AbstractContextManager[None]:
+    """Send what other programs are to be told. Raises SettingsError."""
+    from sovereign_rag.services.webhook_sender import WebhookSender
+
+    return WebhookSender(service.settings.webhooks, service.catalog).running()
+
+
+def _traced(service: "Application", process: str) -> AbstractContextManager[None]:
+    """Tell the collector of what happens, where the settings name one. Raises SettingsError."""
+    traces = service.settings.sight.traces
+    if traces.url is None:
+        return nullcontext()
+    from sovereign_rag.services.trace_export import exporting
+
+    return exporting(traces, process)
 
 
 @contextmanager
@@ -225,11 +293,26 @@ def _working(service: "Application") -> Iterator[None]:
 
 
 @contextmanager
-def _following_schedules(service: "Application") -> Iterator[None]:
-    """Sync the sources that have a schedule, in a thread beside the workers."""
-    if not any(source.schedule for source in service.settings.sources.values()):
+def _asking_directory(service: "Application") -> Iterator[None]:
+    """Ask the LDAP directory about people before what is known of them is old, in a thread."""
+    if service.identities.ldap is None:
         yield
         return
+    stop = threading.Event()
+    asking = threading.Thread(
+        target=service.identities.ldap.keep_fresh, args=(stop,), name="directory"
+    )
+    asking.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        asking.join()
+
+
+@contextmanager
+def _following_schedules(service: "Application") -> Iterator[None]:
+    """Sync sources when they are due or wanted, in a thread beside the workers."""
     stop = threading.Event()
     thread = threading.Thread(target=service.watcher.run_schedules, args=(stop,), name="schedules")
     thread.start()

@@ -24,8 +24,12 @@ SourceArgument = Annotated[
 @command(app, "list", examples=("sovereign-rag sources list",))
 def list_(run: CommandRun) -> None:
     """List the sources of the settings, and the folders that were synced."""
+    from sovereign_rag.storage.audit import entry
+
     with run.open() as service:
         known = service.catalog.sources.all()
+        shown = {"sources": sorted({*run.settings.sources, *(record.name for record in known)})}
+        service.audit.append(entry("sources.list", local_owner(), shown))
     rows = _all(run, known)
     if run.json:
         print_json({"sources": [_to_dict(*row) for row in rows]})
@@ -46,11 +50,14 @@ def list_(run: CommandRun) -> None:
 @command(app, "show", examples=("sovereign-rag sources show archive",))
 def show(run: CommandRun, name: SourceArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
     """Show a source: its section of the settings, and how its last sync went."""
+    from sovereign_rag.storage.audit import entry
+
     with run.open() as service:
         source = service.sync.find(name, tenant)
         tenant = source.section.tenant
         record = service.catalog.sources.find(tenant, source.name)
         held = len(service.catalog.sources.items(record.id)) if record is not None else 0
+        service.audit.append(entry("source", local_owner(tenant), {"source": source.name}))
     section = source.section if source.in_settings or record is not None else None
     if run.json:
         print_json(_to_dict(source.name, section, record) | {"items": held})
@@ -74,10 +81,10 @@ def show(run: CommandRun, name: SourceArgument, tenant: Tenant = DEFAULT_TENANT)
 @command(app, "forget", examples=("sovereign-rag sources forget /srv/old",))
 def forget(run: CommandRun, name: SourceArgument, tenant: Tenant = DEFAULT_TENANT) -> None:
     """Forget what a source held and when; its documents stay in the index."""
-    from sovereign_rag.storage.audit import entry
-
-    with run.open() as service:
-        service.audit.append(entry("source.forget", local_owner(tenant), {"source": name}))
+    with (
+        run.open() as service,
+        service.operations.begun("source.forget", local_owner(tenant), {"source": name}),
+    ):
         service.catalog.sources.forget(tenant, name)
     if run.json:
         print_json({"forgotten": name})

@@ -8,13 +8,14 @@ from starlette.responses import JSONResponse
 
 from sovereign_rag.errors import (
     BadInput,
-    Busy,
+    EnvironmentFault,
     NotFound,
     SovereignError,
     TooLarge,
     TooSlow,
     Unauthenticated,
 )
+from sovereign_rag.system.logs import request_id_var
 
 UNEXPECTED = {
     "error": "Unexpected",
@@ -29,12 +30,22 @@ _BY_STATUS = {
 
 
 def error_body(error: SovereignError) -> dict[str, str]:
-    return {"error": error.code, "detail": str(error)}
+    """What is told of a refusal, with the id by which the log knows the request."""
+    return _with_id({"error": error.code, "detail": str(error)})
+
+
+def unexpected_body() -> dict[str, str]:
+    return _with_id(UNEXPECTED)
+
+
+def _with_id(body: Mapping[str, str]) -> dict[str, str]:
+    request_id = request_id_var.get()
+    return {**body, **({"request_id": request_id} if request_id else {})}
 
 
 def error_headers(error: SovereignError) -> dict[str, str]:
     """Headers that clients act on: when to try again, how to identify oneself."""
-    if isinstance(error, Busy):
+    if isinstance(error, EnvironmentFault) and error.retry_after_s is not None:
         return {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": "Bearer"}
@@ -50,7 +61,7 @@ def http_body(status: int) -> dict[str, str]:
     code, detail = _BY_STATUS.get(
         status, (BadInput.__name__, "The request could not be read; see /docs.")
     )
-    return {"error": code, "detail": detail}
+    return _with_id({"error": code, "detail": detail})
 
 
 def http_response(status: int, headers: Mapping[str, str] | None = None) -> JSONResponse:

@@ -1,10 +1,12 @@
-"""Who calls: a key in the header, a session in the cookie, or on request anonymous on loopback.
+"""Who calls: a key or a directory's token in the header, a session in the cookie, or on request
+anonymous on loopback.
 
 The identity comes from nowhere else, least of all from the body.
 """
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, cast
 from urllib.parse import urlsplit
 
@@ -12,6 +14,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection, Request
 
 from sovereign_rag.access import Principal
+from sovereign_rag.catalog.keys import key_id_of
 from sovereign_rag.errors import (
     EnvironmentFault,
     Forbidden,
@@ -19,8 +22,13 @@ from sovereign_rag.errors import (
     SovereignError,
     Unauthenticated,
 )
+from sovereign_rag.http import owner_door
+from sovereign_rag.http.delegation import person_behind
 from sovereign_rag.http.middleware import host_name
+from sovereign_rag.http.permissions import require_for
+from sovereign_rag.services.attempts import Offered
 from sovereign_rag.services.container import Service
+from sovereign_rag.services.owner_door import AS_HEADER
 from sovereign_rag.settings import ServerSettings
 
 ANONYMOUS = Principal("anonymous")
@@ -32,7 +40,9 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
 def the_service(request: Request) -> Service:
-    return cast(Service, request.app.state.service)
+    service = cast(Service, request.app.state.service)
+    service.follow_settings()
+    return service
 
 
 CurrentService = Annotated[Service, Depends(the_service)]
@@ -42,21 +52,52 @@ def current_principal(request: Request, service: CurrentService) -> Principal:
     """Whoever calls.
 
     Raises:
+        LimitReached: The key, its person or their tenant has had its share for now.
         Unauthenticated: There is no identity, or one that isn't valid. A wrong key never falls
             back to the cookie, nor a wrong cookie to anonymous.
-        Forbidden: A browser sends this on behalf of another site.
+        Forbidden: A browser sends this on behalf of another site, or what is asked for is not
+            open to this caller; see `permissions.NEEDS`.
+
+    What was offered and opens nothing is on the record, with where it came from.
     """
+    person = known_caller(request, service)
+    if person.front_end is not None:
+        with _failures_noted(request, service, "token"):
+            person = person_behind(person, request, service.settings.front_ends)
+    request.state.principal = person
+    request.state.standing = service.oversight.limiter.admit(person)
+    return person
+
+
+def known_caller(request: Request, service: CurrentService) -> Principal:
+    """Whose key or session this is: a front end's, too, whoever it speaks for.
+
+    Raises: as `current_principal`. A front end is nobody: `read_scope` refuses it.
+    """
+    known = service.identities.current(_identified(request, service))
+    known = known.from_address(address_of(request))
+    request.state.principal = known
+    require_for(request, known)
+    return known
+
+
+def address_of(connection: HTTPConnection) -> str | None:
+    """Where a request comes from, as far as the connection tells."""
+    return None if connection.client is None else connection.client.host
+
+
+def _identified(request: Request, service: Service) -> Principal:
+    if owner_door.came_by_door(request.scope):
+        return owner_door.principal_of(request.headers.get(AS_HEADER))
     authorization = request.headers.get("authorization")
     if authorization is not None:
-        scheme, _, secret = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not secret.strip():
-            raise Unauthenticated("Identify yourself with `Authorization: Bearer srag_...`.")
-        return service.catalog.keys.principal_for(secret.strip())
+        return _bearer(authorization, request, service)
     server = service.settings.server
     token = request.cookies.get(session_cookie(server))
     if token is not None:
         require_same_origin(request)
-        return service.catalog.sessions.principal_for(token)
+        with _failures_noted(request, service, "session"):
+            return service.catalog.sessions.principal_for(token)
     if may_be_anonymous(request, server):
         if {"origin", "sec-fetch-site"} & set(request.headers.keys()):
             require_same_origin(request)
@@ -65,6 +106,30 @@ def current_principal(request: Request, service: CurrentService) -> Principal:
         "Who asks? Send `Authorization: Bearer srag_...`; an admin makes a key with "
         "`sovereign-rag keys create`. On the page, sign in."
     )
+
+
+def _bearer(authorization: str, request: Request, service: Service) -> Principal:
+    scheme, _, rest = authorization.partition(" ")
+    secret, directory = rest.strip(), service.identities.tokens
+    # A JWT has three parts between dots, which no key of ours has.
+    is_token = directory is not None and secret.count(".") == 2 and not key_id_of(secret)
+    with _failures_noted(request, service, "token" if is_token else "key", secret):
+        if scheme.lower() != "bearer" or not secret:
+            raise Unauthenticated("Identify yourself with `Authorization: Bearer srag_...`.")
+        if directory is not None and is_token:
+            return directory.principal_for(secret)
+        return service.catalog.keys.principal_for(secret)
+
+
+@contextmanager
+def _failures_noted(
+    request: Request, service: Service, offered: Offered, secret: str = ""
+) -> Iterator[None]:
+    try:
+        yield
+    except Unauthenticated:
+        service.attempts.note(address_of(request), offered, secret)
+        raise
 
 
 def still_welcome(request: Request, service: Service) -> Callable[[], SovereignError | None]:
@@ -78,7 +143,7 @@ def still_welcome(request: Request, service: Service) -> Callable[[], SovereignE
         if request.app.state.leaving.is_set():
             return ShuttingDown()
         try:
-            current_principal(request, service)
+            known_caller(request, service)  # a token may run out while its answer is written
         except (Unauthenticated, Forbidden) as refusal:
             return refusal
         except EnvironmentFault:  # it can't be told for now; the stream itself will notice
@@ -89,18 +154,7 @@ def still_welcome(request: Request, service: Service) -> Callable[[], SovereignE
 
 
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
-
-
-def admin_principal(principal: CurrentPrincipal) -> Principal:
-    """Whoever calls, if their key may take documents in and see jobs."""
-    if not principal.is_admin:
-        raise Forbidden(
-            "This takes an admin's key: `sovereign-rag keys create --user USER --admin`."
-        )
-    return principal
-
-
-AdminPrincipal = Annotated[Principal, Depends(admin_principal)]
+KnownCaller = Annotated[Principal, Depends(known_caller)]
 
 
 def may_be_anonymous(connection: HTTPConnection, server: ServerSettings) -> bool:

@@ -9,10 +9,12 @@ import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sovereign_rag.errors import BadInput
+from sovereign_rag.http.errors import error_response
+from sovereign_rag.http.owner_door import came_by_door
 
 logger = logging.getLogger(__name__)
 
@@ -66,17 +68,11 @@ class AllowedHosts:
         self.open_paths = open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in self.open_paths:
-            headers = Headers(scope=scope)
-            if "content-length" in headers and "transfer-encoding" in headers:
-                detail = "A request has one length: Content-Length or Transfer-Encoding, not both."
-                body = {"error": BadInput.__name__, "detail": detail}
-                await JSONResponse(body, status_code=400)(scope, receive, send)
-                return
         if (
             scope["type"] == "http"
             and "*" not in self.allowed
             and scope["path"] not in self.open_paths
+            and not came_by_door(scope)
         ):
             name = host_name(Headers(scope=scope).get("host", ""))
             if name not in self.allowed:
@@ -84,8 +80,25 @@ class AllowedHosts:
                     f"This service does not answer for the host name {name!r}. "
                     "Its admin can add it to server.allowed_hosts."
                 )
-                body = {"error": BadInput.__name__, "detail": detail}
-                await JSONResponse(body, status_code=400)(scope, receive, send)
+                await error_response(BadInput(detail))(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
+class OneLength:
+    """Refuses a request that tells its length twice: a proxy before us may go by the other one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            if "content-length" in headers and "transfer-encoding" in headers:
+                detail = "A request has one length: Content-Length or Transfer-Encoding, not both."
+                response = error_response(BadInput(detail))
+                response.headers["Connection"] = "close"  # where the next one begins is unknown
+                await response(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 

@@ -1,11 +1,15 @@
 """HTTP/1.1 as uvicorn speaks it, with a limit on how long a request's headers may take.
 
-uvicorn waits for ever on a line that sends half a header; each such line holds a connection.
+uvicorn waits for ever on a line that sends half a header; each such line holds a connection. What
+comes in by the owner's socket is marked as the owner's here, where the kernel tells whose it is.
 """
 
 import asyncio
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from sovereign_rag.http import owner_door
+from sovereign_rag.services.owner_door import is_owner
 
 
 def timed_protocol(header_timeout_s: float) -> type[H11Protocol]:
@@ -16,6 +20,12 @@ def timed_protocol(header_timeout_s: float) -> type[H11Protocol]:
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
             super().connection_made(transport)
+            line = transport.get_extra_info("socket")
+            if owner_door.is_door(line):
+                if not is_owner(line):
+                    transport.close()
+                    return
+                self.app = owner_door.of_owner(self.app)
             self._wait_for_headers()
 
         def data_received(self, data: bytes) -> None:

@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import anyio
 import orjson
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from sovereign_rag.errors import SovereignError
-from sovereign_rag.http.errors import UNEXPECTED, error_body
+from sovereign_rag.http.errors import error_body, unexpected_body
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -37,6 +37,16 @@ class StreamEvent:
         return b"event: %s\ndata: %s\n\n" % (self.name.encode(), orjson.dumps(self.data))
 
 
+class Encodable(Protocol):
+    """What a stream is made of."""
+
+    def encode(self) -> bytes: ...
+
+
+def _failure(error: SovereignError | None) -> Encodable:
+    return StreamEvent("error", unexpected_body() if error is None else error_body(error))
+
+
 class EventStream(Response):
     """Sends events as they come, a comment when none does, and cancels when the caller leaves.
 
@@ -47,35 +57,42 @@ class EventStream(Response):
 
     def __init__(
         self,
-        events: Iterator[StreamEvent],
+        events: Iterator[Encodable],
         *,
         cancel: threading.Event,
         slots: anyio.CapacityLimiter,
         heartbeat_s: float = HEARTBEAT_S,
         ends: Callable[[], SovereignError | None] = lambda: None,
+        failure: Callable[[SovereignError | None], Encodable] = _failure,
     ) -> None:
-        """`ends` is asked about every second; what it gives ends the stream, as its last event."""
+        """
+        Args:
+            ends: Is asked about every second; what it gives ends the stream, as its last event.
+            failure: Makes the last event of an error; None is one that nobody foresaw.
+        """
         super().__init__(headers={"X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self.events = events
         self.cancel = cancel
         self.slots = slots
         self.heartbeat_s = heartbeat_s
-        self.ends = ends
+        self.ends, self.failure = ends, failure
 
     @classmethod
     async def opened(
         cls,
-        events: Iterator[StreamEvent],
+        events: Iterator[Encodable],
         *,
         cancel: threading.Event,
         slots: anyio.CapacityLimiter,
         ends: Callable[[], SovereignError | None] = lambda: None,
+        failure: Callable[[SovereignError | None], Encodable] = _failure,
     ) -> "EventStream":
         """Wait for the first event, so that a refusal before it is an ordinary error response."""
         first = await anyio.to_thread.run_sync(lambda: next(events, None), limiter=slots)
         rest = events if first is None else itertools.chain([first], events)
-        return cls(_closing(rest, events), cancel=cancel, slots=slots, ends=ends)
+        whole = _closing(rest, events)
+        return cls(whole, cancel=cancel, slots=slots, ends=ends, failure=failure)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -104,7 +121,7 @@ class EventStream(Response):
                 looked = anyio.current_time()
                 reason = await anyio.to_thread.run_sync(self.ends)
                 if reason is not None:
-                    last = StreamEvent("error", error_body(reason)).encode()
+                    last = self.failure(reason).encode()
                     await send({"type": "http.response.body", "body": last, "more_body": True})
                     break
             if not data and anyio.current_time() - sent >= self.heartbeat_s:
@@ -120,7 +137,7 @@ class EventStream(Response):
 
     def _run(self, sender: MemoryObjectSendStream[bytes]) -> None:
         try:
-            for event in _with_errors(self.events):
+            for event in self._with_errors():
                 anyio.from_thread.run(sender.send, event.encode())
         except anyio.BrokenResourceError:
             return  # the caller has left
@@ -128,6 +145,16 @@ class EventStream(Response):
             close = getattr(self.events, "close", None)
             if close is not None:
                 close()
+
+    def _with_errors(self) -> Iterator[Encodable]:
+        """The status line has gone out already, so an error is the last event."""
+        try:
+            yield from self.events
+        except SovereignError as error:
+            yield self.failure(error)
+        except Exception:  # the status is sent already: what is left is an event that says so
+            logger.exception("a streamed answer failed")
+            yield self.failure(None)
 
 
 async def at_once(
@@ -160,21 +187,10 @@ async def cancel_on_disconnect(receive: Receive, cancel: threading.Event) -> Non
             return
 
 
-def _closing(events: Iterator[StreamEvent], inner: Iterator[StreamEvent]) -> Iterator[StreamEvent]:
+def _closing(events: Iterator[Encodable], inner: Iterator[Encodable]) -> Iterator[Encodable]:
     try:
         yield from events
     finally:
         close = getattr(inner, "close", None)
         if close is not None:
             close()
-
-
-def _with_errors(events: Iterator[StreamEvent]) -> Iterator[StreamEvent]:
-    """The status line has gone out already, so an error is the last event."""
-    try:
-        yield from events
-    except SovereignError as error:
-        yield StreamEvent("error", error_body(error))
-    except Exception:  # the status is sent already: what is left is an event that says so
-        logger.exception("a streamed answer failed")
-        yield StreamEvent("error", UNEXPECTED)

@@ -190,6 +190,7 @@ def _node(passage: Passage) -> NodeWithScore:
         "pages": [span.page for span in chunk.spans] if passage.paged else [],
         "spans": [[span.page, span.start, span.end] for span in chunk.spans],
         "language": chunk.language,
+        **{name: value for name, value in passage.stated.plain().items() if name != "title"},
     }
     rest = sorted(metadata.keys() - _FOR_MODELS)
     node = TextNode(

@@ -4,33 +4,54 @@ Models and the store are opened when first needed, so a listing does not wait fo
 model. Every part may be used from several threads.
 """
 
-import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from sovereign_rag.answer import AnswerService
 from sovereign_rag.answering.page_check import PageCheck
 from sovereign_rag.answering.prompt import system_prompts
 from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.catalog.operations import Operation
 from sovereign_rag.embedding.answer_embedder import AnswerEmbedder
-from sovereign_rag.errors import ModelMissing, SovereignError
+from sovereign_rag.embedding.vector_cache import KeptVectors
+from sovereign_rag.errors import EnvironmentFault, ModelMissing
 from sovereign_rag.exam.examiner import Examiner
 from sovereign_rag.generation.opening import open_language_model
-from sovereign_rag.generation.protocol import LanguageModel, Watched
+from sovereign_rag.generation.protocol import LanguageModel
 from sovereign_rag.indexes.all_indexes import EveryIndexStore
 from sovereign_rag.indexes.open_indexes import OpenIndex, OpenIndexes
 from sovereign_rag.retrieval.rerank import CrossEncoderReranker
 from sovereign_rag.retrieval.retriever import Retriever
+from sovereign_rag.services.attempts import FailedAttempts
+from sovereign_rag.services.console import Console
+from sovereign_rag.services.contents import DocumentContents
+from sovereign_rag.services.conversations import ConversationService
 from sovereign_rag.services.documents import DocumentService, PageRenderer
+from sovereign_rag.services.editing import DocumentEditor
+from sovereign_rag.services.embedding import EmbeddingService
 from sovereign_rag.services.erasure import Erasure
+from sovereign_rag.services.explanation import AccessExplainer
+from sovereign_rag.services.first_look import FirstLookService
+from sovereign_rag.services.identities import Identities
 from sovereign_rag.services.jobs import JobService
+from sovereign_rag.services.keys import KeyService
+from sovereign_rag.services.operations import DELETE, EDIT, OperationRecorder
+from sovereign_rag.services.oversight import Oversight
 from sovereign_rag.services.parts import part, part_of_index
+from sovereign_rag.services.readiness import readiness_of
+from sovereign_rag.services.rereading import Rereading
+from sovereign_rag.services.running_settings import FollowsSettings, RunningSettings
 from sovereign_rag.services.search import SearchService
+from sovereign_rag.services.sign_in import SignInService
+from sovereign_rag.services.source_desk import SourcePreviewer
+from sovereign_rag.services.submission import Submission
 from sovereign_rag.settings import Settings
 from sovereign_rag.storage.audit import AuditLog
 from sovereign_rag.storage.audit_anchor import anchors_of
-from sovereign_rag.storage.content import ContentStore
+from sovereign_rag.storage.curated_answers import CuratedAnswers
+from sovereign_rag.storage.sealing import Sealer
+from sovereign_rag.storage.shared_content import open_content
 from sovereign_rag.system.admission import Admission
 from sovereign_rag.system.cpu import physical_cores
 
@@ -40,7 +61,7 @@ if TYPE_CHECKING:
     from sovereign_rag.store.protocol import ChunkStore
 
 
-class Service:
+class Service(FollowsSettings):
     """All parts of the read side over one data folder; close it when done."""
 
     def __init__(
@@ -55,25 +76,36 @@ class Service:
 
         `index` is the one to ask, whichever is live; None: the live one at each time.
         """
-        self.settings = settings
         self._renderer = renderer
         self.making = threading.RLock()
         self._close: list[Callable[[], None]] = []
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.content = ContentStore(settings.data_dir)
+        self.content = open_content(settings)
+        self._close.append(self.content.close)
         opened = Catalog.open(settings)
         self._close.append(opened.close)
+        self.running = RunningSettings(settings, opened.setting_values)
         self.audit = AuditLog(settings.data_dir, anchors=anchors_of(settings, opened))
         self._close.append(self.audit.close)
         self.catalog = opened if index is None else opened.at(index)
-        server = settings.server
-        self.admission = Admission(
-            places=server.concurrent or physical_cores() + 1, queue=server.queue
-        )
+        places = settings.server.concurrent or physical_cores() + 1
+        self.admission = Admission(places=places, queue=settings.server.queue)
         self.indexes = OpenIndexes(
-            settings, self.catalog, lexical=lambda: self.lexical.key, embedder=embedder, only=index
+            settings,
+            self.catalog,
+            lexical=lambda: self.lexical.key,
+            embedder=embedder,
+            only=index,
+            sealer=self.sealer,
         )
         self._close.append(self.indexes.close)
+
+    def take_up_settings(self) -> None:
+        with self.making:
+            for made in ("conversations", "_answers_of_index"):
+                vars(self).pop(made, None)
+            if "oversight" in vars(self):
+                self.oversight.limiter.follow(self.settings.limits)
 
     @property
     def embedder(self) -> "Embedder":
@@ -122,7 +154,14 @@ class Service:
     def answer_embedder(self, index: OpenIndex) -> AnswerEmbedder:
         """The model of the index in use, ahead of any ingestion and with what it has made."""
         index.embedder.warm_up()  # it loads while the store is opened: a question is coming
-        return AnswerEmbedder(index.embedder)
+        documents = self.catalog.at(index.record.id).documents
+
+        def places(versions: Mapping[str, str]) -> Mapping[str, KeptVectors]:
+            hashes = documents.contents(versions)
+            model_id = index.embedder.model_id
+            return {id_: self.content.sentences(hashes[id_], model_id) for id_ in hashes}
+
+        return AnswerEmbedder(index.embedder, places)
 
     def _retriever_of(self, index: OpenIndex) -> Retriever:
         return Retriever(
@@ -132,6 +171,7 @@ class Service:
             live=self.catalog.at(index.record.id).documents,
             settings=self.settings.retrieval,
             reranker=self.reranker,
+            words=self.console.words.of_tenant,
         )
 
     @part_of_index
@@ -139,20 +179,25 @@ class Service:
         return SearchService(
             retriever=self._retriever_of(index),
             store=index.store,
+            pending=self.catalog.follow_ups.pending,
             audit=self.audit,
             admission=self.admission,
         )
 
+    @part_of_index
+    def embeddings(self, index: OpenIndex) -> EmbeddingService:
+        return EmbeddingService(embedder=index.embedder, audit=self.audit, admission=self.admission)
+
     @part
     def all_indexes(self) -> EveryIndexStore:
-        """The chunks of documents in every index that there is."""
         return EveryIndexStore(self.indexes, self.catalog)
 
     @part
     def erasure(self) -> Erasure:
-        return Erasure(
-            documents=self.catalog.documents, content=self.content, all_indexes=self.all_indexes
-        )
+        known, told = self.catalog.documents, self.catalog.follow_ups
+        made = Erasure(known, told, content=self.content, all_indexes=self.all_indexes)
+        self._close.append(made.close)
+        return made
 
     @part
     def documents(self) -> DocumentService:
@@ -162,11 +207,132 @@ class Service:
             erasure=self.erasure,
             renderer=self._renderer,
             audit=self.audit,
+            operations=self.operations,
+            submission=self.submission,
+        )
+
+    @part
+    def contents(self) -> DocumentContents:
+        index, labels = self.indexes.current, self.settings.labels
+        return DocumentContents(
+            catalog=self.catalog, content=self.content, audit=self.audit, index=index, labels=labels
+        )
+
+    @part
+    def first_look(self) -> FirstLookService:
+        return FirstLookService(catalog=self.catalog, audit=self.audit)
+
+    @part
+    def sealer(self) -> Sealer:
+        return Sealer(self.settings.data_dir, self.content.vault)
+
+    @part
+    def conversations(self) -> ConversationService:
+        return ConversationService(
+            catalog=self.catalog,
+            content=self.content,
+            audit=self.audit,
+            sealer=self.sealer,
+            keep_days=self.settings.history.keep_days,
+        )
+
+    @part
+    def curated(self) -> CuratedAnswers:
+        """What admins wrote for questions that are asked often."""
+        return CuratedAnswers(self.catalog.curated_answers, self.sealer)
+
+    @part
+    def operations(self) -> OperationRecorder:
+        def erase(operation: Operation) -> None:
+            detail = operation.detail
+            self.erasure.erase(operation.tenant, detail["document"], detail["sha256"])
+
+        resume = {DELETE: erase, EDIT: lambda operation: self.editor.resume(operation)}
+        return OperationRecorder(catalog=self.catalog, audit=self.audit, resume=resume)
+
+    @part
+    def editor(self) -> DocumentEditor:
+        catalog, erasure = self.catalog, self.erasure
+        return DocumentEditor(catalog=catalog, erasure=erasure, operations=self.operations)
+
+    @part
+    def submission(self) -> Submission:
+        return Submission(catalog=self.catalog, audit=self.audit, operations=self.operations)
+
+    @part
+    def attempts(self) -> FailedAttempts:
+        made = FailedAttempts(self.audit)
+        self._close.append(made.sum_up)
+        return made
+
+    @part
+    def identities(self) -> Identities:
+        """Who people are by their directory's word, and the roles that they were granted."""
+        return Identities.over(
+            self.settings.identity,
+            catalog=self.catalog,
+            audit=self.audit,
+            operations=self.operations,
+        )
+
+    @part
+    def explainer(self) -> AccessExplainer:
+        return AccessExplainer(catalog=self.catalog, audit=self.audit)
+
+    @part
+    def console(self) -> Console:
+        return Console.over(
+            settings=self.running.base,
+            running=self.running,
+            follow=lambda: self.follow_settings(at_once=True),
+            catalog=self.catalog,
+            audit=self.audit,
+            readiness=self.readiness,
+            language_model=self.language_model,
+            examiner=lambda: self.examiner,
+            operations=self.operations,
+            documents=self.documents,
+            editor=self.editor,
+            previewer=self.source_previewer,
+            curated=self.curated,
+            quotes=lambda: self.answers.quotes,
+            differences=self.indexes.differences,
+        )
+
+    def source_previewer(self) -> SourcePreviewer:
+        raise EnvironmentFault("This process syncs no sources; ask a running service.")
+
+    @part
+    def sign_ins(self) -> SignInService:
+        return SignInService(catalog=self.catalog, audit=self.audit, attempts=self.attempts)
+
+    @part
+    def rereading(self) -> Rereading:
+        """Documents read again, as the parser of today reads them."""
+        return Rereading(
+            catalog=self.catalog,
+            content=self.content,
+            submission=self.submission,
+            parser=lambda: self._renderer.key,
+        )
+
+    @part
+    def oversight(self) -> Oversight:
+        return Oversight(catalog=self.catalog, audit=self.audit, limits=self.settings.limits)
+
+    @part
+    def keys(self) -> KeyService:
+        return KeyService(
+            catalog=self.catalog,
+            audit=self.audit,
+            operations=self.operations,
+            front_ends=self.settings.front_ends,
+            beyond_own_rights=self.settings.identity.keys_beyond_own_rights,
         )
 
     @part
     def jobs(self) -> JobService:
-        return JobService(catalog=self.catalog, audit=self.audit)
+        return JobService(catalog=self.catalog, audit=self.audit, operations=self.operations)
 
     @part_of_index
     def answers(self, index: OpenIndex) -> AnswerService:
@@ -184,18 +350,19 @@ class Service:
             generation=self.settings.generation,
             trust=self.examiner,
             admission=self.admission,
+            labels=self.settings.labels,
             documents=self.catalog.at(index.record.id).documents,
             page_check=self.page_check,
+            note=self.oversight.usage.note,
+            curated=self.curated,
         )
 
     @part
     def page_check(self) -> PageCheck:
-        """Holds quotes against the originals that they are from."""
         return PageCheck(self.content, self._renderer)
 
     @part
     def examiner(self) -> Examiner:
-        """Says whether the language model is trusted."""
         made = Examiner(self.settings, embedder=lambda: self.embedder, lexical=self.lexical)
         self._close.append(made.close)
         return made
@@ -207,42 +374,19 @@ class Service:
         model fails, answers are composed of extracts, and searches go on; where the settings want
         another index than the live one, that one is used.
         """
-        checks: dict[str, Callable[[], object]] = {
-            "catalog": lambda: self.catalog.jobs.recent("default", limit=1),
-            "embedding": lambda: self.embedder,
-            "store": lambda: self.store.flush(),
-            "generation": self.language_model,
-        }
-        report = {name: _state(check) for name, check in checks.items()}
-        if report["generation"] == "ok":
-            language_model = self.language_model()
-            trouble = language_model.trouble() if isinstance(language_model, Watched) else None
-            report["generation"] = f"limited: {trouble}" if trouble else "ok"
-        report["index"] = self._index_state()
-        free_mib = shutil.disk_usage(self.settings.data_dir).free >> 20
-        report["disk"] = "ok" if free_mib > 256 else f"only {free_mib} MiB are free"
-        return report
-
-    def _index_state(self) -> str:
-        try:
-            if self.indexes.trouble is not None:
-                return self.indexes.trouble
-            if self.indexes.differences():
-                return "limited: the settings want another one; run `sovereign-rag reindex`"
-        except SovereignError as error:  # the wanted model is not here; the one in use may be
-            return f"limited: {error}"
-        return "ok"
+        return readiness_of(
+            {
+                "catalog": lambda: self.catalog.jobs.recent("default", limit=1),
+                "embedding": lambda: self.embedder,
+                "store": lambda: self.store.check(),
+            },
+            language_model=self.language_model,
+            indexes=self.indexes,
+            data_dir=self.settings.data_dir,
+        )
 
     def close(self) -> None:
         """Let go of everything; the last opened first."""
         with self.making:
             while self._close:
                 self._close.pop()()
-
-
-def _state(check: Callable[[], object]) -> str:
-    try:
-        check()
-    except SovereignError as error:
-        return str(error)
-    return "ok"

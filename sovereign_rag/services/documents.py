@@ -1,6 +1,5 @@
 """Documents as their readers meet them: lists, pages, page images; and their removal."""
 
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -10,10 +9,16 @@ from sovereign_rag.access import Principal, read_scope
 from sovereign_rag.answering.citations import PROTECTED as PROTECTED
 from sovereign_rag.answering.citations import boxes
 from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.catalog.document_query import ALL_DOCUMENTS, DocumentPage, DocumentQuery
 from sovereign_rag.catalog.records import DocumentRecord, JobRecord, NewTask
+from sovereign_rag.catalog.uploads import ContentCondition
 from sovereign_rag.domain import Box, PageCharacter, PageText, ParsedDocument
-from sovereign_rag.errors import Forbidden, NotFound
+from sovereign_rag.errors import NotFound
+from sovereign_rag.services.curation import require_curation_for, require_curator
 from sovereign_rag.services.erasure import Erasure
+from sovereign_rag.services.excerpts import Excerpt, PagePlace, excerpt_of
+from sovereign_rag.services.operations import DELETE, OperationRecorder
+from sovereign_rag.services.submission import Submission, access
 from sovereign_rag.storage.audit import AuditTrail, entry
 from sovereign_rag.storage.content import ContentStore
 
@@ -24,6 +29,11 @@ HAS_IMAGES |= {"image/heic", "image/heif", "image/gif"}
 
 class PageRenderer(Protocol):
     """Draws a page of an original, in a process that may fail; the parser's."""
+
+    @property
+    def key(self) -> str:
+        """The version of the text that it makes of a file."""
+        ...
 
     def render_page(self, path: Path, page: int, *, dpi: int, media_type: str) -> bytes: ...
 
@@ -41,37 +51,97 @@ class DocumentService:
         erasure: Erasure,
         renderer: PageRenderer,
         audit: AuditTrail,
+        operations: OperationRecorder,
+        submission: Submission,
     ) -> None:
         self._catalog, self._content, self._erasure = catalog, content, erasure
         self._renderer, self._audit = renderer, audit
+        self._operations, self._submission = operations, submission
 
     def list(
         self, principal: Principal, *, limit: int = 100, after: str | None = None
     ) -> list[DocumentRecord]:
-        """Readable documents by id order; `after` is the last id of the page before."""
-        return self._catalog.documents.readable(read_scope(principal), limit=limit, after=after)
+        """Readable documents by id order, on the audit record.
+
+        `after` is the last id of the page before.
+        """
+        return [*self.listed(principal, limit=limit, after=after)[0]]
+
+    def listed(
+        self, principal: Principal, *, limit: int, after: str | None = None
+    ) -> tuple[Sequence[DocumentRecord], str | None]:
+        """As `list`, with the `after` of the next page; None: there is none."""
+        page = self.find(ALL_DOCUMENTS, principal, limit=limit, after=after)
+        return page.documents, page.following
+
+    def find(
+        self, query: DocumentQuery, principal: Principal, *, limit: int, after: str | None = None
+    ) -> DocumentPage:
+        """A page of the readable documents that `query` is about, on the audit record.
+
+        Args:
+            after: The `following` of the page before.
+
+        Raises:
+            BadInput: `after` is of another list.
+            AuditError: It can't be recorded; nothing is released.
+        """
+        page = self._catalog.lists.page(query, read_scope(principal), limit=limit, after=after)
+        shown = [record.id for record in page.documents]
+        detail = {"documents": shown, "total": page.total, "asked": query.described()}
+        self._audit.append(entry("documents.list", principal, detail))
+        return page
 
     def count(self, principal: Principal) -> int:
-        """How many documents `principal` may read."""
-        return self._catalog.documents.count(read_scope(principal))
+        """How many documents `principal` may read, on the audit record."""
+        counted = self._catalog.documents.count(read_scope(principal))
+        self._audit.append(entry("documents.count", principal, {"documents": counted}))
+        return counted
 
     def get(self, document_id: str, principal: Principal) -> DocumentRecord:
-        """One document. Raises NotFound, also where it is not the principal's to read."""
-        return self._catalog.documents.get(document_id, read_scope(principal))
+        """What is known of one document, on the audit record.
+
+        Raises NotFound, also where it is not the principal's to read.
+        """
+        record = self._readable(document_id, principal)
+        self._record("document", principal, record, {})
+        return record
 
     def page(self, document_id: str, number: int, principal: Principal) -> PageText:
         """The stored text of a page, on the audit record. Raises NotFound."""
-        record = self.get(document_id, principal)
+        return self.opened(document_id, number, principal)[1]
+
+    def opened(
+        self, document_id: str, number: int, principal: Principal
+    ) -> tuple[DocumentRecord, PageText]:
+        """A document with the stored text of a page, on the audit record. Raises NotFound."""
+        record = self._readable(document_id, principal)
         page = self._page(record, number)
         self._record("page", principal, record, {"page": number})
-        return page
+        return record, page
 
     def pages(self, document_id: str, principal: Principal) -> tuple[PageText, ...]:
         """All pages of a document, on the audit record. Raises NotFound."""
-        record = self.get(document_id, principal)
+        record = self._readable(document_id, principal)
         pages = self._parsed(record).pages
         self._record("text", principal, record, {"pages": len(pages)})
         return pages
+
+    def excerpt(
+        self, document_id: str, principal: Principal, *, place: PagePlace, most: int
+    ) -> tuple[DocumentRecord, Excerpt]:
+        """A document's text, or what fits of it from a place on, on the audit record.
+
+        Raises:
+            NotFound: Not this principal's to read, or no such page.
+        """
+        record = self.get(document_id, principal)
+        excerpt = excerpt_of(self._parsed(record).pages, place, most)
+        if excerpt is None:
+            raise NotFound(f"The document has no page {place.page}.")
+        pages = {"first_page": excerpt.first_page, "last_page": excerpt.last_page}
+        self._record("text", principal, record, pages)
+        return record, excerpt
 
     def has_image(self, record: DocumentRecord) -> bool:
         """Whether pages of the document can be drawn: not of one that takes a password."""
@@ -81,7 +151,7 @@ class DocumentService:
         self, document_id: str, number: int, start: int, end: int, principal: Principal
     ) -> tuple[Box, ...]:
         """Where characters `start` to `end` of a page's text stand on it. Raises NotFound."""
-        return boxes(self._page(self.get(document_id, principal), number), start, end)
+        return boxes(self._page(self._readable(document_id, principal), number), start, end)
 
     def page_image(
         self, document_id: str, number: int, principal: Principal, highlights: Sequence[Box] = ()
@@ -92,7 +162,7 @@ class DocumentService:
             NotFound: Not this principal's to read, no such page, or a format without a layout.
             DocumentError: The page can't be drawn.
         """
-        record = self.get(document_id, principal)
+        record = self._readable(document_id, principal)
         self._page(record, number)
         if not self.has_image(record):
             raise NotFound("This document has no page images: its format has no layout.")
@@ -112,15 +182,31 @@ class DocumentService:
     def delete(self, document_id: str, principal: Principal) -> None:
         """Remove a document: its chunks, its text, its original, its page images.
 
+        Nobody finds anything of it when this returns; where the store is away its chunks go when
+        it is back.
+
         Raises:
             NotFound: Not this principal's to read, or missing.
-            Forbidden: The principal reads it, and is no admin.
+            Forbidden: The principal reads it, and it is not theirs to delete.
+            AuditError: It can't be recorded; nothing is removed. Or its end can't be, which
+                `OperationRecorder.settle` makes up for.
         """
-        record = self.get(document_id, principal)
-        if not principal.is_admin:
-            raise Forbidden("Only an admin may delete documents; ask for an admin key.")
-        self._record("delete", principal, record, {"uri": record.uri})
-        self._erasure.erase(record.tenant, record.id, record.content_hash)
+        record = self._deletable(document_id, principal)
+        detail = {
+            **{"document": record.id, "version": record.version, "uri": record.uri},
+            **{"sha256": record.content_hash, **access(record.readers, record.level)},
+        }
+        with self._operations.begun(DELETE, principal, detail) as act:
+            is_told = self._erasure.erase(record.tenant, record.id, record.content_hash)
+            act.outcome["store"] = "told" if is_told else "follows"
+
+    def delete_all(self, document_ids: Sequence[str], principal: Principal) -> None:
+        """Remove several documents: all of them, or none where one can't be. Raises as `delete`."""
+        ids = list(dict.fromkeys(document_ids))
+        for id_ in ids:
+            self._deletable(id_, principal)
+        for id_ in ids:
+            self.delete(id_, principal)
 
     def submit(
         self,
@@ -129,6 +215,7 @@ class DocumentService:
         idempotency_key: str | None = None,
         *,
         before_commit: Callable[[], None],
+        conditions: Sequence[ContentCondition] = (),
     ) -> JobRecord:
         """Hand documents in, to be ingested by a worker.
 
@@ -136,30 +223,30 @@ class DocumentService:
             before_commit: Puts their bytes into the content store, once nothing removes them there.
 
         Raises:
-            Forbidden: The principal is no admin.
+            Forbidden: The principal takes none in, or none for these readers.
+            ErasedBefore: One of them was erased for good.
             KeyReused: The key came before, with other documents.
+            DocumentChanged: A condition does not hold; then nothing is taken in.
             AuditError: It can't be recorded; then nothing is taken in.
         """
-        if not principal.is_admin:
-            raise Forbidden("Only an admin may add documents; ask for an admin key.")
-        job_id = str(uuid.uuid4())
-
-        def record_then_bring() -> None:
-            detail = {"job": job_id, "uris": [task.uri for task in tasks]}
-            self._audit.append(entry("ingest", principal, detail))
-            before_commit()
-
-        job = self._catalog.jobs.create(
-            principal.tenant,
-            principal.label,
+        for task in tasks:
+            require_curation_for(task.readers, principal)
+        return self._submission.submit(
             tasks,
-            idempotency_key,
-            job_id=job_id,
-            before_commit=record_then_bring,
+            principal,
+            idempotency_key=idempotency_key,
+            before_commit=before_commit,
+            conditions=conditions,
+            all_or_none=True,
         )
-        if job.id != job_id:
-            self._audit.append(entry("ingest.known", principal, {"job": job.id}))
-        return job
+
+    def _deletable(self, document_id: str, principal: Principal) -> DocumentRecord:
+        record = self._readable(document_id, principal)
+        require_curator(self._catalog, record, principal)
+        return record
+
+    def _readable(self, document_id: str, principal: Principal) -> DocumentRecord:
+        return self._catalog.documents.get(document_id, read_scope(principal))
 
     def _parsed(self, record: DocumentRecord) -> ParsedDocument:
         parsed = self._content.parsed(record.content_hash, record.parse_key)

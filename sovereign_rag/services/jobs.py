@@ -1,12 +1,20 @@
 """Jobs as people meet them: who may see one, how far it is, its end and its second try."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from sovereign_rag.access import Principal, read_scope
 from sovereign_rag.catalog.catalog import Catalog
-from sovereign_rag.catalog.records import JobProgress, JobRecord, TaskRecord, TaskState
+from sovereign_rag.catalog.job_lists import Which
+from sovereign_rag.catalog.records import (
+    JobProgress,
+    JobRecord,
+    TaskRecord,
+    TaskState,
+    document_id,
+)
 from sovereign_rag.errors import NotFound
+from sovereign_rag.services.operations import OperationRecorder
 from sovereign_rag.storage.audit import AuditTrail, entry
 
 
@@ -18,13 +26,37 @@ class JobService:
     the names of those documents alone that they may read.
     """
 
-    def __init__(self, *, catalog: Catalog, audit: AuditTrail) -> None:
-        self._catalog, self._audit = catalog, audit
+    def __init__(
+        self, *, catalog: Catalog, audit: AuditTrail, operations: OperationRecorder
+    ) -> None:
+        self._catalog, self._audit, self._operations = catalog, audit, operations
 
     def list(self, principal: Principal, *, limit: int) -> list[JobRecord]:
-        """Jobs, newest first."""
-        whose = None if principal.is_admin else principal.label
-        return self._catalog.jobs.recent(principal.tenant, limit, submitted_by=whose)
+        """Jobs, newest first; on the audit record."""
+        found = self._catalog.jobs.recent(principal.tenant, limit, submitted_by=_whose(principal))
+        self._audit.append(entry("jobs.list", principal, {"jobs": [job.id for job in found]}))
+        return found
+
+    def page(
+        self,
+        principal: Principal,
+        *,
+        which: Which,
+        limit: int,
+        after: str | None = None,
+    ) -> tuple[Sequence[JobRecord], str | None]:
+        """Jobs of a kind, newest first, with the `after` of the next page; on the audit record."""
+        # One more tells whether there is a next page; it is not shown, nor told as shown.
+        found = self._catalog.job_lists.page(
+            principal.tenant,
+            which=which,
+            submitted_by=_whose(principal),
+            limit=limit + 1,
+            after=after,
+        )
+        shown = found[:limit]
+        self._audit.append(entry("jobs.list", principal, {"jobs": [job.id for job in shown]}))
+        return shown, shown[-1].id if len(found) > limit else None
 
     def job(self, job_id: str, principal: Principal) -> JobRecord:
         """One job. Raises NotFound."""
@@ -36,7 +68,14 @@ class JobService:
         return job
 
     def progress(self, job_id: str, principal: Principal) -> JobProgress:
-        """How far a job is. Raises NotFound."""
+        """How far a job is, on the audit record. Raises NotFound."""
+        seen = self.progress_again(job_id, principal)
+        named = _ids((*seen.current, *seen.failures))
+        self._audit.append(entry("job", principal, {"job": job_id, "documents": named}))
+        return seen
+
+    def progress_again(self, job_id: str, principal: Principal) -> JobProgress:
+        """As `progress`, for who follows a job: that they do is on the record. Raises NotFound."""
         self.job(job_id, principal)
         progress = self._catalog.jobs.progress(job_id, principal.tenant)
         return replace(
@@ -54,13 +93,19 @@ class JobService:
         limit: int,
         states: Collection[TaskState] | None = None,
     ) -> tuple[tuple[TaskRecord, ...], int | None]:
-        """A page of a job's documents and the `after` of the next page. Raises NotFound."""
+        """A page of a job's documents and the `after` of the next page; on the audit record.
+
+        Raises NotFound.
+        """
         job = self.job(job_id, principal)
         tasks = self._catalog.jobs.tasks(
             job_id, principal.tenant, after=after, limit=limit, states=states
         )
         following = tasks[-1].id if len(tasks) == limit else None
-        return _seen(principal, job, tasks), following
+        seen = _seen(principal, job, tasks)
+        detail = {"job": job_id, "documents": _ids(seen)}
+        self._audit.append(entry("job.documents", principal, detail))
+        return seen, following
 
     def cancel(self, job_id: str, principal: Principal) -> JobRecord:
         """Stop a job; what is in stays in. Raises NotFound."""
@@ -70,9 +115,19 @@ class JobService:
 
     def retry(self, job_id: str, principal: Principal) -> JobRecord:
         """Let what failed or was cancelled wait again. Raises NotFound."""
-        self.job(job_id, principal)
+        job = self.job(job_id, principal)
         self._audit.append(entry("job.retry", principal, {"job": job_id}))
+        self._operations.reopen_job(job, principal)
         return self._catalog.jobs.retry(job_id, principal.tenant)
+
+
+def _whose(principal: Principal) -> str | None:
+    """Whose jobs are listed; None: everybody's of the tenant."""
+    return None if principal.is_admin else principal.label
+
+
+def _ids(tasks: Collection[TaskRecord]) -> list[str]:
+    return [document_id(task.tenant, task.uri) for task in tasks]
 
 
 def _seen(

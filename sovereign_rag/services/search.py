@@ -1,6 +1,7 @@
 """Passages for integrators and the command line: a search on the audit record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import get_args
 
 from sovereign_rag.access import Principal, read_scope
@@ -20,8 +21,16 @@ class SearchService:
     """Searches on behalf of principals."""
 
     def __init__(
-        self, *, retriever: Retriever, store: ChunkStore, audit: AuditTrail, admission: Admission
+        self,
+        *,
+        retriever: Retriever,
+        store: ChunkStore,
+        pending: Callable[[str], frozenset[str]],
+        audit: AuditTrail,
+        admission: Admission,
     ) -> None:
+        """`pending` gives the documents of a tenant whose rights the store may not have yet."""
+        self._pending = pending
         self._retriever, self._store, self._audit = retriever, store, audit
         self._admission = admission
 
@@ -73,10 +82,15 @@ class SearchService:
 
         Raises:
             AuditError: The request could not be recorded; nothing is released.
+            Busy: Too many ask at once; it tells when to come again.
         """
         scope = read_scope(principal)
         fields: tuple[FacetField, ...] = get_args(FacetField)
-        counted = {field: self._store.facet(field, scope, search_filter) for field in fields}
+        # The store alone is asked here: what it may not have heard of isn't counted.
+        left_out = search_filter.exclude_documents | self._pending(scope.tenant)
+        counted_in = replace(search_filter, exclude_documents=left_out)
+        with self._admission.turn(principal.tenant, principal.user):
+            counted = {field: self._store.facet(field, scope, counted_in) for field in fields}
         # Counts tell of documents, and a filter to a single one tells of that one.
         detail = {
             "counted": {field: dict(values) for field, values in counted.items()},

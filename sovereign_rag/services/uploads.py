@@ -11,11 +11,13 @@ from hashlib import sha256
 from typing import Final, Protocol
 
 from sovereign_rag.access import Principal
+from sovereign_rag.errors import BadInput
 
 UPLOAD: Final = "upload:"
 """What the URI of every document begins with that came through the API."""
 
 MAX_NAME_BYTES: Final = 200  # most file systems take 255; conversions append to it
+_OWN_ID = re.compile(r"[\w.:@+-]{1,200}")
 _UNSAFE = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')
 
 
@@ -32,6 +34,25 @@ def upload_uri(name: str, principal: Principal, submissions: Submissions) -> str
         return former
     # A former URI holds no colon behind its first, so none can be mistaken for this.
     return f"{UPLOAD}{principal.label}/{_distinct(name)}"
+
+
+def upload_uri_by_id(own_id: str, principal: Principal) -> str:
+    """The URI of the document that an integrator calls `own_id`.
+
+    Raises:
+        BadInput: It can't be one.
+    """
+    if not _OWN_ID.fullmatch(own_id):
+        raise BadInput(
+            "id names your document: up to 200 letters, digits and . _ : @ + - without spaces."
+        )
+    # No name of a file holds a slash, so none can be mistaken for this.
+    return f"{UPLOAD}{principal.label}/id/{own_id}"
+
+
+def is_upload_of(uri: str, principal: Principal) -> bool:
+    """Whether `principal` handed the document in, through the API."""
+    return uri.startswith(f"{UPLOAD}{principal.label}/")
 
 
 def safe_name(name: str) -> str:

@@ -6,14 +6,19 @@ from sovereign_rag.settings.answering import (
     GenerationSettings,
     RetrievalSettings,
 )
+from sovereign_rag.settings.console import ConsoleSettings
+from sovereign_rag.settings.content import ContentSettings, EncryptionSettings
+from sovereign_rag.settings.house import HouseSettings
 from sovereign_rag.settings.ingestion import (
     ChunkSettings,
+    EmbeddingEndpointSettings,
     EmbeddingSettings,
     IngestSettings,
     ParseSettings,
 )
+from sovereign_rag.settings.labels import LabelSettings, LevelRule
 from sovereign_rag.settings.load import FILE_NAME, PREFIX, Settings, load_settings, names, variable
-from sovereign_rag.settings.service import ServerSettings
+from sovereign_rag.settings.service import ClientSettings, HistorySettings, ServerSettings
 from sovereign_rag.settings.sources import (
     AnySource,
     ArchiveSettings,
@@ -35,12 +40,21 @@ __all__ = [
     "AuditSettings",
     "CatalogSettings",
     "ChunkSettings",
+    "ClientSettings",
+    "ConsoleSettings",
+    "ContentSettings",
+    "EmbeddingEndpointSettings",
     "EmbeddingSettings",
+    "EncryptionSettings",
     "EndpointSettings",
     "FolderSource",
     "GenerationSettings",
+    "HistorySettings",
+    "HouseSettings",
     "ImapSource",
     "IngestSettings",
+    "LabelSettings",
+    "LevelRule",
     "MetadataMapping",
     "ParseSettings",
     "ReaderSource",

@@ -29,6 +29,10 @@ class RetrievalSettings(Section):
         pattern=r"^[0-9a-f]{64}$",
         description="Expected hash of that folder (`sovereign-rag models`); another one is refused.",
     )
+    acronyms: Path | None = Field(
+        None,
+        description='The house\'s list of acronyms, a text file with lines like "RTT = réduction du temps de travail": a question with either is searched with both.',
+    )
     rerank_candidates: int = Field(
         20, ge=1, le=200, description="Passages that the cross-encoder weighs for each question."
     )
@@ -81,6 +85,22 @@ class AnswerSettings(Section):
     follow_up: Literal["auto", "rules"] = Field(
         "auto",
         description="How a question that leans on the conversation is made whole. auto: rewritten by the language model where it is trusted with answers too, else by rules; rules: never by a model, which saves its time.",
+    )
+    min_scan_confidence: float = Field(
+        0.85,
+        ge=0,
+        le=1,
+        description='Least confidence of the text recognition in each word of a quote, from 0 to 1, from which a quote of a scan is "verified"; below it the quote is shown as "from a scan", with the confidence.',
+    )
+    writing_s: PositiveFloat = Field(
+        20.0,
+        description="Seconds that a language model's answer may take, by its measured speed: with time to spare it reads the whole sections and tables of the best passages, without it their best sentences alone.",
+    )
+    curated_likeness: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Least likeness (cosine of the embedding model) from which a question is taken for another wording of one that the house keeps an answer for; 1: only the same words. Unset: as measured for the embedding model, and only the same words with another one.",
     )
     max_extracts: int = Field(3, ge=1, le=10, description="Most extracts in an answer.")
 
@@ -179,7 +199,7 @@ class GenerationSettings(Section):
     )
     repack: Literal["auto", "on", "off"] = Field(
         "auto",
-        description="Rearrange the weights for this CPU, which doubles memory; auto: as measured, else by the quantization.",
+        description="Rearrange the weights for this CPU, which doubles memory; auto: as measured, else by the quantization. Never on CPUs with AMX, where it crashes.",
     )
     block_tokens: int = Field(
         0,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,20 +22,35 @@ from pydantic_settings import (
 
 from sovereign_rag.errors import SettingsError
 from sovereign_rag.settings.answering import AnswerSettings, GenerationSettings, RetrievalSettings
+from sovereign_rag.settings.console import ConsoleSettings
+from sovereign_rag.settings.content import ContentSettings, EncryptionSettings
+from sovereign_rag.settings.front_ends import FrontEndSettings
+from sovereign_rag.settings.house import HouseSettings
+from sovereign_rag.settings.identity import IdentitySettings
 from sovereign_rag.settings.ingestion import (
     ChunkSettings,
     EmbeddingSettings,
     IngestSettings,
     ParseSettings,
 )
+from sovereign_rag.settings.labels import LabelSettings
+from sovereign_rag.settings.limits import LimitSettings, SightSettings
+from sovereign_rag.settings.metadata import MetadataSettings
+from sovereign_rag.settings.retention import RetentionSettings
 from sovereign_rag.settings.section import Section
-from sovereign_rag.settings.service import ServerSettings
+from sovereign_rag.settings.service import ClientSettings, HistorySettings, ServerSettings
 from sovereign_rag.settings.sources import AnySource, ArchiveSettings
 from sovereign_rag.settings.storage import AuditSettings, CatalogSettings, StoreSettings
+from sovereign_rag.settings.webhooks import WebhookSettings
 
 PREFIX = "SOVEREIGN_RAG_"
 FILE_NAME = "sovereign-rag.toml"
+_NAMED_BY_THE_ADMIN = ("sources", "front_ends", "webhooks")
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9+-]{0,63}")
+
+
+Origin = Literal["default", "file", "console", "environment", "command"]
+"""Where a setting was said, the weakest first."""
 
 
 class Settings(BaseSettings):
@@ -58,6 +73,8 @@ class Settings(BaseSettings):
     )
     store: StoreSettings = StoreSettings()
     catalog: CatalogSettings = CatalogSettings()
+    content: ContentSettings = ContentSettings()
+    encryption: EncryptionSettings = EncryptionSettings()
     audit: AuditSettings = AuditSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
     chunk: ChunkSettings = ChunkSettings()
@@ -66,11 +83,36 @@ class Settings(BaseSettings):
     answer: AnswerSettings = AnswerSettings()
     generation: GenerationSettings = GenerationSettings()
     server: ServerSettings = ServerSettings()
+    history: HistorySettings = HistorySettings()
+    identity: IdentitySettings = IdentitySettings()
+    limits: LimitSettings = LimitSettings()
+    sight: SightSettings = SightSettings()
+    client: ClientSettings = ClientSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    house: HouseSettings = HouseSettings()
     ingest: IngestSettings = IngestSettings()
     archives: ArchiveSettings = ArchiveSettings()
+    labels: LabelSettings = LabelSettings()
+    retention: RetentionSettings = RetentionSettings()
+    metadata: MetadataSettings = MetadataSettings()
     sources: dict[str, AnySource] = Field(
         {}, description="Where documents come from, a section [sources.NAME] each: docs/sources.md."
     )
+
+    front_ends: dict[str, FrontEndSettings] = Field(
+        {},
+        description="Front ends that act for their people, a section [front_ends.NAME] each: docs/integrations.md.",
+    )
+    webhooks: dict[str, WebhookSettings] = Field(
+        {},
+        description="Programs that are told when a job or a sync ends, a section [webhooks.NAME] each: docs/integrations.md.",
+    )
+
+    _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
+
+    def origin(self, name: str) -> Origin:
+        """Where the setting of a dotted name was said."""
+        return self._origins.get(name, "default")
 
     @field_validator("sources")
     @classmethod
@@ -82,6 +124,16 @@ class Settings(BaseSettings):
                     "and neither file nor upload"
                 )
         return sources
+
+    @field_validator("webhooks")
+    @classmethod
+    def _webhook_names(cls, webhooks: dict[str, WebhookSettings]) -> dict[str, WebhookSettings]:
+        for name in webhooks:
+            if not SOURCE_NAME.fullmatch(name):
+                raise ValueError(
+                    f"{name!r} can't name a webhook: take lower-case letters, digits and - +"
+                )
+        return webhooks
 
     @classmethod
     def settings_customise_sources(
@@ -120,7 +172,9 @@ def load_settings(
     try:
         if _toml_file is not None:
             _refuse_unknown_keys(_toml_file)
-        return Settings(**overrides)
+        settings = Settings(**overrides)
+        settings._origins.update(_origins(overrides, _toml_file))
+        return settings
     except ValidationError as error:
         lines = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()]
         raise SettingsError("Impossible settings. " + "; ".join(lines)) from error
@@ -140,6 +194,22 @@ def _walk(model: type[BaseModel], prefix: str) -> list[tuple[str, str]]:
             found += _walk(info.annotation, f"{prefix}{name}.")
         else:
             found.append((prefix + name, info.description or ""))
+    return found
+
+
+def _origins(overrides: Mapping[str, Any], file: Path | None) -> dict[str, Origin]:
+    """Where each setting was said that was said at all; the strongest place."""
+    content = {} if file is None else tomllib.loads(file.read_text(encoding="utf-8"))
+    in_file, set_ = set(_keys(content, "")), {name.upper() for name in os.environ}
+    found: dict[str, Origin] = {}
+    for name in names():
+        section = name.partition(".")[0]
+        if section in overrides:
+            found[name] = "command"
+        elif variable(name) in set_ or PREFIX + section.upper() in set_:
+            found[name] = "environment"
+        elif any(key == name or key.startswith(f"{name}.") for key in in_file):
+            found[name] = "file"
     return found
 
 
@@ -163,8 +233,8 @@ def _refuse_unknown_variables() -> None:
     known = {variable(name) for name in names()} | {f"{PREFIX}CONFIG"}
     sections = {PREFIX + name.upper() for name in Settings.model_fields}  # JSON for a whole section
     for name in sorted(os.environ):
-        if name.upper().startswith(f"{PREFIX}SOURCES__"):
-            continue  # the names of sources are the admin's; what is in them is checked as a whole
+        if name.upper().startswith(tuple(f"{PREFIX}{s.upper()}__" for s in _NAMED_BY_THE_ADMIN)):
+            continue  # what is in them is checked as a whole
         if name.upper().startswith(PREFIX) and name.upper() not in known | sections:
             raise SettingsError(
                 f"The variable {name} is no setting.{_nearest(name.upper(), known)} "
@@ -179,7 +249,7 @@ def _refuse_unknown_keys(path: Path) -> None:
         raise SettingsError(f"{path} is not valid TOML: {error}") from error
     known = set(names())
     for key in _keys(content, ""):
-        if key not in known and not key.startswith("sources."):
+        if key not in known and not key.startswith(tuple(f"{s}." for s in _NAMED_BY_THE_ADMIN)):
             raise SettingsError(
                 f"{path} has the key {key!r}, which is no setting.{_nearest(key, known)}"
             )

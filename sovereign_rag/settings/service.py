@@ -1,5 +1,8 @@
 """How the service is offered."""
 
+from pathlib import Path
+from typing import Annotated
+
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from sovereign_rag.settings.section import Section
@@ -20,6 +23,20 @@ class ServerSettings(Section):
     )
     allowed_hosts: tuple[str, ...] = Field(
         ("127.0.0.1", "localhost", "[::1]"), description="Host headers that are answered."
+    )
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/@\s?#]+$",
+        description="Where people reach the page, e.g. https://rag.example.org: links that programs are given begin with it; unset: with the address that a request came to.",
+    )
+    contact: str | None = Field(
+        None,
+        max_length=200,
+        description="Whom people ask who may read nothing or miss a document, as the page tells them: a name, an address.",
+    )
+    cors_origins: tuple[Annotated[str, Field(pattern=r"^https?://[^/@\s*?#]+$")], ...] = Field(
+        (),
+        description="Pages of other origins that may ask the API from a browser, with keys of their own: https://app.example.org; cookies are never sent along.",
     )
     secure_cookies: bool = Field(
         False, description="Send the session cookie over HTTPS alone; set it behind TLS."
@@ -51,4 +68,25 @@ class ServerSettings(Section):
     shutdown_s: PositiveFloat = Field(
         10.0,
         description="At SIGTERM, how long requests at hand may take; streams are told to come again.",
+    )
+
+
+class HistorySettings(Section):
+    """Conversations on the page, each its owner's alone."""
+
+    keep_days: NonNegativeInt = Field(
+        90,
+        description="Days that a conversation is kept, sealed, after its last question; 0: none is, and only the browser's window remembers it.",
+    )
+
+
+class ClientSettings(Section):
+    """The command line, where it asks a service instead of opening the data folder."""
+
+    url: str | None = Field(
+        None,
+        description="Address of the service that ask, search, documents, jobs and ingest speak to; also --url.",
+    )
+    key_file: Path | None = Field(
+        None, description="File with the API key for it, on its first line; also --key-file."
     )

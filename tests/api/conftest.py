@@ -14,8 +14,10 @@ from starlette.types import ASGIApp
 from sovereign_rag.access import local_owner
 from sovereign_rag.app import create_app
 from sovereign_rag.embedding.dense import DenseEmbedder
+from sovereign_rag.roles import Role
 from sovereign_rag.settings import (
     AnswerSettings,
+    ConsoleSettings,
     GenerationSettings,
     ParseSettings,
     ServerSettings,
@@ -33,6 +35,14 @@ SALARIES = (
 )
 
 
+NOBODY = {
+    "url": "http://127.0.0.1:9/hook",
+    "allow": ["127.0.0.1"],
+    "secret": "whsec_c2VjcmV0IG9mIHR3ZW50eS1mb3VyIGJ5dGVzIQ==",
+}
+"""A webhook whose messages are written down; `serve` would send them, and does not run here."""
+
+
 @dataclass(frozen=True)
 class Product:
     """A running service, and what its tests speak to it with."""
@@ -42,6 +52,7 @@ class Product:
     keys: dict[str, str]
     documents: dict[str, str]  # file name -> document id
     ingested: Path  # one of them, as it still is
+    source_folder: Path  # below which admins may add sources
 
     def work_off(self) -> None:
         """Do the jobs that wait; what was ingested before is left as it is."""
@@ -82,11 +93,15 @@ def product(
     product_settings: Callable[..., Settings],
     embedder: DenseEmbedder,
 ) -> Iterator[Product]:
+    sources = tmp_path_factory.mktemp("sources")
     settings = product_settings(
-        answer=AnswerSettings(kind="extracts"),
+        console=ConsoleSettings(source_folders=(str(sources),)),
+        # No time to read whole sections: how much is read then hangs on the machine's speed.
+        answer=AnswerSettings(kind="extracts", writing_s=0.1),
         generation=GenerationSettings(max_tokens=32, context_tokens=2_048, slots=1),
         parse=ParseSettings(workers=1),
         server=ServerSettings(max_upload_mib=1, max_question_chars=500),
+        webhooks={"tickets": NOBODY},
     )
     folder = tmp_path_factory.mktemp("documents")
     salaries = folder / "salaries.md"
@@ -105,6 +120,7 @@ def product(
                 keys=_make_keys(application),
                 documents={d.name: d.id for d in application.documents.list(owner)},
                 ingested=salaries,
+                source_folder=sources,
             )
 
 
@@ -113,7 +129,9 @@ def _make_keys(application: Application) -> dict[str, str]:
     return {
         "ana": make("Ana", "ana", groups=["finance"])[1],
         "hugo": make("Hugo", "hugo", groups=["hr"])[1],
-        "admin": make("Admin", "adam", is_admin=True)[1],
-        "other admin": make("Other admin", "olga", is_admin=True)[1],
-        "stranger": make("Stranger", "ana", groups=["hr"], tenant="elsewhere", is_admin=True)[1],
+        "admin": make("Admin", "adam", role=Role.ADMIN)[1],
+        "other admin": make("Other admin", "olga", role=Role.ADMIN)[1],
+        "stranger": make("Stranger", "ana", groups=["hr"], tenant="elsewhere", role=Role.ADMIN)[1],
+        # Of a tenant that no test puts anything into.
+        "newcomer": make("Newcomer", "nils", tenant="untouched", role=Role.ADMIN)[1],
     }

@@ -1,17 +1,24 @@
 """What the service sends is what its description says, field for field."""
 
 import copy
+import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import jsonschema
 import pytest
 
+from sovereign_rag.access import local_owner
 from tests.api.conftest import Product
 
 LAW = "Informationsfreiheitsgesetz-Auszug.eml"
 QUESTION = {"question": "Quelle est la température maximale de chauffage d'un logement ?"}
+CHAT = {
+    "model": "sovereign-rag",
+    "messages": [{"role": "user", "content": QUESTION["question"]}],
+}
 
 Call = Callable[[httpx.Client, Product], httpx.Response]
 SENT: dict[str, tuple[str, Call]] = {
@@ -26,6 +33,38 @@ SENT: dict[str, tuple[str, Call]] = {
     "a document": (
         "get /v1/documents/{document_id}",
         lambda c, p: c.get(f"/v1/documents/{p.documents[LAW]}"),
+    ),
+    "a document with other readers": (
+        "patch /v1/documents/{document_id}",
+        lambda c, p: c.patch(f"/v1/documents/{p.documents[LAW]}", json={"readers": ["everyone"]}),
+    ),
+    "several documents with other readers": (
+        "post /v1/documents/edit",
+        lambda c, p: c.post(
+            "/v1/documents/edit", json={"documents": [p.documents[LAW]], "readers": ["everyone"]}
+        ),
+    ),
+    "why somebody reads it": (
+        "get /v1/access/explain",
+        lambda c, p: c.get(
+            "/v1/access/explain", params={"user": "ana", "document": p.documents[LAW]}
+        ),
+    ),
+    "all pages": (
+        "get /v1/documents/{document_id}/pages",
+        lambda c, p: c.get(f"/v1/documents/{p.documents[LAW]}/pages"),
+    ),
+    "a document read again": (
+        "post /v1/documents/{document_id}/reread",
+        lambda c, p: c.post(f"/v1/documents/{p.documents[LAW]}/reread"),
+    ),
+    "chunks": (
+        "get /v1/documents/{document_id}/chunks",
+        lambda c, p: c.get(f"/v1/documents/{p.documents[LAW]}/chunks"),
+    ),
+    "a document to take along": (
+        "get /v1/documents/{document_id}/export",
+        lambda c, p: c.get(f"/v1/documents/{p.documents[LAW]}/export"),
     ),
     "a page": (
         "get /v1/documents/{document_id}/pages/{number}",
@@ -51,8 +90,121 @@ SENT: dict[str, tuple[str, Call]] = {
     ),
     "life": ("get /healthz", lambda c, p: c.get("/healthz")),
     "readiness": ("get /readyz", lambda c, p: c.get("/readyz")),
+    "models": ("get /v1/models", lambda c, p: c.get("/v1/models")),
+    "a model": ("get /v1/models/{model}", lambda c, p: c.get("/v1/models/sovereign-rag")),
+    "a completion": (
+        "post /v1/chat/completions",
+        lambda c, p: c.post("/v1/chat/completions", json=CHAT),
+    ),
+    "embeddings": (
+        "post /v1/embeddings",
+        lambda c, p: c.post("/v1/embeddings", json={"model": "sovereign-rag", "input": ["Tea"]}),
+    ),
+    "a search of a vector store": (
+        "post /v1/vector_stores/{store}/search",
+        lambda c, p: c.post("/v1/vector_stores/documents/search", json={"query": "heating"}),
+    ),
+    "a refusal by the protocol": (
+        "get /v1/models/{model}",
+        lambda c, p: c.get("/v1/models/none"),
+    ),
+    "who calls": ("get /v1/me", lambda c, p: c.get("/v1/me")),
+    "usage": ("get /v1/usage", lambda c, p: c.get("/v1/usage")),
+    "messages": ("get /v1/webhooks/deliveries", lambda c, p: c.get("/v1/webhooks/deliveries")),
+    "a message sent again": (
+        "post /v1/webhooks/deliveries/{delivery_id}/resend",
+        lambda c, p: c.post(f"/v1/webhooks/deliveries/{_ping(c)}/resend"),
+    ),
+    "a message to try": (
+        "post /v1/webhooks/{name}/ping",
+        lambda c, p: c.post("/v1/webhooks/tickets/ping"),
+    ),
+    "keys": ("get /v1/keys", lambda c, p: c.get("/v1/keys")),
+    "a key": ("post /v1/keys", lambda c, p: c.post("/v1/keys", json={"user": "noor"})),
+    "a key that gave way": (
+        "post /v1/keys/{key_id}/rotate",
+        lambda c, p: c.post(f"/v1/keys/{_key(c)}/rotate", json={"overlap_s": 60}),
+    ),
+    "a key that was ended": (
+        "delete /v1/keys/{key_id}",
+        lambda c, p: c.delete(f"/v1/keys/{_key(c)}"),
+    ),
+    "answers of the house": (
+        "get /v1/curated",
+        lambda c, p: _curated(c, p, lambda kept: c.get("/v1/curated")),
+    ),
+    "an answer of the house that was kept": (
+        "post /v1/curated",
+        lambda c, p: c.post("/v1/curated", json=_curated_body(p)),
+    ),
+    "an answer of the house": (
+        "get /v1/curated/{answer_id}",
+        lambda c, p: _curated(c, p, lambda kept: c.get(f"/v1/curated/{kept}")),
+    ),
+    "an answer of the house that was changed": (
+        "put /v1/curated/{answer_id}",
+        lambda c, p: _curated(
+            c, p, lambda kept: c.put(f"/v1/curated/{kept}", json=_curated_body(p) | {"revision": 1})
+        ),
+    ),
+    "an answer of the house that was checked": (
+        "post /v1/curated/{answer_id}/check",
+        lambda c, p: _curated(
+            c, p, lambda kept: c.post(f"/v1/curated/{kept}/check", json={"due": _soon()})
+        ),
+    ),
+    "granted roles": ("get /v1/roles", lambda c, p: c.get("/v1/roles")),
+    "a role": (
+        "post /v1/roles",
+        lambda c, p: c.post("/v1/roles", json={"user": "noor", "role": "auditor"}),
+    ),
+    "a role that was taken back": (
+        "delete /v1/roles/{user}/{role}",
+        lambda c, p: c.delete(f"/v1/roles/{_granted(c)}/auditor"),
+    ),
     "a refusal": ("get /v1/documents/{document_id}", lambda c, p: c.get("/v1/documents/none")),
 }
+
+
+def _ping(client: httpx.Client) -> str:
+    made: str = client.post("/v1/webhooks/tickets/ping").json()["id"]
+    return made
+
+
+def _soon() -> str:
+    return (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+
+
+def _curated_body(product: Product) -> dict[str, Any]:
+    pages = product.application.documents.pages(product.documents[LAW], local_owner())
+    line = max(pages[0].text.splitlines(), key=len)
+    return {
+        "wordings": [f"Described {uuid.uuid4()}?"],
+        "texts": {"de": "So."},
+        "sources": [{"document": product.documents[LAW], "quote": line[:80]}],
+        "due": _soon(),
+    }
+
+
+def _curated(
+    client: httpx.Client, product: Product, call: Callable[[str], httpx.Response]
+) -> httpx.Response:
+    """What is answered while an answer of the house is kept."""
+    kept = client.post("/v1/curated", json=_curated_body(product)).json()["id"]
+    try:
+        return call(kept)
+    finally:
+        client.delete(f"/v1/curated/{kept}")
+
+
+def _granted(client: httpx.Client) -> str:
+    client.post("/v1/roles", json={"user": "noor", "role": "auditor"})
+    return "noor"
+
+
+def _key(client: httpx.Client) -> str:
+    made: str = client.post("/v1/keys", json={"user": "noor"}).json()["key"]["id"]
+    return made
 
 
 @pytest.mark.parametrize("sent", SENT)

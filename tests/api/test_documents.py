@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from tests.api.conftest import Product
+from tests.refused import told
 
 MISSING = "11111111-1111-5111-8111-111111111111"
 PUBLIC = {
@@ -59,7 +60,7 @@ def test_what_may_not_be_read_answers_like_what_does_not_exist(product: Product,
         missing = client.get(f"/v1/documents/{MISSING}{path}")
 
     assert hidden.status_code == missing.status_code == 404
-    assert hidden.json() == missing.json()
+    assert told(hidden) == told(missing)
 
 
 def test_its_readers_see_the_hidden_document(product: Product) -> None:
@@ -125,8 +126,116 @@ def test_who_may_not_delete_leaves_the_document_there(
     assert still.status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("who", "name", "status"),
+    [
+        ("ana", "Informationsfreiheitsgesetz-Auszug.eml", 403),  # reads it, and is no admin
+        ("admin", "salaries.md", 404),  # an admin, who may not know of it
+        ("admin", "Informationsfreiheitsgesetz-Auszug.eml", 202),
+    ],
+)
+def test_an_admin_has_a_document_read_again_that_they_may_read(
+    product: Product, who: str, name: str, status: int
+) -> None:
+    with product.client(who) as client:
+        answered = client.post(f"/v1/documents/{product.documents[name]}/reread")
+
+        assert answered.status_code == status
+        if status == 202:
+            job = answered.json()
+            assert answered.headers["location"] == f"/v1/jobs/{job['job_id']}"
+            assert job["total"] == 1
+
+
+def test_a_document_says_which_parser_has_read_it(product: Product) -> None:
+    address = f"/v1/documents/{product.documents['Informationsfreiheitsgesetz-Auszug.eml']}"
+    with product.client("ana") as client:
+        document = client.get(address).json()
+
+    assert document["parser"].startswith("p")
+    assert document["outdated"] is False
+
+
 def _yellow(png: bytes) -> int:
     """How many pixels have the highlighter's colour."""
     with Image.open(BytesIO(png)) as image:
         counts = image.convert("RGB").getcolors(1 << 24) or []
     return sum(n for n, colour in counts if colour == (255, 226, 92))
+
+
+def test_a_list_is_filtered_counted_and_put_in_order(product: Product) -> None:
+    asked = {"q": "chauffage", "type": "application/pdf", "sort": "-date", "status": "indexed"}
+    with product.client("ana") as client:
+        found = client.get("/v1/documents", params=asked).json()
+        other = client.get("/v1/documents", params={**asked, "type": "text/plain"}).json()
+        secret = client.get("/v1/documents", params={"q": "salaries"}).json()
+
+    assert [one["name"] for one in found["documents"]] == ["Temperature-de-chauffage.pdf"]
+    assert (found["total"], found["next"]) == (1, None)
+    assert (other["documents"], other["total"]) == ([], 0)
+    assert (secret["documents"], secret["total"]) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sort": "size"},
+        {"from": "yesterday"},
+        {"to": "9999-12-31"},
+        {"status": "gone"},
+        {"after": "x", "sort": "title"},
+    ],
+)
+def test_a_list_that_cannot_be_is_refused_with_the_reason(
+    product: Product, wrong: dict[str, str]
+) -> None:
+    with product.client("ana") as client:
+        refused = client.get("/v1/documents", params=wrong)
+
+    assert refused.status_code == 400
+    assert refused.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["chunks", "original", "export", "export?format=markdown"])
+def test_what_a_document_is_made_of_is_for_its_readers_and_on_the_record(
+    product: Product, path: str
+) -> None:
+    salaries = product.documents["salaries.md"]
+    with product.client("hugo") as reader, product.client("ana") as other:
+        seen = reader.get(f"/v1/documents/{salaries}/{path}")
+        hidden = other.get(f"/v1/documents/{salaries}/{path}")
+        missing = other.get(f"/v1/documents/{MISSING}/{path}")
+
+    recorded = [record.entry for record in product.application.audit.read()]
+    assert "74,000" in seen.text
+    assert hidden.status_code == missing.status_code == 404
+    assert told(hidden) == told(missing)
+    assert [(e.action, e.principal) for e in recorded][-1] == (path[:8].rstrip("?f"), "user:hugo")
+
+
+def test_chunks_come_in_pages_and_say_where_they_stand(product: Product) -> None:
+    address = f"/v1/documents/{product.documents['Informationsfreiheitsgesetz-Auszug.eml']}"
+    with product.client("ana") as client:
+        whole = client.get(f"{address}/chunks").json()
+        first = client.get(f"{address}/chunks", params={"limit": 1}).json()
+        second = client.get(f"{address}/chunks", params={"limit": 1, "after": 0}).json()
+        text = client.get(f"{address}/pages/1").json()["text"]
+
+    span = whole["chunks"][0]["spans"][0]
+    assert whole["total"] == len(whole["chunks"]) > 1
+    assert whole["next"] is None
+    assert first["chunks"] + second["chunks"] == whole["chunks"][:2]
+    assert text[span["start"] : span["end"]] in whole["chunks"][0]["text"]
+
+
+def test_an_original_comes_byte_for_byte_to_be_saved_and_never_shown(product: Product) -> None:
+    address = f"/v1/documents/{product.documents['salaries.md']}/original"
+    with product.client("hugo") as client:
+        whole = client.get(address)
+        again = client.get(address, headers={"If-None-Match": whole.headers["etag"]})
+
+    assert whole.content == product.ingested.read_bytes()
+    assert whole.headers["content-disposition"].startswith('attachment; filename="salaries.md"')
+    assert whole.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in whole.headers["content-security-policy"]
+    assert (again.status_code, again.content) == (304, b"")

@@ -58,10 +58,8 @@ def test_an_identity_in_the_body_is_refused(product: Product) -> None:
 
     assert plain.status_code == 200
     assert claimed.status_code == 400
-    assert claimed.json() == {
-        "error": "BadInput",
-        "detail": "groups: Extra inputs are not permitted",
-    }
+    assert claimed.json()["error"] == "BadInput"
+    assert claimed.json()["detail"] == "groups: Extra inputs are not permitted"
 
 
 def test_a_session_ends_with_signing_out(product: Product) -> None:

@@ -42,7 +42,7 @@ def test_the_language_is_the_chosen_one_else_the_browsers(
 
 @pytest.mark.parametrize("folder", ["templates", "static"])
 def test_nothing_is_loaded_from_elsewhere_and_nothing_is_inline(folder: str) -> None:
-    for path in (STATIC.parent / folder).iterdir():
+    for path in (STATIC.parent / folder).rglob("*.*"):
         text = path.read_text(encoding="utf-8")
         text = text.replace('xmlns="http://www.w3.org/2000/svg"', "")
 

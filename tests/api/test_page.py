@@ -182,27 +182,52 @@ def test_the_page_answers_without_script(browser: Browser, product: Product) -> 
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
-def test_the_next_question_leans_on_the_last_until_a_new_conversation_begins(
+def test_a_conversation_stays_from_the_first_question_to_its_deletion(
     browser: Browser, product: Product, script: bool
 ) -> None:
+    first, second = QUESTIONS["fr"][0], "Et dans un logement ancien ?"
     with visit(browser, product, locale="fr", java_script_enabled=script) as window:
         page = window.page
         window.open("/")
         sign_in(window, product, "ana")
-        for asked in (QUESTIONS["fr"][0], "Et dans un logement ancien ?", "Et en été ?"):
-            page.locator("#question").fill(asked)
-            page.locator("button[type=submit]").click()
-            expect(page.locator(".answer .asked")).to_have_text(asked)
-        expect(page.locator(".understood")).to_contain_text(
-            "Et dans un logement ancien ? Et en été ?"
-        )
-        expect(page.locator(".earlier li")).to_have_count(2)
-        page.locator(".answer a[href='/']").click()
-
-        page.locator("#question").fill("Et en été ?")
+        page.locator("#question").fill(first)
         page.locator("button[type=submit]").click()
-        expect(page.locator(".answer .asked")).to_have_text("Et en été ?")
-        expect(page.locator(".understood")).to_have_count(0)
+        expect(page.locator(".turn .statements")).to_contain_text("19°C")
+        page.locator(".turn .chip").first.click()
+        expect(page.locator("mark")).to_contain_text("19°C")
+        page.go_back()
+        expect(page.locator(".turn .statements")).to_contain_text("19°C")
+        page.locator("#question").fill(second)
+        page.locator("button[type=submit]").click()
+        expect(page.locator(".turn")).to_have_count(2)
+        expect(page.locator(".understood")).to_contain_text(second)
+        page.reload()
+        expect(page.locator(".turn .asked")).to_have_text([first, second])
+        page.get_by_role("link", name="Deutsch").click()
+        expect(page.locator(".turn .asked")).to_have_text([first, second])
+        page.get_by_role("button", name="Mit Kollegen teilen").first.click()
+        link = page.locator("#turn-1-link").input_value()
+        page.locator(".vote summary").last.click()
+        page.get_by_role("button", name="Nicht hilfreich").click()
+        expect(page.locator(".vote summary").last).to_contain_text("nicht hilfreich")
+
+        with visit(browser, product) as colleague:
+            colleague.open("/sign-in?next=" + link.removeprefix(product.url))
+            sign_in(colleague, product, "hugo")
+            expect(colleague.page.locator(".turn .asked")).to_have_text(first)
+            expect(colleague.page.locator(".turn .statements")).to_contain_text("19°C")
+
+        page.get_by_role("link", name="Gespräche", exact=True).click()
+        page.locator("#q").fill("ancien")
+        page.keyboard.press("Enter")
+        expect(page.locator(".found")).to_have_text(second)
+        page.locator(".conversations summary").click()
+        page.get_by_role("textbox", name="Titel").fill("Chauffage")
+        page.get_by_role("button", name="Umbenennen").click()
+        expect(page.locator(".conversation").first).to_have_text("Chauffage")
+        page.locator(".conversations summary").first.click()
+        page.get_by_role("button", name="Dieses Gespräch löschen").first.click()
+        expect(page.get_by_role("link", name="Chauffage", exact=True)).to_have_count(0)
 
 
 def test_who_is_not_signed_in_is_asked_to_and_comes_back(

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import pytest
 from starlette.requests import Request
 
 from sovereign_rag.domain import (
@@ -13,19 +14,22 @@ from sovereign_rag.domain import (
     PageSpan,
     PageText,
     Passage,
+    QuoteVerdict,
     Statement,
     Verdict,
 )
+from sovereign_rag.http.sources import page_url
 from sovereign_rag.web.rendering import fragment
-from sovereign_rag.web.views import answer_view, marked_text, page_url
+from sovereign_rag.web.views import answer_view, marked_text
 
 DOCUMENT = "11111111-1111-5111-8111-111111111111"
 HOSTILE = "<img src=x onerror=alert(1)> \"&'</span>"
 
 
 def citation(start: int, page: int | None = 3) -> Citation:
+    verdict = QuoteVerdict.VERIFIED
     return Citation(
-        "a quote", DOCUMENT, "A title", "file:///a.pdf", page, start, start + 7, (), True
+        "a quote", DOCUMENT, "A title", "file:///a.pdf", page, start, start + 7, (), verdict
     )
 
 
@@ -84,20 +88,46 @@ def test_a_statement_without_support_is_marked_and_others_are_not() -> None:
         )
     )
 
-    assert "no support found" not in supported
-    assert mixed.count("no support found") == 1
+    assert "not supported by the documents" not in supported
+    assert mixed.count(">not supported by the documents<") == 1
     assert re.search(r'unsupported">Perhaps\. <span class="tag"', mixed)
-    assert "1 statement has no support" in mixed
+    assert "1 statement is not supported" in mixed
 
 
 def test_a_quote_that_was_not_verified_is_said_to_be_so() -> None:
-    doubtful = html(
-        answer(Statement("One.", Verdict.SUPPORTED, (replace(citation(0), verified=False),)))
-    )
+    unverified = replace(citation(0), verdict=QuoteVerdict.UNVERIFIED)
+    doubtful = html(answer(Statement("One.", Verdict.SUPPORTED, (unverified,))))
     verified = html(answer(Statement("One.", Verdict.SUPPORTED, (citation(0),))))
 
-    assert "Quote not verified" in doubtful
-    assert "Quote not verified" not in verified
+    assert "Not found verbatim" in doubtful
+    assert "Not found verbatim" not in verified
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "From a scan, recognised with 89% confidence"),
+        ("de", "Aus einem Scan, zu 89\xa0% sicher"),
+        ("fr", "D’après un document numérisé, reconnu à 89\xa0%"),
+        ("es", "reconocido con un 89\xa0%"),
+        ("it", "Da una scansione, riconosciuta al 89%"),
+    ],
+)
+def test_a_quote_of_a_doubtful_scan_is_shown_as_one_and_not_as_verified(
+    language: str, said: str
+) -> None:
+    doubtful = replace(citation(0), verdict=QuoteVerdict.SCAN, ocr_confidence=0.899)
+    sure = replace(citation(0), ocr_confidence=0.95)
+
+    scan = html(answer(Statement("One.", Verdict.SUPPORTED, (doubtful,))), language)
+    verified = html(answer(Statement("One.", Verdict.SUPPORTED, (sure,))), language)
+
+    assert said in scan
+    assert "verdict yes" not in scan
+    assert "✓" not in scan
+    assert 'class="chip scan"' in scan
+    assert "verdict yes" in verified
+    assert "95" in verified
 
 
 def test_the_words_around_an_answer_are_in_the_readers_language() -> None:
@@ -137,3 +167,19 @@ def test_a_span_that_is_not_in_the_text_marks_nothing() -> None:
 
     assert (inside.before, inside.mark, inside.after) == ("The ", "quote", " is here.")
     assert (beyond.before, beyond.mark) == (page.text, "")
+
+
+def test_of_what_was_not_found_at_most_three_near_passages_are_shown_and_none_far_off() -> None:
+    def passage(index: int, score: float) -> Passage:
+        chunk = Chunk(DOCUMENT, "v", index, f"Text {index}.", (PageSpan(1, 0, 7),), language="fr")
+        return Passage(chunk, "A title", "", True, score, {})
+
+    scores = (1.0, 0.9, 0.3, 0.8, 0.7)
+    found = tuple(passage(index, score) for index, score in enumerate(scores))
+    none = replace(answer(), kind=AnswerKind.NONE, text="Nothing.", passages=found, confidence=0.3)
+
+    near, far_off = html(none), html(replace(none, confidence=0.01))
+
+    assert re.findall(r'<blockquote lang="fr">(Text \d)', near) == ["Text 0", "Text 1", "Text 3"]
+    assert "<blockquote" not in far_off
+    assert "/search?q=Who%3F" in far_off

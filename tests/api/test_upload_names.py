@@ -48,7 +48,7 @@ def test_a_document_of_before_is_replaced_by_who_handed_it_in_and_by_nobody_else
         "upload:old.md", "old.md", frozenset({"everyone"}), 0, content_hash=received.content_hash
     )
     catalog.jobs.create(
-        "default", "user:adam", [former], before_commit=lambda: content.keep(received)
+        "default", "user:adam", [former], before_commit=lambda: content.keep(received, "default")
     )
     product.work_off()
     uris = {}

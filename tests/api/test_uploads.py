@@ -122,7 +122,7 @@ def test_a_key_that_comes_again_is_on_the_record_as_known_without_names(product:
     records = [
         r.entry for r in product.application.audit.read() if r.entry.detail.get("job") == job
     ]
-    assert [(r.action, "uris" in r.detail) for r in records] == [
+    assert [(r.action, "documents" in r.detail) for r in records] == [
         ("ingest", True),
         ("ingest.known", False),
     ]
@@ -319,6 +319,22 @@ def test_a_form_that_can_not_be_is_refused_with_the_reason(
 
     assert response.status_code == 400
     assert word in response.json()["detail"]
+
+
+@pytest.mark.parametrize(("content", "status"), [(b"", 400), (b"# Nameless\n\nA text.", 202)])
+def test_a_field_where_a_browser_had_no_file_chosen_holds_none(
+    product: Product, content: bytes, status: int
+) -> None:
+    head = b'--cut\r\nContent-Disposition: form-data; name="file"; filename=""\r\n\r\n'
+    kind = {"content-type": "multipart/form-data; boundary=cut"}
+
+    with product.client("admin") as client:
+        response = client.post(
+            "/v1/documents", content=head + content + b"\r\n--cut--\r\n", headers=kind
+        )
+
+    assert response.status_code == status
+    assert ("no file" in response.text) == (status == 400)
 
 
 def test_a_body_is_read_in_whatever_pieces_it_comes() -> None:

@@ -201,3 +201,25 @@ def test_ingest_says_each_failure_once_and_that_of_no_other(tmp_path: Path) -> N
     assert done.returncode == 6
     assert done.stderr.count("broken.pdf") == 1
     assert "whole.txt" not in done.stderr
+
+
+def test_documents_are_read_again_by_the_command_line(
+    reading: CommandLine, filled: tuple[Path, dict[str, Any]]
+) -> None:
+    id_ = document_named(filled[1], "urlaub.md")["document_id"]
+
+    report = reading("documents", "reread", id_, "--json")
+    nothing = reading("documents", "reread", "--outdated")
+    plan = reading("documents", "reread", "--all", "--dry-run", "--json").json
+    wrong = [
+        reading("documents", "reread", *arguments).code
+        for arguments in ([], [id_, "--all"], [id_, "--dry-run"])
+    ]
+
+    assert report.code == 0
+    assert report.json["counts"] == {"indexed": 0, "unchanged": 1, "partial": 0, "failed": 0}
+    assert "There is nothing to read again." in nothing.err
+    assert plan["documents"] == reading("documents", "list", "--json").json["count"]
+    assert plan["without_original"] == plan["locked"] == 0
+    assert wrong == [2, 2, 2]
+    assert reading("documents", "reread", "nothing").code == 5

@@ -1,6 +1,8 @@
 """Jobs, keys, models, the audit and the doctor on the command line."""
 
 import shutil
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +52,13 @@ def test_a_key_is_printed_once_listed_without_its_secret_and_revoked(cli: Comman
     assert created["secret"]
     assert plain.out.strip()
     assert [entry["action"] for entry in recorded] == [
-        *("key.create", "key.created", "key.create", "key.created", "key.revoke"),
+        "settings.changed",  # from the defaults: this folder's first start
+        *("key.create", "key.create.done", "key.create", "key.create.done", "keys.list"),
+        *("key.revoke", "key.revoke.done", "keys.list"),
     ]
-    assert recorded[0]["detail"]["groups"] == ["finance", "hr"]
+    assert recorded[1]["detail"]["groups"] == ["finance", "hr"]
+    assert recorded[2]["detail"]["key"] == created["key"]["id"]
+    assert all(entry["by"]["account"] for entry in recorded)
     assert created["secret"] not in str(recorded)
     assert "\n" not in plain.out.strip()  # for SECRET=$(sovereign-rag keys create ...)
     assert created["secret"] not in listed.out
@@ -114,3 +120,16 @@ def test_the_doctor_fails_where_the_data_folder_can_not_be_written(
 
 
 # The server
+
+
+def test_the_doctor_refuses_a_data_folder_that_every_parser_may_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with tempfile.TemporaryDirectory(dir=sys.prefix) as open_to_parsers:
+        ran = CommandLine(Path(open_to_parsers), capsys)("doctor", "--json")
+
+    (parser,) = [check for check in ran.json["checks"] if check["check"].startswith("parser")]
+    assert ran.code == 3
+    assert parser["state"] == "missing"
+    assert sys.prefix in parser["how"]
+    assert "--data-dir" in parser["how"]

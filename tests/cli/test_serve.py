@@ -12,6 +12,7 @@ import pytest
 from sovereign_rag.catalog.records import NewTask
 from sovereign_rag.cli.serve import is_loopback, listening, serving
 from sovereign_rag.errors import BadInput, EnvironmentFault
+from sovereign_rag.roles import Role
 from sovereign_rag.settings import load_settings
 from sovereign_rag.wiring import open_service
 
@@ -108,7 +109,7 @@ def test_the_service_ends_in_time_beside_open_streams_which_are_told_so(tmp_path
     with open_service(load_settings(overrides={"data_dir": data})) as service:
         tasks = [NewTask("upload:a.txt", "a.txt", frozenset(), 0, path=str(tmp_path / "none"))]
         job = service.catalog.jobs.create("default", "user:adam", tasks)
-        secret = service.catalog.keys.create("Adam", "adam", is_admin=True)[1]
+        secret = service.catalog.keys.create("Adam", "adam", role=Role.ADMIN)[1]
     running = subprocess.Popen(
         [
             *(sys.executable, "-m", "sovereign_rag.cli", "serve", "--port", "0"),

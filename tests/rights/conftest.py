@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sovereign_rag.access import local_owner
+from sovereign_rag.app import create_app
 from sovereign_rag.catalog.records import document_id
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.settings import Settings
 from sovereign_rag.wiring import Application, open_service
+from tests.api.conftest import serving
 from tests.rights.oracle import LABELS, LEVELS, TENANTS, Paper
+from tests.rights.site import Site
 
 TEXT = "The common notice number {n} says that the gate opens at {n} o'clock."
 
@@ -34,3 +37,13 @@ def product(
             id_ = document_id(tenant, report.tasks[0].uri)
             papers.append(Paper(id_, tenant, labels, level, "en", "text/plain"))
         yield application, papers
+
+
+@pytest.fixture(scope="package")
+def site(product: tuple[Application, list[Paper]]) -> Iterator[Site]:
+    """The product behind a real socket."""
+    application, papers = product
+    with serving(create_app(application)) as url:
+        site = Site(url, application, papers)
+        yield site
+        site.close()

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from sovereign_rag.access import Principal, local_owner
+from sovereign_rag.roles import READER_ALONE, Role
 
 EXAMPLES = int(os.environ.get("RIGHTS_EXAMPLES", "150"))
 often = settings(
@@ -33,7 +34,7 @@ principals = st.builds(
     groups=st.frozensets(st.sampled_from(GROUPS)),
     tenant=st.sampled_from(TENANTS),
     clearance=levels,
-    is_admin=st.booleans(),
+    roles=st.sampled_from([READER_ALONE, frozenset({Role.ADMIN})]),
 )
 askers = st.one_of(principals, st.sampled_from(TENANTS).map(local_owner))
 

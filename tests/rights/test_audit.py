@@ -44,6 +44,7 @@ def test_counts_that_can_t_be_recorded_are_not_given(
     unrecorded = SearchService(
         retriever=application.retriever,
         store=application.store,
+        pending=lambda tenant: frozenset(),
         audit=FullDisk(),
         admission=application.admission,
     )

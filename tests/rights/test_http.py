@@ -1,69 +1,22 @@
 """Over HTTP as within: no body and no refusal tells of what its caller may not read."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 import httpx
-import pytest
 from hypothesis import given, settings
 
 from sovereign_rag.access import Principal
-from sovereign_rag.app import create_app
-from sovereign_rag.wiring import Application
-from tests.api.conftest import serving
-from tests.rights.oracle import EXAMPLES, Paper, may_read, often, principals
+from tests.refused import told
+from tests.rights.oracle import EXAMPLES, often, principals
+from tests.rights.site import NOWHERE, Site, ids
 
-NOWHERE = "00000000-0000-4000-8000-000000000000"
+CONSOLE = (
+    *("/admin", "/admin/documents", "/admin/upload", "/admin/jobs", "/admin/sources"),
+    *("/admin/people", "/admin/people/readable?user=ana", "/admin/people/readable?group=hr"),
+    *("/admin/keys", "/admin/quality", "/admin/audit", "/admin/audit/export"),
+)
 sometimes = settings(often, max_examples=max(10, EXAMPLES // 15))
-
-
-@dataclass
-class Site:
-    """The service on a socket, and who calls it."""
-
-    url: str
-    application: Application
-    papers: list[Paper]
-    _clients: dict[Principal, httpx.Client] = field(default_factory=dict)
-
-    def client(self, asker: Principal) -> httpx.Client:
-        """A connection with a key of the asker's."""
-        if asker not in self._clients:
-            _, secret = self.application.catalog.keys.create(
-                "test",
-                asker.user,
-                groups=asker.groups,
-                tenant=asker.tenant,
-                clearance=asker.clearance,
-                is_admin=asker.is_admin,
-            )
-            headers = {"Authorization": f"Bearer {secret}"}
-            self._clients[asker] = httpx.Client(base_url=self.url, headers=headers, timeout=120)
-        return self._clients[asker]
-
-    def close(self) -> None:
-        for client in self._clients.values():
-            client.close()
-
-
-@pytest.fixture(scope="module")
-def site(product: tuple[Application, list[Paper]]) -> Iterator[Site]:
-    application, papers = product
-    with serving(create_app(application)) as url:
-        site = Site(url, application, papers)
-        yield site
-        site.close()
-
-
-def _ids(papers: list[Paper]) -> set[str]:
-    return {paper.id for paper in papers}
-
-
-def _seen(site: Site, asker: Principal) -> tuple[list[Paper], list[Paper]]:
-    """What the rule shows the asker, and what it hides."""
-    shown = [paper for paper in site.papers if may_read(asker, paper)]
-    return shown, [paper for paper in site.papers if paper not in shown]
 
 
 def _json(response: httpx.Response) -> Any:
@@ -75,7 +28,7 @@ def _json(response: httpx.Response) -> Any:
 def test_search_counts_and_listings_hold_what_the_caller_may_read_and_all_of_it(
     site: Site, asker: Principal
 ) -> None:
-    shown, _ = _seen(site, asker)
+    shown, _ = site.seen_by(asker)
     client = site.client(asker)
 
     found = _json(client.post("/v1/search", json={"query": "common notice gate", "limit": 50}))
@@ -83,9 +36,9 @@ def test_search_counts_and_listings_hold_what_the_caller_may_read_and_all_of_it(
     listed = _json(client.get("/v1/documents", params={"limit": 500}))
     some = _json(client.get("/v1/documents", params={"limit": 1}))
 
-    assert {passage["document_id"] for passage in found["passages"]} == _ids(shown)
+    assert {passage["document_id"] for passage in found["passages"]} == ids(shown)
     assert sum(counted["media_type"].values()) == len(shown)
-    assert {document["document_id"] for document in listed["documents"]} == _ids(shown)
+    assert {document["document_id"] for document in listed["documents"]} == ids(shown)
     assert len(some["documents"]) == min(1, len(shown))
     assert (some["next"] is not None) == (len(shown) > 1)
 
@@ -93,12 +46,12 @@ def test_search_counts_and_listings_hold_what_the_caller_may_read_and_all_of_it(
 @sometimes
 @given(asker=principals)
 def test_no_body_names_what_its_caller_may_not_read(site: Site, asker: Principal) -> None:
-    shown, hidden = _seen(site, asker)
+    shown, hidden = site.seen_by(asker)
     client = site.client(asker)
     question = "When does the gate open?"
     cited = [{"passage_id": f"{paper.id}:0"} for paper in site.papers]
     history = [{"question": "What do the notices say?", "answer": "Much.", "citations": cited}]
-    everything = {"documents": sorted(_ids(site.papers))}
+    everything = {"documents": sorted(ids(site.papers))}
     ways: dict[str, Callable[[], httpx.Response]] = {
         "answer": lambda: client.post("/v1/answers", json={"question": question}),
         "conversation": lambda: client.post(
@@ -109,19 +62,43 @@ def test_no_body_names_what_its_caller_may_not_read(site: Site, asker: Principal
             "/v1/search", json={"query": "common notice gate", **everything}
         ),
         "page": lambda: client.post(
-            "/", data={"question": question}, headers={"Accept": "text/html"}
+            "/c",
+            data={"question": question},
+            headers={"Accept": "text/html"},
+            follow_redirects=True,
         ),
         "listing": lambda: client.get("/documents", headers={"Accept": "text/html"}),
+        "first screen": lambda: client.get("/", headers={"Accept": "text/html"}),
+        "search page": lambda: client.get(
+            "/search", params={"q": "common notice gate"}, headers={"Accept": "text/html"}
+        ),
     }
 
     bodies = {name: way().raise_for_status().text for name, way in ways.items()}
 
     for name, body in bodies.items():
         named = {paper.id for paper in site.papers if paper.id in body}
-        assert named <= _ids(shown), name
+        assert named <= ids(shown), name
         for paper in hidden:
             assert f"notice-{site.papers.index(paper)}.txt" not in body, name
-    assert {paper.id for paper in shown if paper.id in bodies["narrowed search"]} == _ids(shown)
+    assert {paper.id for paper in shown if paper.id in bodies["narrowed search"]} == ids(shown)
+
+
+@sometimes
+@given(asker=principals)
+def test_the_console_opens_to_admins_and_names_what_its_caller_may_read(
+    site: Site, asker: Principal
+) -> None:
+    _, hidden = site.seen_by(asker)
+    client = site.client(asker)
+
+    for path in CONSOLE:
+        answer = client.get(path, headers={"Accept": "text/html"})
+
+        assert (answer.status_code == 403) == (not asker.is_admin), path
+        for paper in hidden:
+            assert f"notice-{site.papers.index(paper)}.txt" not in answer.text, path
+            assert paper.id not in answer.text or "/audit" in path, path
 
 
 @sometimes
@@ -129,7 +106,7 @@ def test_no_body_names_what_its_caller_may_not_read(site: Site, asker: Principal
 def test_what_is_hidden_and_what_is_not_there_are_refused_alike(
     site: Site, asker: Principal
 ) -> None:
-    shown, hidden = _seen(site, asker)
+    shown, hidden = site.seen_by(asker)
     client = site.client(asker)
     ways: dict[str, Callable[[str], httpx.Response]] = {
         "document": lambda id_: client.get(f"/v1/documents/{id_}"),
@@ -142,6 +119,7 @@ def test_what_is_hidden_and_what_is_not_there_are_refused_alike(
         "viewer": lambda id_: client.get(
             f"/documents/{id_}/pages/1", headers={"Accept": "text/html"}
         ),
+        "find": lambda id_: client.get(f"/documents/{id_}/find", params={"q": "gate"}),
         "removal": lambda id_: client.delete(f"/v1/documents/{id_}"),
         "search": lambda id_: client.post("/v1/search", json={"query": "gate", "documents": [id_]}),
         "facets": lambda id_: client.post("/v1/search/facets", json={"documents": [id_]}),
@@ -152,12 +130,13 @@ def test_what_is_hidden_and_what_is_not_there_are_refused_alike(
         for name, way in ways.items():
             refused = way(paper.id)
             assert refused.status_code == missing[name].status_code, name
-            assert refused.text.replace(paper.id, NOWHERE) == missing[name].text, name
+            assert told(refused).replace(paper.id, NOWHERE) == told(missing[name]), name
             assert refused.headers.keys() == missing[name].headers.keys(), name
     for paper in shown[:1]:
         assert "gate opens" in ways["page"](paper.id).raise_for_status().text
         assert ways["search"](paper.id).json()["passages"]
-    assert {missing[name].status_code for name in ("document", "page", "image", "removal")} == {404}
+    assert {missing[name].status_code for name in ("document", "page", "image")} == {404}
+    assert missing["removal"].status_code == (404 if asker.is_admin else 403)
 
 
 @sometimes
@@ -171,7 +150,7 @@ def test_jobs_of_others_and_jobs_that_are_not_there_are_refused_alike(
         for tenant in {paper.tenant for paper in site.papers}
     }
     mine = {job.id for job in jobs[asker.tenant]} if asker.is_admin else set()
-    _, hidden = _seen(site, asker)
+    _, hidden = site.seen_by(asker)
 
     listed = _json(client.get("/v1/jobs", params={"limit": 500}))
 
@@ -188,4 +167,4 @@ def test_jobs_of_others_and_jobs_that_are_not_there_are_refused_alike(
             else:
                 nothing = client.get(f"/v1/jobs/{NOWHERE}{place}")
                 assert response.status_code == nothing.status_code == 404
-                assert response.text.replace(job.id, NOWHERE) == nothing.text
+                assert told(response).replace(job.id, NOWHERE) == told(nothing)

@@ -130,6 +130,7 @@ def world(
     else:
         data = Settings(data_dir=tmp_path_factory.mktemp("rights"))
         store = open_store(data, model_id="model", dimension=DIMENSION)
+        store.make()
     yield World(store)
     store.close()
 

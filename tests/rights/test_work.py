@@ -75,6 +75,7 @@ class Watched:
         return SearchService(
             retriever=self.retriever,
             store=store,
+            pending=lambda tenant: frozenset(),
             audit=self.application.audit,
             admission=self.application.admission,
         )
@@ -86,11 +87,14 @@ class Watched:
             content=self._counted(self.application.content),
             erasure=Erasure(
                 documents=self._counted(self.application.catalog.documents),
+                follow_ups=self._counted(self.application.catalog.follow_ups),
                 content=self._counted(self.application.content),
                 all_indexes=self._counted(self.application.all_indexes),
             ),
             renderer=self.application.parser,
             audit=self.application.audit,
+            operations=self.application.operations,
+            submission=self.application.submission,
         )
 
     def of(self, work: Callable[[], object]) -> Counter[str]:

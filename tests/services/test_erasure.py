@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sovereign_rag.access import Principal, local_owner
+from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.catalog.records import DocumentRecord, Lease, TaskState
 from sovereign_rag.errors import NotFound
 from sovereign_rag.services.erasure import Erasure
@@ -41,7 +42,10 @@ class Crowded(Application):
     @part
     def erasure(self) -> Erasure:
         return DeletedMeanwhile(
-            documents=self.catalog.documents, content=self.content, all_indexes=self.all_indexes
+            documents=self.catalog.documents,
+            follow_ups=self.catalog.follow_ups,
+            content=self.content,
+            all_indexes=self.all_indexes,
         )
 
 
@@ -69,6 +73,20 @@ def ingested(application: Application, folder: Path, *readers: str) -> DocumentR
 
 def found(application: Application, who: Principal) -> int:
     return len(application.searching.search("When does the gate open?", who))
+
+
+def test_vectors_of_sentences_are_kept_beside_the_document_and_go_with_it(
+    application: Application, tmp_path: Path
+) -> None:
+    known = ingested(application, tmp_path, "user:ana")
+    content = application.settings.data_dir / "content"
+
+    application.answers.answer(AnswerRequest("When does the gate open?", ANA))
+    kept = [path.parent.name for path in content.rglob("*.sentences")]
+    application.documents.delete(known.id, OWNER)
+
+    assert kept == [known.content_hash]
+    assert not list(content.rglob("*.sentences"))
 
 
 def test_a_document_is_taken_from_one_reader_and_given_to_another(

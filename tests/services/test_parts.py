@@ -34,6 +34,8 @@ class Kitchen(Service):
 
 
 class NoRenderer:
+    key = "p0-none"
+
     def render_page(self, path: object, page: int, *, dpi: int, media_type: str) -> bytes:
         raise AssertionError("nothing is drawn here")
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Literal, Self
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field
 
@@ -14,12 +15,19 @@ from sovereign_rag.domain import (
     Citation,
     Energy,
     FollowUp,
+    HouseMark,
+    OtherVersion,
     Passage,
+    QuoteVerdict,
     Statement,
     Verdict,
 )
+from sovereign_rag.services.serialization.ai_mark import AiMarkOut
 from sovereign_rag.services.serialization.body import Body
-from sovereign_rag.store.protocol import FacetField
+from sovereign_rag.services.serialization.metadata import MetadataOut
+
+if TYPE_CHECKING:  # its module loads numpy, which a client of the service can do without
+    from sovereign_rag.store.protocol import FacetField
 
 
 class BoxOut(Body):
@@ -46,9 +54,18 @@ class CitationOut(Body):
     page: int | None = Field(description="From 1; null where the format has no pages.")
     start: int
     end: int
-    boxes: list[BoxOut]
-    verified: bool = Field(description="The quote stands at its place, character for character.")
-    ocr_confidence: float | None = Field(description="0..1; null: not recognised from an image.")
+    boxes: tuple[BoxOut, ...]
+    verified: bool = Field(description="Whether the verdict is `verified`.")
+    verdict: QuoteVerdict = Field(
+        description="verified: it stands at its place, character for character, and a PDF's page "
+        "shows the same; scan: it stands in text that was recognised from an image with less "
+        "confidence than answer.min_scan_confidence, so compare it with the page; unverified: "
+        "neither."
+    )
+    ocr_confidence: float | None = Field(
+        description="Of the recogniser for the quote's least sure word, 0..1; null: not "
+        "recognised from an image."
+    )
     passage_id: str = Field(description="The passage that it was quoted from.")
 
     @classmethod
@@ -61,8 +78,9 @@ class CitationOut(Body):
             page=citation.page,
             start=citation.start,
             end=citation.end,
-            boxes=[BoxOut.of(box) for box in citation.boxes],
+            boxes=tuple(map(BoxOut.of, citation.boxes)),
             verified=citation.verified,
+            verdict=citation.verdict,
             ocr_confidence=citation.ocr_confidence,
             passage_id=citation.passage_id,
         )
@@ -94,7 +112,7 @@ class EnergyOut(Body):
 class StatementOut(Body):
     text: str
     verdict: Verdict
-    supported: bool = Field(description="Whether the verdict is `quoted` or `supported`.")
+    supported: bool = Field(description="Whether the verdict is `quoted`, `stated` or `supported`.")
     citations: list[CitationOut]
 
     @classmethod
@@ -128,6 +146,7 @@ class PassageOut(Body):
     text: str
     score: float
     score_parts: dict[str, float]
+    metadata: MetadataOut = Field(description="What was said of its document.")
 
     @classmethod
     def of(cls, passage: Passage) -> Self:
@@ -145,16 +164,63 @@ class PassageOut(Body):
             text=chunk.text,
             score=round(passage.score, 6),
             score_parts={name: round(part, 6) for name, part in passage.score_parts.items()},
+            metadata=MetadataOut.of(passage.stated),
         )
 
 
-class AnswerOut(Body):
-    """Statements with their quotes, or an honest "not found" (`abstained`)."""
+class OtherVersionOut(Body):
+    """What another version of a quoted document says in the same place."""
+
+    quote: str
+    title: str
+    uri: str
+    document_id: str
+    page: int | None
+    start: int
+    end: int
+    verified: bool
+    place: str = Field(description="Its folder and name, and its date where that is known.")
+    modified: datetime | None = Field(description="When its file was changed; null: not known.")
+
+    @classmethod
+    def of(cls, version: OtherVersion) -> Self:
+        said = version.citation
+        return cls(
+            quote=said.quote,
+            title=said.title,
+            uri=said.uri,
+            document_id=said.document_id,
+            page=said.page,
+            start=said.start,
+            end=said.end,
+            verified=said.verified,
+            place=version.place,
+            modified=version.modified,
+        )
+
+
+class HouseMarkOut(Body):
+    """Whose an answer of the house is."""
+
+    id: str
+    question: str = Field(description="The wording that it was kept for.")
+    by: str = Field(description="Who checked it.")
+    checked: date
+    due: date = Field(description="When it is to be looked at again.")
+
+    @classmethod
+    def of(cls, mark: HouseMark) -> Self:
+        return cls(**asdict(mark))
+
+
+class AnswerDetailsOut(Body):
+    """What is known of an answer, but for the passages it was drawn from."""
 
     question: str
     answer: str
     kind: AnswerKind = Field(
-        description="extracts: quotes; generated: a model's words, checked; catalog: about the "
+        description="extracts: quotes; generated: a model's words, checked; curated: "
+        "written by a person of the house for this question; catalog: about the "
         "documents themselves; talk: small talk, nothing was searched; none: not found."
     )
     abstained: bool
@@ -167,10 +233,20 @@ class AnswerOut(Body):
         "anything is written; from answer.min_confidence on they answer, from "
         "answer.near_confidence on they are shown as the nearest, below nothing is."
     )
+    house: HouseMarkOut | None = Field(
+        description="Of an answer that a person of the house wrote; null: none did."
+    )
     notice: str = Field(description="Why this kind of answer, in the answer's language.")
+    ai: AiMarkOut
+    level: int = Field(
+        0, description="The highest level of all that it was drawn from, cited or not."
+    )
     statements: list[StatementOut]
     citations: list[CitationOut]
-    passages: list[PassageOut]
+    other_versions: list[OtherVersionOut] = Field(
+        description="What other versions of a quoted document say there, the newest first, where "
+        "they say otherwise."
+    )
     language: str
     model: str | None
     prompt_version: str | None
@@ -192,12 +268,15 @@ class AnswerOut(Body):
             abstained=answer.abstained,
             certainty=answer.certainty,
             confidence=round(answer.confidence, 3),
+            house=None if answer.house is None else HouseMarkOut.of(answer.house),
             notice=answer.notice,
+            ai=AiMarkOut.of(answer),
             statements=[StatementOut.of(statement) for statement in answer.statements],
             citations=[CitationOut.of(citation) for citation in answer.citations],
-            passages=[PassageOut.of(passage) for passage in answer.passages],
+            other_versions=[OtherVersionOut.of(version) for version in answer.other_versions],
             language=answer.language,
             model=answer.model,
+            level=answer.level,
             prompt_version=answer.prompt_version,
             index_version=answer.index_version,
             timings_ms={name: round(ms, 1) for name, ms in answer.timings_ms.items()},
@@ -206,6 +285,17 @@ class AnswerOut(Body):
             follow_up=None if answer.follow_up is None else FollowUpOut.of(answer.follow_up),
             turns_dropped=answer.turns_dropped,
         )
+
+
+class AnswerOut(AnswerDetailsOut):
+    """Statements with their quotes, or an honest "not found" (`abstained`)."""
+
+    passages: list[PassageOut]
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        passages = [PassageOut.of(passage) for passage in answer.passages]
+        return cls(**dict(AnswerDetailsOut.of(answer)), passages=passages)
 
 
 class SearchOut(Body):
@@ -225,7 +315,14 @@ class FacetsOut(Body):
 
     language: dict[str, int]
     media_type: dict[str, int]
+    facts: dict[str, int] = Field(
+        {}, description="What was stated of documents: tag=…, author=…, field.NAME=…"
+    )
 
     @classmethod
-    def of(cls, counted: Mapping[FacetField, Mapping[str, int]]) -> Self:
-        return cls(language=dict(counted["language"]), media_type=dict(counted["media_type"]))
+    def of(cls, counted: "Mapping[FacetField, Mapping[str, int]]") -> Self:
+        return cls(
+            language=dict(counted["language"]),
+            media_type=dict(counted["media_type"]),
+            facts=dict(counted["facts"]),
+        )

@@ -52,6 +52,9 @@ class _Job(Body):
         description="What of the machine keeps it from going on; it tries again by itself."
     )
     retry_at: str | None = Field(description="When a paused job is tried again.")
+    paused_since: str | None = Field(
+        None, description="Since when the vector store is away, where it is that."
+    )
     total: int
     done: int
     counts: dict[str, int] = Field(description="Documents by state.")
@@ -67,6 +70,7 @@ class _Job(Body):
             "state": job.state,
             "pause_reason": job.pause_reason,
             "retry_at": iso(job.retry_at),
+            "paused_since": iso(job.paused_since),
             "total": job.total,
             "done": job.done,
             "counts": {state.value: count for state, count in job.counts.items()},

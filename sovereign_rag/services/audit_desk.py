@@ -1,0 +1,132 @@
+"""The audit record as a tenant's auditors look at it: filtered, newest first, verified, exported.
+
+Documents that whoever looks may not read are told by their ids alone: what their files are called,
+where they lie and what somebody said of them is left out.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from typing import Final
+
+from sovereign_rag.access import Principal, read_scope
+from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.catalog.database import batches
+from sovereign_rag.storage.audit import AuditLog, entry
+from sovereign_rag.storage.audit_back import records_back
+from sovereign_rag.storage.audit_chain import AuditRecord
+from sovereign_rag.storage.audit_search import AuditFilter, documents_of
+from sovereign_rag.storage.audit_walk import AuditReport
+
+MOST_LOOKED_AT: Final = 20_000
+"""Records that one page looks through; where few match, the next page goes on behind them."""
+MOST_EXPORTED: Final = 200_000
+
+_TELLS_NOTHING: Final = frozenset(
+    {"document", "version", "readers", "level", "before", "page", "pages", "spans", "operation"}
+    | {"job", "error", "people"}
+)
+"""What may be told of a document that whoever looks may not read."""
+_TELLS: Final = frozenset(
+    {"origin", "reason", "uri", "name", "path", "file", "from", "to", "title", "understood_as"}
+)
+_LISTS: Final = frozenset({"documents", "disclosed"})
+_BATCH: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """Records, newest first."""
+
+    records: tuple[AuditRecord, ...]
+    titles: Mapping[str, str]  # by document id, of those that whoever looks may read
+    older: int | None  # where the next page begins, before this number; None: there is none
+    looked_back_to: int | None  # the number of the oldest that was looked at; None: of none
+
+
+class AuditDesk:
+    """Shows the record of the asker's tenant; that it was shown is on the record."""
+
+    def __init__(self, *, catalog: Catalog, audit: AuditLog) -> None:
+        self._catalog, self._audit = catalog, audit
+
+    def page(
+        self, asker: Principal, wanted: AuditFilter, *, limit: int, before: int | None = None
+    ) -> AuditPage:
+        """A page of what is meant. Raises AuditError."""
+        found: list[AuditRecord] = []
+        oldest: int | None = None
+        is_cut = False
+        meant = replace(wanted, tenant=asker.tenant)
+        back = records_back(self._audit.folder, before=before)
+        for looked_at, record in enumerate(back, start=1):
+            if len(found) == limit or looked_at > MOST_LOOKED_AT:
+                is_cut = True
+                break
+            oldest = record.number
+            if meant.matches(record.entry):
+                found.append(record)
+        self._tell("audit.show", asker, wanted, found)
+        titles = self._titles(found, asker)
+        shown = tuple(redacted(record, titles) for record in found)
+        return AuditPage(shown, titles, oldest if is_cut else None, oldest)
+
+    def export(self, asker: Principal, wanted: AuditFilter) -> Iterator[AuditRecord]:
+        """All that is meant, newest first, at most `MOST_EXPORTED`. Raises AuditError."""
+        self._tell("audit.export", asker, wanted, [])
+        return self._exported(asker, replace(wanted, tenant=asker.tenant))
+
+    def verify(self, asker: Principal) -> AuditReport:
+        """Whether the record is whole; appends wait meanwhile. Raises AuditError."""
+        self._audit.append(entry("audit.verify", asker, {}))
+        return self._audit.verify()
+
+    def _exported(self, asker: Principal, wanted: AuditFilter) -> Iterator[AuditRecord]:
+        matching = (r for r in records_back(self._audit.folder) if wanted.matches(r.entry))
+        for batch in batches(islice(matching, MOST_EXPORTED), _BATCH):
+            titles = self._titles(batch, asker)
+            yield from (redacted(record, titles) for record in batch)
+
+    def _tell(
+        self, action: str, asker: Principal, wanted: AuditFilter, found: list[AuditRecord]
+    ) -> None:
+        asked = {name: str(v) for name, v in asdict(wanted).items() if v is not None}
+        shown = {"first": found[-1].number, "last": found[0].number} if found else {}
+        self._audit.append(entry(action, asker, {"asked": asked, **shown}))
+
+    def _titles(self, records: Sequence[AuditRecord], asker: Principal) -> dict[str, str]:
+        """Titles of the documents that the asker may read, as they may now; of one that is gone,
+        as its readers were when it was told of, its address.
+        """
+        if not asker.reads_documents:
+            return {}
+        scope, titles = read_scope(asker), dict[str, str]()
+        named = {id_ for record in records for id_ in documents_of(record.entry)}
+        rights = self._catalog.documents.access_of(asker.tenant, sorted(named))
+        for record in records:
+            for id_, told in documents_of(record.entry).items():
+                readers, level = rights.get(id_, (told.get("readers", ()), told.get("level", 0)))
+                if scope.allows(tenant=asker.tenant, readers=readers, level=level):
+                    titles.setdefault(id_, str(told.get("uri") or ""))
+        return titles | dict(self._catalog.documents.titles_of(sorted(titles)))
+
+
+def redacted(record: AuditRecord, readable: Collection[str]) -> AuditRecord:
+    """The record without what tells of documents that are not among `readable`."""
+    named = documents_of(record.entry)
+    if all(id_ in readable for id_ in named):
+        return record
+    detail = {
+        name: [_told(item, readable) for item in value] if name in _LISTS else value
+        for name, value in record.entry.detail.items()
+        if name not in _TELLS
+    }
+    if "document" in detail and detail["document"] not in readable:
+        detail = {name: value for name, value in detail.items() if name in _TELLS_NOTHING}
+    return replace(record, entry=replace(record.entry, detail=detail))
+
+
+def _told(item: object, readable: Collection[str]) -> object:
+    if not isinstance(item, dict) or item.get("document") in readable:
+        return item
+    return {name: value for name, value in item.items() if name in _TELLS_NOTHING}

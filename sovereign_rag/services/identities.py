@@ -1,0 +1,60 @@
+"""Who people are by others' word than a key's, and what they were granted beside it."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from sovereign_rag.access import Principal
+from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.errors import Unauthenticated
+from sovereign_rag.services.directory_sign_in import DirectorySignIn
+from sovereign_rag.services.ldap_directory import LdapDirectory
+from sovereign_rag.services.oidc import TokenDirectory
+from sovereign_rag.services.operations import OperationRecorder
+from sovereign_rag.services.role_grants import RoleGrants
+from sovereign_rag.settings.identity import IdentitySettings
+from sovereign_rag.storage.audit import AuditTrail
+
+
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """The organisation's directory as far as the settings name one, and granted roles."""
+
+    tokens: TokenDirectory | None  # says whom a token names
+    token_sign_in: DirectorySignIn | None  # signs people in on the page by that directory
+    ldap: LdapDirectory | None  # says who is in which groups, and takes passwords on the page
+    roles: RoleGrants
+    token_issuer: str | None
+
+    @classmethod
+    def over(
+        cls,
+        settings: IdentitySettings,
+        *,
+        catalog: Catalog,
+        audit: AuditTrail,
+        operations: OperationRecorder,
+    ) -> Self:
+        oidc, ldap = settings.oidc, settings.ldap
+        tokens = None if oidc.issuer is None else TokenDirectory(oidc)
+        by_page = tokens is not None and oidc.client_id is not None
+        return cls(
+            tokens=tokens,
+            token_sign_in=DirectorySignIn(oidc, tokens) if tokens and by_page else None,
+            ldap=None if ldap.url is None else LdapDirectory(ldap, catalog=catalog, audit=audit),
+            roles=RoleGrants(catalog=catalog, audit=audit, operations=operations),
+            token_issuer=oidc.issuer,
+        )
+
+    def current(self, known: Principal) -> Principal:
+        """Somebody as they are at this moment, whatever they were when they came in.
+
+        Raises:
+            Unauthenticated: Their directory doesn't know them any more, or is none of ours now.
+            DirectoryLost: Nobody knows what they may do, for now.
+        """
+        issuer = known.caller.issuer
+        if self.ldap is not None and issuer == self.ldap.issuer:
+            known = self.ldap.current(known)
+        elif issuer not in {None, self.token_issuer}:
+            raise Unauthenticated("The directory that vouched for this is no longer asked.")
+        return self.roles.added_to(known)
