@@ -1,33 +1,44 @@
 """Our nouns as the templates show them: numbered sources, links to pages, marked text."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Final
 from urllib.parse import quote, urlencode
 
 from sovereign_rag.catalog.records import DocumentRecord
-from sovereign_rag.domain import Answer, Citation, PageText, Passage, Statement, Verdict
+from sovereign_rag.domain import Answer, Citation, OtherVersion, PageText, Passage, Verdict
+from sovereign_rag.http.sources import CitedStatement, QuoteSource, numbered, page_url
 from sovereign_rag.retrieval.conversation import Turn
+from sovereign_rag.services.conversations import KeptTurn
 from sovereign_rag.web.conversation import written_turns
+
+_MOST_NEAR: Final = 3
+_WORTH_SHOWING: Final = 0.15  # confidence that the passages hold an answer; below, chance
+_AROUND: Final = 90  # characters
+_SHORT_TITLE: Final = 4
+_NEAR: Final = 0.6  # of the best one's score
 
 
 @dataclass(frozen=True, slots=True)
-class QuoteSource:
-    """A citation with the number of its chip."""
+class VersionView:
+    """Another version of a quoted document: where it lies, from when it is, what it says."""
 
-    number: int
-    citation: Citation
+    version: OtherVersion
+
+    @property
+    def citation(self) -> Citation:
+        return self.version.citation
+
+    @property
+    def place(self) -> str:
+        return self.version.place
 
     @property
     def url(self) -> str:
         c = self.citation
         return page_url(c.document_id, c.page or 1, c.start, c.end)
-
-
-@dataclass(frozen=True, slots=True)
-class CitedStatement:
-    statement: Statement
-    sources: tuple[QuoteSource, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +49,40 @@ class AnswerView:
     statements: tuple[CitedStatement, ...]
     sources: tuple[QuoteSource, ...]
     earlier: tuple[Turn, ...] = ()  # of the conversation, oldest first
+    anchor: str = "turn-1"  # what ids within it begin with
 
     @property
     def conversation(self) -> str:
         """The conversation with this answer, as the form sends it along with the next question."""
         return written_turns((*self.earlier, Turn.of(self.answer)))
+
+    @property
+    def other_versions(self) -> tuple[VersionView, ...]:
+        return tuple(map(VersionView, self.answer.other_versions))
+
+    @property
+    def considered(self) -> list[tuple[str, list[Passage]]]:
+        """The passages that were looked at, by document, the best first."""
+        found: dict[str, list[Passage]] = {}
+        for passage in self.answer.passages:
+            found.setdefault(passage.chunk.document_id, []).append(passage)
+        return [(passages[0].title, passages) for passages in found.values()]
+
+    @property
+    def near(self) -> list[Passage]:
+        """What comes nearest where nothing was found: a few, and none that is far off."""
+        found = self.answer.passages if self.answer.confidence >= _WORTH_SHOWING else ()
+        return [p for p in found if p.score >= _NEAR * found[0].score][:_MOST_NEAR]
+
+    @property
+    def documents(self) -> list[str]:
+        """The documents that are quoted, by id."""
+        return list(dict.fromkeys(source.citation.document_id for source in self.sources))
+
+    def language_of(self, citation: Citation) -> str | None:
+        """The language of the passage that a quote is from, where that is known."""
+        passages = (p for p in self.answer.passages if p.id == citation.passage_id)
+        return next((p.chunk.language for p in passages), None)
 
     @property
     def unsupported(self) -> int:
@@ -55,6 +95,32 @@ class AnswerView:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnView:
+    """A question of a conversation with its answer, as the page shows it."""
+
+    number: int  # from 1
+    question: str
+    view: AnswerView | None = None  # None: no answer came, or it is gone
+    conversation: str | None = None  # None: it is not the reader's own, or not kept
+    id: int | None = None
+    withheld: int = 0
+    changed: int = 0
+    is_gone: bool = False
+    share: str | None = None
+    is_helpful: bool | None = None
+    reason: str = ""
+
+    @property
+    def anchor(self) -> str:
+        return f"turn-{self.number}"
+
+    @property
+    def url(self) -> str:
+        """What its own actions are below."""
+        return f"/c/{self.conversation}/turns/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
 class MarkedText:
     """A page's text cut at the quote; `mark` is empty where there is none."""
 
@@ -63,32 +129,29 @@ class MarkedText:
     after: str
 
 
-def answer_view(answer: Answer, earlier: tuple[Turn, ...] = ()) -> AnswerView:
+def answer_view(
+    answer: Answer, earlier: tuple[Turn, ...] = (), *, anchor: str = "turn-1"
+) -> AnswerView:
     statements, sources = numbered(answer.statements)
-    return AnswerView(answer, statements, sources, earlier)
+    return AnswerView(answer, statements, sources, earlier, anchor)
 
 
-def numbered(
-    statements: Sequence[Statement], first: int = 1
-) -> tuple[tuple[CitedStatement, ...], tuple[QuoteSource, ...]]:
-    """Number the citations of `statements` in order of appearance, from `first`."""
-    sources: dict[tuple[str, int | None, int, int], QuoteSource] = {}
-    cited: list[CitedStatement] = []
-    for statement in statements:
-        own: list[QuoteSource] = []
-        for c in statement.citations:
-            place = (c.document_id, c.page, c.start, c.end)
-            own.append(sources.setdefault(place, QuoteSource(first + len(sources), c)))
-        cited.append(CitedStatement(statement, tuple(dict.fromkeys(own))))
-    return tuple(cited), tuple(sources.values())
-
-
-def page_url(document_id: str, page: int, start: int | None = None, end: int | None = None) -> str:
-    """The viewer's address for a page, with a span to mark."""
-    url = f"/documents/{quote(document_id, safe='')}/pages/{page}"
-    if start is None or end is None:
-        return url
-    return f"{url}?{urlencode({'start': start, 'end': end})}#quote"
+def kept_turn(turn: KeptTurn, conversation: str | None) -> TurnView:
+    """A turn that was kept; `conversation` is None for whoever it was shared with."""
+    shown = turn.shown
+    return TurnView(
+        number=turn.number,
+        question=turn.question,
+        view=answer_view(shown.answer, anchor=f"turn-{turn.number}") if shown else None,
+        conversation=conversation,
+        id=turn.id,
+        withheld=shown.withheld if shown else 0,
+        changed=shown.changed if shown else 0,
+        is_gone=turn.is_gone,
+        share=turn.share,
+        is_helpful=turn.is_helpful,
+        reason=turn.reason,
+    )
 
 
 def image_url(document_id: str, page: int, start: int | None, end: int | None) -> str:
@@ -109,6 +172,37 @@ def marked_text(page: PageText, start: int | None, end: int | None) -> MarkedTex
     if start is None or end is None or not 0 <= start < end <= len(page.text):
         return MarkedText(page.text, "", "")
     return MarkedText(page.text[:start], page.text[start:end], page.text[end:])
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where words stand in a document, with what stands around them."""
+
+    page: int
+    start: int
+    end: int
+    text: MarkedText
+
+
+def places_of(pages: Sequence[PageText], words: str, *, most: int) -> list[Place]:
+    """The first places where `words` stand, capitals aside, in reading order."""
+    found: list[Place] = []
+    wanted = re.compile(re.escape(words), re.IGNORECASE)
+    for page in pages if words else ():
+        for hit in wanted.finditer(page.text):
+            start, end = hit.span()
+            around = MarkedText(
+                page.text[max(0, start - _AROUND) : start], hit[0], page.text[end : end + _AROUND]
+            )
+            found.append(Place(page.number, start, end, around))
+            if len(found) == most:
+                return found
+    return found
+
+
+def leads_with_name(title: str) -> bool:
+    """Whether a title says so little that the file's name comes first."""
+    return len(title.strip()) < _SHORT_TITLE
 
 
 def type_name(document: DocumentRecord) -> str:

@@ -1,0 +1,16 @@
+// Shows moments in the reader's own time zone; without this script they stand in UTC, and say so.
+
+const FORMATS = {
+  date: { dateStyle: "medium" },
+  time: { dateStyle: "short", timeStyle: "short" },
+};
+
+export function localise(root = document) {
+  for (const time of root.querySelectorAll("time[data-local]")) {
+    const format = new Intl.DateTimeFormat(document.documentElement.lang, FORMATS[time.dataset.local]);
+    time.textContent = format.format(new Date(time.dateTime));
+    time.removeAttribute("data-local");
+  }
+}
+
+localise();
