@@ -13,6 +13,9 @@ alone; then, each time fitted without the set, or without the language, that is 
   is, with all signals and without each of them, sets weighing the same;
 - what answering from the point in use on gives, set by set.
 
+With --written the runs are of `--kind auto` with a trusted model, and the weights those of
+`answering/decision.py`, over the questions that it was asked.
+
 Sets after --measured are never fitted to. `sovereign-rag eval abstention RUN.json... --plot FILE`
 draws risk against coverage for the weights in use. docs/quality.md lists the runs.
 """
@@ -26,7 +29,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sovereign_rag.answering.confidence import WEIGHTS
+from sovereign_rag.answering import confidence, decision
 from sovereign_rag.evaluation.abstention import (
     Judged,
     curve,
@@ -45,6 +48,7 @@ _STEPS = 50
 class _Asked:
     """Questions with their signals; all arrays have one row a question."""
 
+    names: tuple[str, ...]  # of the signals
     questions: tuple[Judged, ...]
     signals: Numbers  # (questions, signals); nan: missing
     answerable: NDArray[np.bool_]
@@ -53,13 +57,19 @@ class _Asked:
     fitted: NDArray[np.bool_]  # whether the weights may be fitted to it
 
     @classmethod
-    def of(cls, fitted: Sequence[Judged], measured: Sequence[Judged]) -> "_Asked":
+    def of(
+        cls, names: Sequence[str], fitted: Sequence[Judged], measured: Sequence[Judged]
+    ) -> "_Asked":
+        """The questions that have one of the signals at least."""
         # What answers was not found: neither answerable from the passages nor known not to be.
-        questions = tuple(q for q in (*fitted, *measured) if q.signals and q.found is not False)
+        questions = tuple(
+            q for q in (*fitted, *measured) if set(names) & set(q.signals) and q.found is not False
+        )
         of_fit = {id(q) for q in fitted}
         return cls(
+            tuple(names),
             questions,
-            np.array([[q.signals.get(name, np.nan) for name in WEIGHTS] for q in questions]),
+            np.array([[q.signals.get(name, np.nan) for name in names] for q in questions]),
             np.array([q.answerable for q in questions]),
             np.array([q.set_name for q in questions]),
             np.array([q.language for q in questions]),
@@ -73,18 +83,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("runs", type=Path, nargs="+", help="files of `eval answers --out`")
     parser.add_argument("--measured", type=Path, nargs="+", default=[], help="not fitted to")
+    parser.add_argument("--written", action="store_true", help="with a trusted model, see above")
     parser.add_argument("--risk", type=float, default=0.15, help="most that may be wrong")
     options = parser.parse_args(arguments)
 
     fitted = [question for path in options.runs for question in read_judged(path)]
-    asked = _Asked.of(fitted, [q for path in options.measured for q in read_judged(path)])
+    names = tuple(decision.WEIGHTS if options.written else confidence.WEIGHTS)
+    asked = _Asked.of(names, fitted, [q for path in options.measured for q in read_judged(path)])
     for groups in (asked.sets, asked.languages):
         if len(np.unique(groups[asked.fitted])) < 2:
             parser.error("to leave one out it takes runs of two sets, and of two languages.")
-    usual, weights, bias = _fit(asked, asked.fitted, every := np.ones(len(WEIGHTS), bool))
+    usual, weights, bias = _fit(asked, asked.fitted, every := np.ones(len(names), bool))
     yes = int((asked.fitted & asked.answerable).sum())
     print(f"fitted to {int(asked.fitted.sum())} questions, {yes} of them answerable")
-    for name, mean, weight in zip(WEIGHTS, usual, weights, strict=True):
+    for name, mean, weight in zip(names, usual, weights, strict=True):
         print(f'    "{name}": Weight({mean:.3f}, {weight:.3f}),')
     print(f"BIAS: Final = {bias:.3f}")
 
@@ -137,7 +149,7 @@ def _held_out(asked: _Asked, groups: NDArray[np.str_], used: NDArray[np.bool_]) 
 
 def _print_separation(asked: _Asked, held_out: Numbers) -> None:
     """How often an answerable question is above one of a set's unanswerable ones."""
-    print("\nseparation (0.5 is chance)  left out  " + "".join(f"{n:>11}" for n in WEIGHTS))
+    print("\nseparation (0.5 is chance)  left out  " + "".join(f"{n:>11}" for n in asked.names))
     names = np.array([f"{q.set_name}, {q.language}" for q in asked.questions])
     for name in np.unique(names[~asked.answerable]):
         no = (names == name) & ~asked.answerable
@@ -155,11 +167,11 @@ def _print_ablation(asked: _Asked, risk: float) -> None:
     Its mean over risks from half to one and a half times `risk`: at one point chance decides.
     """
     print(f"\nanswered within {risk:.0%} wrong: fitted without the set, without the language")
-    every = np.ones(len(WEIGHTS), bool)
+    every = np.ones(len(asked.names), bool)
     for label, used in (
         ("all signals", every),
-        *((f"without {name}", np.array([n != name for n in WEIGHTS])) for name in WEIGHTS),
-        ("score alone", np.array([n == "score" for n in WEIGHTS])),
+        *((f"without {name}", np.array([n != name for n in asked.names])) for name in asked.names),
+        (f"{asked.names[0]} alone", np.array([n == asked.names[0] for n in asked.names])),
     ):
         shares = []
         for groups in (asked.sets, asked.languages):

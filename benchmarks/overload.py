@@ -5,8 +5,8 @@
 Serves a folder of its own on loopback, over documents made here. Each caller has a key and asks
 its share, one after the other, and comes again after `Retry-After` where it is told to. Printed:
 statuses, Jain's index over the callers' answers while all still asked, the 99th percentile of
-`/healthz`, the time of evidence with ingestion as a ratio of that without, and the memory after
-500 answers as a ratio of that after 100.
+`/healthz`, the median time of evidence with ingestion as a ratio of that without, and the
+memory after 500 answers as a ratio of that after 100.
 """
 
 import argparse
@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument("--searchers", type=int, default=20)
     parser.add_argument("--requests", type=int, default=300)
     parser.add_argument("--documents", type=int, default=4)
+    parser.add_argument("--sections", type=int, default=3_000, help="of each of the documents")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, _served(Path(folder)) as (service, url):
         report = _measure(service, url, Path(folder), options)
@@ -50,19 +51,26 @@ def main() -> int:
 def _measure(
     service: Application, url: str, folder: Path, options: argparse.Namespace
 ) -> dict[str, object]:
-    quiet = _evidence_s(url, _key(service, "quiet"), times=5)
+    key = _key(service, "alone")
+    _evidence_s(url, key, range(3))  # models are loaded with the first question
+    quiet = _evidence_s(url, key, range(20, 35))
     crowd = _Crowd(service, url, options)
     watch = _Health(url)
-    ingestion = threading.Thread(target=_ingest, args=(service, folder, options.documents))
+    beside = (service, folder, options.documents, options.sections, "beside")
+    ingestion = threading.Thread(target=_ingest, args=beside)
     ingestion.start()
-    busy = _evidence_s(url, _key(service, "busy"), times=5)
+    busy = _evidence_s(url, key, range(60, 75))
+    is_beside = ingestion.is_alive()
     crowd.run()
+    was_beside = ingestion.is_alive()
     ingestion.join()
     health = watch.stop()
+    assert is_beside, "ingestion ended before the questions: give it more --sections"
     memory = _memory_after(url, _key(service, "memory"))
     return {
         "statuses": dict(crowd.statuses),
         "errors": sum(n for status, n in crowd.statuses.items() if status not in {200, 429}),
+        "crowd_was_beside_ingestion": was_beside,
         "jain": round(_jain(list(crowd.served.values())), 3),
         "healthz_p99_s": round(health, 3),
         "evidence_beside_ingestion": round(busy / quiet, 2),
@@ -140,7 +148,7 @@ def _served(folder: Path) -> Iterator[tuple[Application, str]]:
     settings: Settings = load_settings(overrides={"data_dir": folder / "data"})
     settings = settings.model_copy(update={"answer": AnswerSettings(kind="extracts")})
     with open_service(settings) as service:
-        _ingest(service, folder, 8, prefix="house")
+        _ingest(service, folder, 8)
         config = uvicorn.Config(create_app(service), port=0, log_level="error")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run)
@@ -155,14 +163,16 @@ def _served(folder: Path) -> Iterator[tuple[Application, str]]:
             thread.join()
 
 
-def _ingest(service: Application, folder: Path, count: int, prefix: str = "beside") -> None:
+def _ingest(
+    service: Application, folder: Path, count: int, sections: int = 200, prefix: str = "house"
+) -> None:
     paths = []
     for number in range(count):
         subject = SUBJECTS[number % len(SUBJECTS)]
         lines = [
-            f"Section {n} of the handbook on {subject} says what holds in building {n}. "
-            f"The office of {subject} closes at {n % 6 + 12} on Fridays in building {n}."
-            for n in range(200)
+            f"Section {n} of the {prefix} handbook {number} on {subject} is about building {n}. "
+            f"The {prefix} office of {subject} closes at {n % 6 + 12} on Fridays in building {n}."
+            for n in range(sections)
         ]
         path = folder / f"{prefix}-{number}.md"
         path.write_text(f"# Handbook on {subject}\n\n" + "\n\n".join(lines), encoding="utf-8")
@@ -174,12 +184,16 @@ def _key(service: Application, user: str) -> str:
     return service.catalog.keys.create(user, user)[1]
 
 
-def _evidence_s(url: str, key: str, *, times: int) -> float:
-    """Median seconds until the evidence of an answer is there, by the service's own clock."""
+def _evidence_s(url: str, key: str, buildings: range) -> float:
+    """Median seconds until the evidence of an answer is there, by the service's own clock.
+
+    Each question is for other sentences: those that were weighed before are kept in memory.
+    """
     took = []
     with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=300) as c:
-        for n in range(times):
-            question = QUESTION.format(f"{SUBJECTS[n % len(SUBJECTS)]} in building {n + times}")
+        for building in buildings:
+            subject = SUBJECTS[building % len(SUBJECTS)]
+            question = QUESTION.format(f"{subject} in building {building}")
             answer = c.post("/v1/answers", json={"question": question, "kind": "extracts"}).json()
             took.append(answer["timings_ms"]["evidence"] / 1_000)
     return float(statistics.median(took))

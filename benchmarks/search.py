@@ -165,6 +165,7 @@ def measure(
         store = open_store(settings, model_id=MODEL, dimension=DIMENSION)
         if url and bare.collection_exists(store.collection):
             raise SystemExit(f"{url} has a collection {store.collection!r} already; remove it.")
+        store.make()
         try:
             built = _build(index, store, lexical, exact, catalog, settings, engine_pid)
             if url:

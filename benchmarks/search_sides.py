@@ -113,7 +113,7 @@ class Sides:
 def bare_client(settings: Settings) -> Iterator[QdrantClient]:
     key = settings.store.api_key
     client = QdrantClient(
-        url=settings.store.url or "http://embedded",
+        url=next(iter(settings.store.addresses), "http://embedded"),
         transport=None if settings.store.url else EngineTransport(settings.data_dir),
         headers={"api-key": key.get_secret_value()} if key else None,
         timeout=60,

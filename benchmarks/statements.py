@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from sovereign_rag.answering.verification import ClaimVerifier
-from sovereign_rag.domain import Chunk, PageSpan, PageText, Passage, Verdict
+from sovereign_rag.domain import Chunk, PageSpan, PageText, Passage, QuoteVerdict, Verdict
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.embedding.lexical import Bm25Encoder
 from sovereign_rag.settings import load_settings
@@ -41,8 +41,8 @@ class Texts:
     def page(self, passage: Passage, number: int) -> PageText | None:
         return self._pages.get(passage.chunk.document_id) if number == 1 else None
 
-    def agrees(self, passage: Passage, page: PageText, start: int, end: int) -> bool:
-        return True
+    def verdict(self, passage: Passage, page: PageText, start: int, end: int) -> QuoteVerdict:
+        return QuoteVerdict.VERIFIED
 
 
 class Weights:

@@ -15,8 +15,9 @@ from sovereign_rag.wiring import Application, open_service  # noqa: E402  - like
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is costly, for `make test-fast`."""
+    """Mark what is costly, for `make test-fast`, and begin with it."""
     costs.mark(items)
+    costs.put_costly_first(items)
 
 
 stay_on_this_machine = egress_guard.stay_on_this_machine

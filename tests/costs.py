@@ -7,6 +7,7 @@ import pytest
 
 COSTLY: Final = {
     "embedder": "model",
+    "watcher": "model",
     "single_precision": "model",
     "language_model": "model",
     "filled": "model",
@@ -31,3 +32,13 @@ def mark(items: Iterable[pytest.Item]) -> None:
             item.add_marker(marker)
         if item.nodeid.startswith(CONFINED):
             item.add_marker("namespace")
+
+
+def put_costly_first(items: list[pytest.Item]) -> None:
+    """Order the files so that no costly one is left to one process at the end of a run."""
+    costly = {item.path for item in items if _is_costly(item)}
+    items.sort(key=lambda item: item.path not in costly)
+
+
+def _is_costly(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in ("model", "browser", "namespace"))

@@ -59,7 +59,7 @@ def main() -> None:
     project = content["project"]
     extras: dict[str, list[str]] = {
         **project["optional-dependencies"],
-        **content["dependency-groups"],
+        "dev": content["dependency-groups"]["dev"],
     }
     lines = [*project["dependencies"], *(line for lines in extras.values() for line in lines)]
     pins = closure(Requirement(line) for line in lines)

@@ -39,18 +39,21 @@ _ACCESS = '__import__("sovereign_rag.access").access'
 AS_OWNER = f"{_ACCESS}.read_scope({_ACCESS}.local_owner(principal.tenant))"
 
 MUTANTS = (
-    Mutant(
-        "the rule forgets the tenant", ACCESS, "tenant == self.tenant\n            and", "True and"
-    ),
-    Mutant("the rule forgets the level", ACCESS, "and level <= self.clearance", ""),
+    Mutant("the rule forgets the tenant", ACCESS, "tenant=tenant == self.tenant", "tenant=True"),
+    Mutant("the rule forgets the level", ACCESS, "cleared=level <= self.clearance", "cleared=True"),
     Mutant("the rule takes a level too high", ACCESS, "level <= self", "level <= 1 + self"),
     Mutant("the rule takes a level too low", ACCESS, "level <= self", "level < self"),
-    Mutant("the rule forgets the readers", ACCESS, "not self.labels.isdisjoint(readers)", "True"),
+    Mutant(
+        "the rule forgets the readers",
+        ACCESS,
+        "self.labels.intersection(readers)",
+        "self.labels.union(readers)",
+    ),
     Mutant(
         "all labels instead of any",
         ACCESS,
-        "not self.labels.isdisjoint(readers)",
-        "self.labels >= set(readers)",
+        "self.labels.intersection(readers)",
+        "self.labels if self.labels >= set(readers) else frozenset()",
     ),
     Mutant(
         "a group counts as a user",
@@ -63,7 +66,7 @@ MUTANTS = (
     ),
     Mutant("nobody is everyone", ACCESS, "own = {EVERYONE, ", "own = {"),
     Mutant("the search forgets the tenant", FILTERS, 'equals("tenant", scope.tenant),', ""),
-    Mutant("the search forgets the readers", FILTERS, '_any_of("readers", scope.labels),', ""),
+    Mutant("the search forgets the readers", FILTERS, 'any_of("readers", scope.labels),', ""),
     Mutant(
         "the search forgets the level",
         FILTERS,
@@ -107,7 +110,7 @@ MUTANTS = (
     Mutant(
         "the catalog forgets the readers",
         CATALOG,
-        "document_readers.c.label.in_(labels),",
+        "exists().where(document_readers.c.document_id == documents.c.id, label.in_(labels)),",
         "",
     ),
     Mutant(
@@ -131,8 +134,8 @@ MUTANTS = (
     Mutant(
         "counts are those of the owner",
         SEARCHING,
-        "self._store.facet(field, scope, search_filter)",
-        f"self._store.facet(field, {AS_OWNER}, search_filter)",
+        "self._store.facet(field, scope, counted_in)",
+        f"self._store.facet(field, {AS_OWNER}, counted_in)",
     ),
     Mutant(
         "counts are not on the record",
@@ -149,8 +152,8 @@ MUTANTS = (
     Mutant(
         "the listing is the owner's",
         DOCUMENTS,
-        "self._catalog.documents.readable(read_scope(principal), limit=limit, after=after)",
-        f"self._catalog.documents.readable({AS_OWNER}, limit=limit, after=after)",
+        "self._catalog.lists.page(query, read_scope(principal),",
+        f"self._catalog.lists.page(query, {AS_OWNER},",
     ),
 )
 

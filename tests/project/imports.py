@@ -9,6 +9,12 @@ from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+NAMESPACES = {  # modules that several packages share, longest first
+    "opentelemetry.exporter.otlp.proto.common": "opentelemetry-exporter-otlp-proto-common",
+    "opentelemetry.proto": "opentelemetry-proto",
+    "opentelemetry.sdk": "opentelemetry-sdk",
+    "opentelemetry": "opentelemetry-api",
+}
 OURS = frozenset({"sovereign_rag", "ingest", "tests"})
 
 
@@ -41,8 +47,13 @@ def third_party(places: Iterable[Path]) -> frozenset[str]:
         beside = set()
         if not (file.parent / "__init__.py").exists():  # scripts import each other by name
             beside = {other.stem for other in file.parent.glob("*.py")}
-        found |= {module.partition(".")[0] for module in imported_modules(file)} - beside
+        found |= {_top(module) for module in imported_modules(file)} - beside
     return frozenset(found - set(sys.stdlib_module_names) - OURS - {"__future__", ""})
+
+
+def _top(module: str) -> str:
+    shared = (name for name in NAMESPACES if f"{module}.".startswith(f"{name}."))
+    return next(shared, module.partition(".")[0])
 
 
 @cache
@@ -56,4 +67,4 @@ def package_of(module: str) -> str:
     Raises:
         KeyError: None that is installed here does.
     """
-    return normal(_packages()[module][0])
+    return NAMESPACES.get(module) or normal(_packages()[module][0])

@@ -15,6 +15,8 @@ from sovereign_rag.version import VERSION
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("api", "worker")
 ALL = ("qdrant", "api", "worker", "postgres")
+NODES = ("service-1", "service-2", "worker-1", "worker-2")
+CLUSTER = (*NODES, "qdrant-1", "qdrant-2", "qdrant-3", "s3", "bucket", "proxy")
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +37,79 @@ def filled_in(value: str) -> str:
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
 
 
+def all_filled_in(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {name: all_filled_in(value) for name, value in content.items()}
+    if isinstance(content, list):
+        return [all_filled_in(value) for value in content]
+    return filled_in(content) if isinstance(content, str) else content
+
+
 def test_there_are_a_store_a_service_a_worker_and_a_database_on_request(
     compose: dict[str, Any],
 ) -> None:
     services = compose["services"]
 
-    assert set(services) == set(ALL)
+    assert set(services) == {*ALL, *CLUSTER}
     assert services["api"]["command"] == ["serve"]
     assert services["worker"]["command"] == ["worker"]
-    assert services["postgres"]["profiles"] == ["postgresql"]
+    assert services["postgres"]["profiles"] == ["postgresql", "cluster"]
     assert [name for name in ALL if "profiles" in services[name]] == ["postgres"]
+    assert all(services[name]["profiles"] == ["cluster"] for name in CLUSTER)
+
+
+def test_the_file_is_one_that_compose_takes(compose: dict[str, Any]) -> None:
+    """By a parser of the whole specification; merges are YAML's, and are done before."""
+    spec = pytest.importorskip("compose_spec")
+
+    found = spec.PyCompose.from_yaml(yaml.safe_dump(all_filled_in(compose))).service_names()
+
+    assert set(found) == {*ALL, *CLUSTER}
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_a_node_of_the_cluster_has_its_own_folder_and_record_over_what_all_share(
+    compose: dict[str, Any], node: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in environment(compose, node).items():
+        if value is not None:
+            monkeypatch.setenv(name, filled_in(value))
+
+    loaded = settings.load_settings()
+
+    assert loaded.store.addresses == tuple(f"http://qdrant-{n}:6333" for n in (1, 2, 3))
+    assert (loaded.store.replication_factor, loaded.content.bucket) == (2, "documents")
+    assert loaded.catalog.url is not None
+    assert loaded.audit.writer == node
+    assert compose["services"][node]["volumes"][0] == f"{node}:/data"
+    assert loaded.ingest.worker_in_server is not node.startswith("service")
+
+
+def test_the_cluster_is_reached_by_its_proxy_alone(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+
+    assert [name for name in CLUSTER if "ports" in services[name]] == ["proxy"]
+    assert services["proxy"]["networks"] == ["front"]
+    assert {n for n in CLUSTER if "front" in services[n]["networks"]} == {
+        "service-1",
+        "service-2",
+        "proxy",
+    }
+    assert all(port.startswith("127.0.0.1:") for port in services["proxy"]["ports"])
+
+
+def test_nodes_of_the_store_join_the_first_and_are_the_version_of_the_client(
+    compose: dict[str, Any],
+) -> None:
+    nodes = [compose["services"][f"qdrant-{number}"] for number in (1, 2, 3)]
+
+    assert {node["image"] for node in nodes} == {compose["services"]["qdrant"]["image"]}
+    assert all(node["environment"]["QDRANT__CLUSTER__ENABLED"] == "true" for node in nodes)
+    assert "--bootstrap" not in nodes[0]["command"]
+    for number, node in enumerate(nodes, start=1):
+        assert node["command"][-1] == f"http://qdrant-{number}:6335"
+    assert all("http://qdrant-1:6335" in node["command"] for node in nodes)
 
 
 @pytest.mark.parametrize("service", OURS)
@@ -107,7 +172,7 @@ def images(compose: dict[str, Any]) -> Iterator[str]:
 def test_every_image_is_pinned_to_a_version(compose: dict[str, Any]) -> None:
     found = list(images(compose))
 
-    assert len(found) == 6
+    assert len(found) == 16
     for image in found:
         assert re.search(r":v?\d+\.\d+(\.\d+)?(-[a-z]+)*(@sha256:[0-9a-f]{64})?$", image), image
 
@@ -156,7 +221,7 @@ def test_qdrant_sends_no_telemetry_wants_a_key_and_refuses_unindexed_filters(
     assert variables[f"{strict}UNINDEXED_FILTERING_UPDATE"] == "false"
 
 
-@pytest.mark.parametrize("service", ALL)
+@pytest.mark.parametrize("service", [*ALL, *CLUSTER])
 def test_a_service_can_do_no_more_than_it_must(compose: dict[str, Any], service: str) -> None:
     config = compose["services"][service]
 
@@ -174,10 +239,20 @@ def test_a_service_can_do_no_more_than_it_must(compose: dict[str, Any], service:
 def test_no_secret_stands_in_the_file(compose: dict[str, Any]) -> None:
     secrets = [
         value
-        for service in ALL
+        for service in (*ALL, *CLUSTER)
         for name, value in environment(compose, service).items()
-        if re.search(r"KEY$|PASSWORD$", name)
+        if re.search(r"(API|SECRET)_KEY$|PASSWORD$", name)
     ]
 
-    assert len(secrets) == 4
+    assert len(secrets) == 17
     assert all(str(value).startswith("${") for value in secrets)
+
+
+@pytest.mark.parametrize("service", [*ALL, *CLUSTER])
+def test_a_service_is_given_the_time_that_its_end_takes(
+    compose: dict[str, Any], service: str
+) -> None:
+    ours = compose["services"][service]
+
+    assert ours["init"] is True
+    assert int(ours["stop_grace_period"].removesuffix("s")) > settings.Settings().server.shutdown_s

@@ -41,6 +41,12 @@ def test_the_table_of_settings_is_the_codes_own() -> None:
     assert all(f"| `{name}` |" in made for name in names())
 
 
+def test_the_table_of_roles_is_the_codes_own() -> None:
+    made = runpy.run_path(str(ROOT / "tools" / "roles_table.py"))["document"]()
+
+    assert text("roles.md") == made, "run `.venv/bin/python tools/roles_table.py`"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_a_setting_that_a_page_names_exists(page: Path) -> None:
     sections = {name.partition(".")[0] for name in names() if "." in name}

