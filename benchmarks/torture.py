@@ -32,6 +32,7 @@ from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.records import JobRecord, NewTask, TaskState
 from sovereign_rag.errors import EnvironmentFault
 from sovereign_rag.settings import Settings, load_settings
+from sovereign_rag.store.fence import FIELD
 
 COMMAND = [sys.executable, "-m", "sovereign_rag.cli"]
 READERS = frozenset({"everyone"})
@@ -263,7 +264,10 @@ def wait_for_end(catalog: Catalog, job: JobRecord, timeout_s: float) -> None:
 
 
 def points(settings: Settings) -> Mapping[str, str]:
-    """Everything that the store holds: payload by point id. The store must be at rest."""
+    """Everything that the store holds: payload by point id. The store must be at rest.
+
+    Each writing has a number of its own, drawn anew, which is all that two runs may differ in.
+    """
     import qdrant_edge as edge
 
     from sovereign_rag.store.embedded.engine import Engine
@@ -281,8 +285,9 @@ def points(settings: Settings) -> Mapping[str, str]:
                     request = edge.ScrollRequest(offset=offset, limit=500, with_payload=True)
                     records, offset = shard.scroll(request)
                     for record in records:
-                        payload = json.dumps(record.payload, sort_keys=True, default=str)
-                        found[str(record.id)] = payload
+                        payload = dict(record.payload or {})
+                        payload[FIELD] = isinstance(payload.get(FIELD), int)
+                        found[str(record.id)] = json.dumps(payload, sort_keys=True, default=str)
                     if offset is None:
                         break
                 shard.close()

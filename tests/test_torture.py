@@ -20,8 +20,10 @@ def test_whatever_happens_to_the_processes_the_index_is_that_of_a_quiet_run(
 
     assert done.stdout, done.stderr
     report = json.loads(done.stdout)
-    assert report["equal"], report
-    assert (report["missing"], report["doubled_or_left_over"], report["different"]) == (0, 0, 0)
-    assert report["points"] >= 20
+    shown = json.dumps(report, indent=1)  # whole, also where a report is cut line by line
+    assert report["equal"], shown
+    apart = [report[name] for name in ("missing", "doubled_or_left_over", "different")]
+    assert apart == [0, 0, 0], shown
+    assert report["points"] >= 20, shown
     blows = [report[name] for name in ("killed_workers", "killed_stores", "full_disks")]
-    assert blows == [1, 1, 1]
+    assert blows == [1, 1, 1], shown
