@@ -56,8 +56,10 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=240, help="of killing (240)")
     parser.add_argument("--every", type=float, default=5, help="seconds between two kills (5)")
     parser.add_argument("--timeout", type=float, default=3_600, help="seconds for all (3600)")
+    parser.add_argument("--keep", type=Path, help="folder to work in; kept afterwards")
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="machines-"))
+    folder = arguments.keep or Path(tempfile.mkdtemp(prefix="machines-"))
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         with (
             schema_in(arguments.catalog) as catalog,
@@ -72,7 +74,8 @@ def main() -> int:
                 timeout_s=arguments.timeout,
             )
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if arguments.keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps(report))
     return 0 if report["well"] else 1
 
@@ -116,6 +119,7 @@ class House:
     store: int
     statuses: Counter[int] = field(default_factory=Counter)
     slowest_s: float = 0.0
+    handed_in: int = 0
 
     def run(
         self, *, documents: int, seconds: float, every_s: float, timeout_s: float
@@ -147,14 +151,19 @@ class House:
                 victim.kill()
                 victim.start()
                 kills += 1
+                told(f"kill {kills}, {self.handed_in} of {documents} handed in")
             threads[1].join()
+            if self.handed_in < documents:
+                raise TimeoutError(f"{self.handed_in} of {documents} could be handed in")
             with open_service(self._settings("check")) as check:
                 tenant = local_owner().tenant
                 jobs = check.catalog.jobs
+                told("the killing is over, the rest is worked off")
                 wait_until(
                     lambda: all(job.finished for job in jobs.recent(tenant, 10_000)), timeout_s
                 )
                 wait_until(lambda: not check.catalog.leases.holders(), timeout_s)
+            told("all jobs have ended")
             wait_until(lambda: all(is_ready(url) for url in urls), STARTS_WITHIN_S)
             same = answers_of(urls[0], key) == answers_of(urls[1], key)
         finally:
@@ -223,6 +232,7 @@ class House:
                         )
                     self._count(answer)
                     if answer.is_success:
+                        self.handed_in += 1
                         break
                 except httpx.TransportError:
                     pass
@@ -323,6 +333,10 @@ def bucket() -> Iterator[str]:
         yield f"http://{host}:{port}"
     finally:
         server.stop()
+
+
+def told(progress: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {progress}", file=sys.stderr, flush=True)
 
 
 def search(url: str, key: str) -> httpx.Response:
