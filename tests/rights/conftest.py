@@ -12,7 +12,7 @@ from sovereign_rag.settings import Settings
 from sovereign_rag.wiring import Application, open_service
 from tests.api.conftest import serving
 from tests.rights.oracle import LABELS, LEVELS, TENANTS, Paper
-from tests.rights.site import Site
+from tests.rights.site import RememberingEmbedder, Site
 
 TEXT = "The common notice number {n} says that the gate opens at {n} o'clock."
 
@@ -25,7 +25,7 @@ def product(
 ) -> Iterator[tuple[Application, list[Paper]]]:
     """The product, and the oracle's own list of its documents."""
     folder, papers = tmp_path_factory.mktemp("papers"), []
-    with open_service(product_settings(), embedder=embedder) as application:
+    with open_service(product_settings(), embedder=RememberingEmbedder(embedder)) as application:
         for n in range(14):
             tenant, level = TENANTS[n % 2], LEVELS[n % 3]
             labels = frozenset({LABELS[n // 2 % len(LABELS)]})

@@ -19,7 +19,7 @@ from sovereign_rag.client import Client
 from sovereign_rag.errors import NotFound
 from sovereign_rag.integrations.llama_index import SovereignRetriever
 from tests.rights.oracle import EXAMPLES, Paper, often, principals
-from tests.rights.site import NOWHERE, Site, ids
+from tests.rights.site import NOWHERE, TLS, Site, ids
 
 at_each_door = settings(often, max_examples=EXAMPLES if "RIGHTS_EXAMPLES" in os.environ else 5)
 MOST = 50  # more than there are
@@ -144,7 +144,7 @@ def test_the_model_context_protocol_shows_what_the_rule_shows(site: Site, asking
 @given(asking=askings)
 def test_the_python_client_shows_what_the_rule_shows(site: Site, asking: Asking) -> None:
     documents, shown, hidden = asking.at(site)
-    with Client(site.url, site.key(asking.asker)) as client:
+    with Client(site.url, site.key(asking.asker), verify=TLS) as client:
         found = client.search(asking.words, limit=MOST, **chosen(documents))
         listed = list(client.documents())
         answered = client.ask(asking.words, **chosen(documents))
