@@ -1,4 +1,4 @@
-"""What the organisation's LDAP directory said of people, and when it was last asked."""
+"""What the organisation's directory said of people, and when: asked by LDAP, or by its tokens."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,6 +7,7 @@ from sqlalchemy import (
     JSON,
     Column,
     ColumnElement,
+    Connection,
     Integer,
     String,
     Table,
@@ -101,26 +102,43 @@ class DirectoryPeople(CatalogPart):
     def put(self, record: DirectoryRecord) -> None:
         """Keep what was said last."""
         with self._database.writing() as connection:  # writers take turns: nobody comes between
-            connection.execute(delete(directory_people).where(_of(record.issuer, record.user)))
-            connection.execute(
-                insert(directory_people).values(
-                    issuer=record.issuer,
-                    user=record.user,
-                    dn=record.dn,
-                    tenant=record.tenant,
-                    groups=sorted(record.groups),
-                    roles=sorted(record.roles),
-                    curates=sorted(record.curates),
-                    clearance=record.clearance,
-                    asked=record.asked,
-                    asked_as=record.asked_as,
-                )
+            _replace(connection, record)
+
+    def put_newer(self, record: DirectoryRecord) -> None:
+        """Keep what was said, unless something newer is known by the same settings."""
+        with self._database.writing() as connection:
+            its = _of(record.issuer, record.user)
+            newer = (directory_people.c.asked > record.asked) & (
+                directory_people.c.asked_as == record.asked_as
             )
+            if (
+                connection.execute(select(directory_people.c.user).where(its, newer)).first()
+                is None
+            ):
+                _replace(connection, record)
 
     def forget(self, issuer: str, user: str) -> None:
         """The directory knows nobody of that name any more; that none was known is no error."""
         with self._database.writing() as connection:
             connection.execute(delete(directory_people).where(_of(issuer, user)))
+
+
+def _replace(connection: Connection, record: DirectoryRecord) -> None:
+    connection.execute(delete(directory_people).where(_of(record.issuer, record.user)))
+    connection.execute(
+        insert(directory_people).values(
+            issuer=record.issuer,
+            user=record.user,
+            dn=record.dn,
+            tenant=record.tenant,
+            groups=sorted(record.groups),
+            roles=sorted(record.roles),
+            curates=sorted(record.curates),
+            clearance=record.clearance,
+            asked=record.asked,
+            asked_as=record.asked_as,
+        )
+    )
 
 
 def _of(issuer: str, user: str) -> ColumnElement[bool]:

@@ -8,6 +8,7 @@ from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.errors import Unauthenticated
 from sovereign_rag.services.directory_sign_in import DirectorySignIn
 from sovereign_rag.services.ldap_directory import LdapDirectory
+from sovereign_rag.services.newest_claims import NewestClaims
 from sovereign_rag.services.oidc import TokenDirectory
 from sovereign_rag.services.operations import OperationRecorder
 from sovereign_rag.services.role_grants import RoleGrants
@@ -23,6 +24,7 @@ class Identities:
     token_sign_in: DirectorySignIn | None  # signs people in on the page by that directory
     ldap: LdapDirectory | None  # says who is in which groups, and takes passwords on the page
     roles: RoleGrants
+    newest_claims: NewestClaims | None  # what the newest token of each person says
     token_issuer: str | None
 
     @classmethod
@@ -35,13 +37,15 @@ class Identities:
         operations: OperationRecorder,
     ) -> Self:
         oidc, ldap = settings.oidc, settings.ldap
-        tokens = None if oidc.issuer is None else TokenDirectory(oidc)
+        newest = None if oidc.issuer is None else NewestClaims(oidc, catalog=catalog, audit=audit)
+        tokens = None if newest is None else TokenDirectory(oidc, newest=newest)
         by_page = tokens is not None and oidc.client_id is not None
         return cls(
             tokens=tokens,
             token_sign_in=DirectorySignIn(oidc, tokens) if tokens and by_page else None,
             ldap=None if ldap.url is None else LdapDirectory(ldap, catalog=catalog, audit=audit),
             roles=RoleGrants(catalog=catalog, audit=audit, operations=operations),
+            newest_claims=newest,
             token_issuer=oidc.issuer,
         )
 
@@ -55,6 +59,8 @@ class Identities:
         issuer = known.caller.issuer
         if self.ldap is not None and issuer == self.ldap.issuer:
             known = self.ldap.current(known)
-        elif issuer not in {None, self.token_issuer}:
+        elif self.newest_claims is not None and issuer == self.token_issuer:
+            known = self.newest_claims.current(known)
+        elif issuer is not None:
             raise Unauthenticated("The directory that vouched for this is no longer asked.")
         return self.roles.added_to(known)

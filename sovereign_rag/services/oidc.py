@@ -21,6 +21,7 @@ from joserfc.jwk import Key, KeySet
 from sovereign_rag.access import HIGHEST_LEVEL, Caller, Principal
 from sovereign_rag.errors import BadInput, DirectoryLost, Forbidden, Unauthenticated
 from sovereign_rag.services.directory_names import groups_of, roles_of
+from sovereign_rag.services.newest_claims import NewestClaims
 from sovereign_rag.services.tokens import verified_claims
 from sovereign_rag.settings.identity import OidcSettings
 
@@ -36,10 +37,14 @@ class TokenDirectory:
     """Says who a token's person is; threads may ask at the same time."""
 
     def __init__(
-        self, settings: OidcSettings, *, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: OidcSettings,
+        *,
+        newest: NewestClaims | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`clock` counts seconds; `settings` name an issuer."""
-        self._settings, self._clock = settings, clock
+        """`settings` name an issuer, `newest` knows what later tokens say; `clock`: seconds."""
+        self._settings, self._newest, self._clock = settings, newest, clock
         self._fetching = threading.Lock()
         self._keys: dict[str, Key] = {}
         self._fetched: float | None = None  # when the keys came
@@ -70,7 +75,10 @@ class TokenDirectory:
 
     def person(self, claims: Mapping[str, Any]) -> Principal:
         """Whom claims name that hold. Raises Unauthenticated and Forbidden as `principal_for`."""
-        return _person(claims, self._settings)
+        person = _person(claims, self._settings)
+        if self._newest is not None:
+            self._newest.admit(person, claims)
+        return person
 
     def _key(self, token: str) -> Key:
         """The key that a token says it is signed with, if the directory shows it."""
