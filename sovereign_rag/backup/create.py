@@ -8,7 +8,6 @@ A content that is replaced before it was copied has the round done again, which 
 writes little, since pieces that are there are not written again.
 """
 
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -20,8 +19,10 @@ from typing import Any, Final
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from sovereign_rag.backup.contents import contents_of
 from sovereign_rag.backup.envelope import Recipient
 from sovereign_rag.backup.repository import PieceWriter, Repository
+from sovereign_rag.backup.units import file_unit
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.errors import BadInput, EnvironmentFault, SovereignError
 from sovereign_rag.settings import Settings
@@ -33,7 +34,6 @@ CATALOG: Final = "catalog.jsonl"
 """The unit that is not a file of the data folder: see catalog/transfer.py."""
 
 _ROUNDS: Final = 5
-_BLOCK: Final = 1 << 20
 _SETTINGS: Final = ("sovereign-rag.toml", "settings-in-force.json", "sealing.key")
 
 
@@ -76,11 +76,10 @@ def create(
         recipient: Whom it is closed for; None: whoever has it can read it.
 
     Raises:
-        BadInput: The repository lies in the data folder; a recipient without a key; or contents
-            that are elsewhere.
-        EnvironmentFault: The disk is full, or documents change faster than they are copied.
+        BadInput: The repository lies in the data folder, or a recipient without a key.
+        EnvironmentFault: The disk is full, documents change faster than they are copied, or the
+            object storage that holds their contents is away.
     """
-    require_own_contents(origin.settings)
     if repository.folder.resolve().is_relative_to(origin.settings.data_dir.resolve()):
         raise BadInput("A backup in the data folder is lost with it: name a folder elsewhere.")
     with repository.writing():
@@ -96,15 +95,6 @@ def create(
     raise EnvironmentFault(
         "Documents were replaced faster than they could be copied. Try again at a quieter time."
     )
-
-
-def require_own_contents(settings: Settings) -> None:
-    """Raises BadInput where contents are not in the data folder, and so would be left out."""
-    if settings.content.url is not None:
-        raise BadInput(
-            f"The contents of documents are in {settings.content.url}, and this backs up a data "
-            "folder. Back the bucket and the database up by their own means, the database first."
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,21 +120,20 @@ def _round(origin: Origin, writer: PieceWriter) -> _Made | None:
             tree += _files(writer, copy, "vectors/collections")
     finally:
         shutil.rmtree(copy, ignore_errors=True)
+    stored = contents_of(origin.settings)
     for hash_ in contents:
-        folder = data_dir / "content" / hash_[:2] / hash_
-        unit = _unit(writer, folder, f"content/{hash_[:2]}/{hash_}")
+        unit = stored.unit(writer, hash_)
         if unit is None and not origin.catalog.documents.content_in_use(hash_):
             return None
         tree += [unit] if unit else []
-    for path in sorted((data_dir / "content" / "keys").glob("*.json")):
-        tree.append(_file(writer, path, f"content/keys/{path.name}", None))
+    tree += stored.keys(writer)
     for name in _SETTINGS:
         if (data_dir / name).is_file():
-            tree.append(_file(writer, data_dir / name, name, None))
+            tree.append(file_unit(writer, data_dir / name, name, None))
     for path in sorted((data_dir / "erasures").glob("*.json")):
-        tree.append(_file(writer, path, f"erasures/{path.name}", None))
+        tree.append(file_unit(writer, path, f"erasures/{path.name}", None))
     files, head = origin.audit.extent()
-    tree += [_file(writer, file, f"audit/{file.name}", size) for file, size in files]
+    tree += [file_unit(writer, file, f"audit/{file.name}", size) for file, size in files]
     facts = {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": VERSION,
@@ -222,43 +211,6 @@ def _copy_vectors(data_dir: Path, copy: Path) -> None:
 def _files(writer: PieceWriter, folder: Path, below: str) -> Iterator[dict[str, Any]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            yield _file(writer, path, f"{below}/{path.relative_to(folder)}", None)
+            yield file_unit(writer, path, f"{below}/{path.relative_to(folder)}", None)
         elif path.is_dir() and not list(path.iterdir()):
             yield {"folder": f"{below}/{path.relative_to(folder)}"}
-
-
-def _file(writer: PieceWriter, path: Path, name: str, size: int | None) -> dict[str, Any]:
-    """One file as a unit; of one that others append to, the first `size` bytes."""
-    length = path.stat().st_size if size is None else size
-    return {"files": [[name, length, 0o600]], "pieces": writer.put(_blocks(path, length))}
-
-
-def _unit(writer: PieceWriter, folder: Path, below: str) -> dict[str, Any] | None:
-    """A folder of small files as one stream; None: it is gone."""
-    listed: list[list[Any]] = []
-
-    def stream() -> Iterator[bytes]:
-        for path in sorted(folder.rglob("*")):
-            if not path.is_file() or path.name.startswith("."):  # one that is being written
-                continue
-            length = path.stat().st_size
-            listed.append([f"{below}/{path.relative_to(folder)}", length, 0o600])
-            yield from _blocks(path, length)
-
-    try:
-        pieces = writer.put(stream())
-    except FileNotFoundError:
-        return None
-    return {"files": listed, "pieces": pieces} if listed else None
-
-
-def _blocks(path: Path, length: int) -> Iterator[bytes]:
-    """The first `length` bytes of a file; the file may have grown since. Raises OSError."""
-    with path.open("rb") as file:
-        rest = length
-        while rest:
-            block = file.read(min(_BLOCK, rest))
-            if not block:
-                raise FileNotFoundError(os.strerror(2))
-            rest -= len(block)
-            yield block

@@ -15,7 +15,8 @@ from typing import Any, Final
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from sovereign_rag.backup.create import CATALOG, require_own_contents
+from sovereign_rag.backup.contents import move_into_bucket, require_empty_bucket
+from sovereign_rag.backup.create import CATALOG
 from sovereign_rag.backup.envelope import Opener
 from sovereign_rag.backup.repository import Damage, PieceReader, Repository
 from sovereign_rag.catalog.database import Database
@@ -86,7 +87,7 @@ def restore(
     key: Ed25519PublicKey | None,
     opener: Opener | None,
 ) -> Restored:
-    """Put a backup into the data folder and the database that the settings name, both empty.
+    """Put a backup into the data folder, the database and the bucket of the settings, all empty.
 
     Raises:
         BadInput: They are not empty; or the backup is not what was signed, is damaged, or closed
@@ -94,11 +95,11 @@ def restore(
         CatalogError: A newer version of the product made it.
         EnvironmentFault: The disk is full.
     """
-    require_own_contents(settings)
     manifest = repository.manifest(name, key)
     _require_opener(manifest, opener)
     folder = settings.data_dir
     _require_empty(folder)
+    require_empty_bucket(settings)
     beside = folder / BESIDE
     try:
         shutil.rmtree(beside, ignore_errors=True)
@@ -108,6 +109,7 @@ def restore(
         _note_head(beside, manifest["record"])
         since = _acts_since(AuditLog(beside), int(manifest["record"]["from"]), REDONE)
         later = _acts_of_later(repository, manifest, key, opener)
+        move_into_bucket(settings, beside / "content")
         _fill_catalog(settings, beside, reader, catalog)
         for path in beside.iterdir():
             path.rename(folder / path.name)

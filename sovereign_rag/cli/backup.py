@@ -58,7 +58,8 @@ def create(
 ) -> None:
     """Copy catalog, documents, vectors and the audit record, as they are at this moment.
 
-    Questions and ingestion go on. What earlier backups in the folder hold is not written again.
+    Documents are those of the data folder, or of the bucket that content.url names. Questions and
+    ingestion go on. What earlier backups in the folder hold is not written again.
     The vectors of a Qdrant server are left out: `reindex --force` makes them from what is here.
     """
     from sovereign_rag.backup import create as making
@@ -71,7 +72,6 @@ def create(
 
     if (key is None) != unsigned:
         raise BadInput("Say how it is signed: --key FILE, or --unsigned.")
-    _refuse_bucket(run)
     signing = None if key is None else private_key(key)
     closing = None if recipient is None else Recipient.read(recipient)
     told = {"folder": str(folder), "encrypted": closing is not None, "signed": key is not None}
@@ -181,7 +181,7 @@ def restore(
         Path | None, typer.Option(help="The key's passphrase, on the first line; - is stdin.")
     ] = None,
 ) -> None:
-    """Put a backup into an empty data folder, and into an empty database where one is named.
+    """Put a backup into an empty data folder, and into an empty database and bucket where named.
 
     What the record tells was deleted while the backup was made is deleted again. Sessions have
     ended, keys that a later backup of the folder knows as revoked are revoked, and what was erased
@@ -190,7 +190,6 @@ def restore(
     from sovereign_rag.backup import restore as restoring
     from sovereign_rag.backup.repository import Repository
 
-    _refuse_bucket(run)
     key = _public_key(public_key, unsigned=unsigned)
     opener = _opener(certificate, private_key, passphrase_file)
     repository = Repository(folder)
@@ -207,15 +206,6 @@ def restore(
     )
     if not done.vectors:
         run.note("Without vectors: run `sovereign-rag reindex --force` before anybody searches.")
-
-
-def _refuse_bucket(run: CommandRun) -> None:
-    if run.settings.content.url is not None:
-        raise BadInput(
-            f"The contents lie in {run.settings.content.url}, of which the data folder has copies "
-            "alone: no backup is made of it or into it. Back up the bucket by the means of its "
-            "storage, and the catalog by those of PostgreSQL, the bucket last."
-        )
 
 
 def _settle(run: CommandRun, service: "Service", done: "Restored") -> None:

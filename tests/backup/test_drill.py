@@ -21,7 +21,7 @@ from sovereign_rag.backup.repository import Repository
 from sovereign_rag.backup.restore import Restored, restore, verify
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.errors import BadInput, Unauthenticated
-from sovereign_rag.settings import ContentSettings, Settings
+from sovereign_rag.settings import Settings
 from sovereign_rag.storage.audit import AuditLog
 from sovereign_rag.storage.audit_chain import ChainHead
 from sovereign_rag.wiring import Application, open_service
@@ -297,14 +297,3 @@ def test_another_key_did_not_sign_it_and_nothing_is_restored_over_data(
             key=site.key,
             recipient=None,
         )
-
-
-def test_contents_that_are_elsewhere_are_not_left_out_without_a_word(site: Site) -> None:
-    shared = ContentSettings(url="s3://docs/rag", endpoint="https://minio.house:9000")
-    settings = site.application.settings.model_copy(update={"content": shared})
-    origin = Origin(settings, site.application.catalog, site.application.audit)
-
-    with pytest.raises(BadInput, match="bucket"):
-        site.back_up(origin=origin)
-    with pytest.raises(BadInput, match="bucket"):
-        site.restored(settings)
