@@ -1,4 +1,8 @@
-"""A catalog on each database that is supported; PostgreSQL where CATALOG_TEST_URL names one."""
+"""A catalog on each database that is supported.
+
+PostgreSQL is the one that CATALOG_TEST_URL names, or a server on this machine that lets the user
+`root` into the database `root` without a password; without either its tests say so.
+"""
 
 import os
 import uuid
@@ -7,13 +11,28 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import NullPool, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.records import DocumentRecord, DocumentStatus, NewTask, document_id
 from sovereign_rag.settings import CatalogSettings, Settings
 
-TEST_URL = os.environ.get("CATALOG_TEST_URL")
+LOCAL_URL = "postgresql+psycopg://root@127.0.0.1:5432/root"
+
+
+def _find_postgresql() -> str | None:
+    if "CATALOG_TEST_URL" in os.environ:
+        return os.environ["CATALOG_TEST_URL"] or None
+    engine = create_engine(LOCAL_URL, connect_args={"connect_timeout": 2}, poolclass=NullPool)
+    try:
+        engine.connect().close()
+    except OperationalError:
+        return None
+    return LOCAL_URL
+
+
+TEST_URL = _find_postgresql()
 
 
 class SetClock:

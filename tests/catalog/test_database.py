@@ -24,6 +24,9 @@ from tests.catalog.conftest import stored
 
 OWNER = read_scope(local_owner())
 
+ELSEWHERE = {("postgresql", "ix_documents_overview")}
+"""Made on the other database alone."""
+
 
 def test_what_was_written_is_there_when_the_catalog_is_opened_again(settings: Settings) -> None:
     with Catalog.open(settings) as first:
@@ -38,7 +41,12 @@ def test_the_migrations_build_the_tables_that_the_code_knows(settings: Settings)
     database = Database.of(settings)
 
     with closing(database), database.reading() as connection:
-        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+        dialect = connection.dialect.name
+        context = MigrationContext.configure(
+            connection,
+            opts={"include_object": lambda _, name, *__: (dialect, name) not in ELSEWHERE},
+        )
+        differences = compare_metadata(context, metadata)
 
     assert differences == []
 

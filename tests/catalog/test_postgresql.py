@@ -14,7 +14,7 @@ from sovereign_rag.settings import CatalogSettings, Settings
 from tests.catalog.conftest import TEST_URL, SetClock
 from tests.catalog.jobs import submit
 
-pytestmark = pytest.mark.skipif(TEST_URL is None, reason="CATALOG_TEST_URL names no PostgreSQL")
+pytestmark = pytest.mark.skipif(TEST_URL is None, reason="no PostgreSQL: CATALOG_TEST_URL")
 
 
 @pytest.fixture
