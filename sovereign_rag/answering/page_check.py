@@ -16,6 +16,7 @@ from sovereign_rag.domain import Box, PageCharacter, PageText, Word
 from sovereign_rag.errors import DocumentError, EnvironmentFault, NotFound
 
 _KEPT_PAGES = 64
+_UNKNOWN = "\ufffd"  # stored for a glyph that the file has no letter for
 
 _log = logging.getLogger(__name__)
 
@@ -44,12 +45,15 @@ class PageCheck:
         """Whether the original spells `page.text[start:end]` inside the boxes of its words.
 
         Words without a box (a form's field, a comment) can't be held against anything and pass, as
-        do those that were recognised; a page that can't be read does not.
+        do those that were recognised; a page that can't be read does not, nor a quote with a glyph
+        that the file has no letter for: nothing but the eye can tell what it is.
         """
         quoted = (word for word in page.words if word.start < end and word.end > start)
         words = [word for word in quoted if word.confidence is None]
         if not words:
             return True
+        if any(_UNKNOWN in page.text[word.start : word.end] for word in words):
+            return False
         characters = self._characters(content_hash, page.number)
         return characters is not None and spells(page, words, characters)
 

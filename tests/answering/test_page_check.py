@@ -79,6 +79,14 @@ def test_what_was_recognised_on_a_page_with_text_is_not_held_against_its_codes()
     assert not check.agrees("a", page, 0, 15)
 
 
+def test_a_glyph_that_the_file_has_no_letter_for_is_not_verified() -> None:
+    page = stored("Cube \ufffdD1 holds")
+    check = PageCheck(Originals(), Shown("Cube hD1 holds"))
+
+    assert check.agrees("a", page, 0, 4)
+    assert not check.agrees("a", page, 0, 8)
+
+
 def test_a_page_that_can_not_be_read_again_verifies_nothing() -> None:
     assert not PageCheck(Originals(), Shown(None)).agrees("a", stored("Rate 26"), 0, 7)
 

@@ -16,6 +16,7 @@ from ingest.parse.document.elements import blocks_of
 from ingest.parse.document.job import Job
 from ingest.parse.document.text import decode, squashed
 from ingest.parse.markup.hidden import separate_hidden
+from ingest.parse.markup.nested_tables import flatten_nested
 from ingest.parse.markup.spelled_out import spell_out
 from sovereign_rag.domain import ElementKind
 
@@ -66,7 +67,7 @@ def html_blocks(text: str) -> Iterator[Block]:
         return
     found: list[Block] = []
     hidden = separate_hidden(tree)
-    changed = _loosen_layout(tree) or bool(hidden)
+    changed = flatten_nested(tree) | _loosen_layout(tree) | bool(hidden)
     changed |= spell_out(tree)
     if _depth(tree) < _DEEPEST:
         body = _XML_DECLARATION.sub("", text)

@@ -1,5 +1,6 @@
 """Recognised words as blocks: paragraphs, and tables where words stand in columns."""
 
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
@@ -57,7 +58,7 @@ def blocks_of(tokens: Sequence[RecognisedWord]) -> Iterator[Block]:
             parts = [at for at, table in owner.items() if table == owner[index]]
             if index == max(parts):  # the headings above it are often read between its parts
                 every = [line for at in parts for line in groups[at]]
-                yield _table([_cells(row) for row in _rows(every)])
+                yield _table(_aligned([_cells(row) for row in _rows(every)]))
             continue
         flat = (token for line in lines for token in line)
         for _, paragraph in groupby(flat, key=lambda token: token.place):
@@ -135,6 +136,34 @@ def _cells(line: Sequence[RecognisedWord]) -> list[list[RecognisedWord]]:
             cells.append([])
         cells[-1].append(token)
     return cells
+
+
+def _aligned(
+    rows: Sequence[Sequence[Sequence[RecognisedWord]]],
+) -> list[Sequence[Sequence[RecognisedWord]]]:
+    """Rows with an empty cell wherever the longest ones have one and nothing was recognised.
+
+    A recogniser passes over figures that stand alone; what stands behind them keeps its column.
+    """
+    most = max(map(len, rows))
+    extents = [[_across(cell) for cell in row] for row in rows if len(row) == most]
+    columns = [
+        (min(left for left, _ in own), max(right for _, right in own))
+        for own in zip(*extents, strict=True)
+    ]
+    if any(right >= left for (_, right), (left, _) in pairwise(columns)):
+        return list(rows)
+    borders = [(right + left) / 2 for (_, right), (left, _) in pairwise(columns)]
+    made: list[Sequence[Sequence[RecognisedWord]]] = []
+    for row in rows:
+        own = {bisect(borders, sum(_across(cell)) / 2): cell for cell in row}
+        fits = len(own) == len(row)
+        made.append([own.get(place, ()) for place in range(most)] if fits else row)
+    return made
+
+
+def _across(cell: Sequence[RecognisedWord]) -> tuple[float, float]:
+    return cell[0].pixels[0], cell[-1].pixels[2]
 
 
 def _table(rows: Sequence[Sequence[Sequence[RecognisedWord]]]) -> Block:

@@ -20,7 +20,11 @@ _PRINTED_DATE = re.compile(r"(?<!\d)(\d{1,4})[./-](\d{1,2})[./-](\d{2,4})(?!\d)"
 _WORDED_DATE = re.compile(r"\d{1,2}\.? [^\W\d]{3,10}\.? \d{4}")
 _DATED = frozenset({"issued", "due", "delivered", "period"})
 _FEWEST_LETTERS = 60  # of what people wrote, to tell a language by
-_CHECKED = ("number", "gross_total", "tax_total", "payable", "due")
+_CHECKED = ("number", "issued", "net_total", "tax_total", "gross_total", "payable", "due", "iban")
+_SIGN_OF_THOUSANDS = re.compile(r"(?<=\d)[.,'’](?=\d{3}(?!\d))")
+_BLANK_OF_THOUSANDS = re.compile(r"(?<=\d)[ \u00a0\u202f](?=\d{3}(?!\d))")
+_DECIMALS = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 
 
 def invoice_language(invoice: Invoice) -> str:
@@ -62,16 +66,11 @@ def invoice_blocks(invoice: Invoice) -> Iterator[Block]:
 def differences(invoice: Invoice, pages: str) -> list[str]:
     """What an invoice says that does not stand on the pages around it, one sentence each."""
     language = invoice_language(invoice)
-    squeezed = _squeezed(pages)
     found = []
-    said = {**dict(invoice.facts), **dict(invoice.totals)}
+    said = {**dict(invoice.facts), **dict(invoice.totals), **dict(invoice.payment)}
     for label in _CHECKED:
         value = said.get(label, "")
-        if label in _DATED:
-            stands = _stands(value, pages)
-        else:
-            stands = any(form in squeezed for form in _forms(value))
-        if value and not stands:
+        if value and not _is_shown(label, value, pages):
             name = _LABELS[language][label]
             shown = _shown(label, value, language)
             found.append(
@@ -81,15 +80,31 @@ def differences(invoice: Invoice, pages: str) -> list[str]:
     return found
 
 
+def _is_shown(label: str, value: str, pages: str) -> bool:
+    if label in _DATED:
+        return _stands(value, pages)
+    if label == "iban":
+        printed = {_bare(match.group()) for match in _IBAN.finditer(pages)}
+        is_one = _IBAN.fullmatch(value.strip()) is not None
+        return not (is_one and printed) or any(one.startswith(_bare(value)) for one in printed)
+    if re.fullmatch(r"-?\d+(?:\.\d+)?", value) and label != "number":
+        readings = _amounts(pages), _amounts(_BLANK_OF_THOUSANDS.sub("", pages))
+        forms = "|".join(map(re.escape, _forms(value)))
+        whole = re.compile(rf"(?<![\d.])(?:{forms})(?!\d|\.\d)")
+        return any(whole.search(reading) for reading in readings)
+    spelled = r"\s*".join(map(re.escape, _bare(value)))
+    return re.search(rf"(?<!\w){spelled}(?!\w)", pages.lower()) is not None
+
+
 def _forms(value: str) -> set[str]:
-    """A number or an amount, as it may be printed."""
-    if not re.fullmatch(r"-?\d+(?:\.\d+)?", value):
-        return {_squeezed(value)}
-    amount = value.lstrip("-")
-    whole, _, decimals = amount.partition(".")
-    cents = (decimals.rstrip("0") or "").ljust(2, "0")
-    short = {whole} if not decimals.strip("0") else set()
-    return {f"{whole}.{cents}", *short} if decimals else {amount}
+    """An amount as it may be printed, behind `_amounts`."""
+    whole, _, decimals = value.lstrip("-").partition(".")
+    cents = decimals.rstrip("0").ljust(2, "0")
+    return {f"{whole}.{cents}", *({whole} if not decimals.strip("0") else set())}
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split()).lower()
 
 
 def _stands(date: str, pages: str) -> bool:
@@ -105,11 +120,10 @@ def _stands(date: str, pages: str) -> bool:
     return _PRINTED_DATE.search(pages) is None
 
 
-def _squeezed(text: str) -> str:
-    """A text without what people put between digits; decimals behind a point."""
-    text = re.sub(r"(?<=\d)[ \u00a0\u202f.,'’](?=\d{3}(?!\d))", "", text)
-    text = re.sub(r"(?<=\d),(?=\d{1,2}(?!\d))", ".", text)
-    return re.sub(r"\s+", "", text).lower()
+def _amounts(text: str) -> str:
+    """A text without the signs that people put between thousands; decimals behind a point."""
+    text = _SIGN_OF_THOUSANDS.sub("", text)
+    return _DECIMALS.sub(".", text)
 
 
 def _party(party: Party, words: dict[str, str]) -> Iterator[Block]:

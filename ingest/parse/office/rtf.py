@@ -10,6 +10,7 @@ from ingest.parse.document.job import Job
 from ingest.parse.document.scripts import subscript, superscript
 from ingest.parse.document.symbol_fonts import CHECKED, UNCHECKED
 from ingest.parse.document.text import one_line
+from ingest.parse.office.rtf_tables import ROW_WORDS, CellEnd, RowLayout, table_lines
 from ingest.parse.office.rtf_tokens import RtfToken, tokens
 from sovereign_rag.domain import ElementKind
 from sovereign_rag.errors import DocumentError
@@ -70,7 +71,9 @@ class _Flow:
     blocks: list[Block] = field(default_factory=list)
     row: list[str] = field(default_factory=list)
     cell: list[str] = field(default_factory=list)
+    nested: list[str] = field(default_factory=list)  # cells of a table within the cell
     rows: list[list[str]] = field(default_factory=list)
+    layouts: list[list[CellEnd]] = field(default_factory=list)  # of the rows
 
 
 class _Reading:
@@ -86,6 +89,7 @@ class _Reading:
         self.level: int | None = None
         self.listed = False
         self.in_table = False
+        self._layout_of_row = RowLayout()
 
     def take(self, token: RtfToken) -> None:
         group = self.groups[-1]
@@ -184,11 +188,16 @@ class _Reading:
             self.listed = True
         elif word == "intbl":
             self.in_table = True
-        elif word in {"cell", "nestcell"}:
+        elif word == "nestcell":
+            self._nested_cell(group)
+        elif word == "cell":
             self._cell(group)
-        elif word in {"row", "nestrow"}:
+        elif word in ROW_WORDS:
+            self._layout_of_row.take(word, number)
+        elif word == "row":
             flow = self.flows.get(group.into, self.flows["body"])
             flow.rows.append(flow.row)
+            flow.layouts.append(self._layout_of_row.ends)
             flow.row = []
 
     def _informed(self, word: str, number: int | None, group: _Group) -> None:
@@ -241,19 +250,28 @@ class _Reading:
     def _cell(self, group: _Group) -> None:
         flow = self.flows.get(group.into)
         if flow is not None:
-            flow.row.append(one_line(" ".join([*flow.cell, "".join(flow.text)])))
-            flow.cell, flow.text = [], []
+            nested = ", ".join(filter(None, map(one_line, flow.nested)))
+            flow.row.append(one_line(" ".join([*flow.cell, nested, "".join(flow.text)])))
+            flow.cell, flow.text, flow.nested = [], [], []
+
+    def _nested_cell(self, group: _Group) -> None:
+        """Of a table within a cell; a comma keeps numbers apart."""
+        flow = self.flows.get(group.into)
+        if flow is not None:
+            flow.nested.append("".join(flow.text))
+            flow.text = []
 
     @staticmethod
     def end_table(flow: _Flow) -> None:
         rows, flow.rows = flow.rows, []
+        layouts, flow.layouts = flow.layouts, []
         if flow.cell:
             flow.blocks += filter(None, map(_plain, flow.cell))
             flow.cell = []
         if max((len(row) for row in rows), default=0) <= 1:
             flow.blocks += filter(None, (_plain(cell) for row in rows for cell in row))
             return
-        lines = [" | ".join(row) for row in rows if any(row)]
+        lines = [" | ".join(row) for row in table_lines(rows, layouts) if any(row)]
         flow.blocks += filter(None, (block(ElementKind.TABLE, "\n".join(lines)),))
 
     def blocks(self) -> Iterator[Block]:

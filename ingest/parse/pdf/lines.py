@@ -5,10 +5,13 @@ import statistics
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.parse.document.scripts import is_mark
 from ingest.parse.pdf.glyphs import Area, Glyphs, around
 
 BREAKS = frozenset("\r\n\x02\ufffe")
@@ -183,8 +186,12 @@ def _mixed(glyphs: Glyphs, start: int, end: int) -> PageWord:
     raised = (~large & (bases < base - _RAISED * size)).tolist()
     lowered = (~large & (bases > base + _LOWERED * size)).tolist()
     written = ""
-    for character, up, down in zip(glyphs.text[own], raised, lowered, strict=True):
+    for place, (character, up, down) in enumerate(
+        zip(glyphs.text[own], raised, lowered, strict=True)
+    ):
         if up:
+            if _is_letter_of_note(_run(glyphs.text[own], raised, place), written):
+                written += " "
             written += character.translate(_SUPERSCRIPTS)
         elif down and written[-1:].isdigit():
             written += character.translate(_SUBSCRIPTS)
@@ -204,6 +211,18 @@ def _mixed(glyphs: Glyphs, start: int, end: int) -> PageWord:
         has_marks=True,
         leftwards=_is_leftwards(glyphs.text[start]),
     )
+
+
+def _run(text: str, raised: Sequence[bool], start: int) -> str:
+    """The characters from `start` on that are all raised."""
+    return "".join(
+        c for c, _ in takewhile(itemgetter(1), zip(text[start:], raised[start:], strict=True))
+    )
+
+
+def _is_letter_of_note(raised: str, before: str) -> bool:
+    """Whether raised letters refer to a note; figures are told from the number by being raised."""
+    return before[-1:].isdigit() and raised[0].isalpha() and is_mark(raised, before)
 
 
 def _with_marks(words: Sequence[PageWord], text: str) -> list[PageWord]:
@@ -283,14 +302,20 @@ def _is_next_mark(before: PageWord, mark: PageWord, is_mark: bool) -> bool:
 
 def _belongs(word: PageWord, owner: PageWord, text: str) -> bool:
     """Whether a mark is written right behind its word; not so where numbers would run together."""
+    if _is_raised(word, owner) and _is_letter_of_note(word.text, owner.text):
+        return False
     numbers = owner.text[-1].isdigit() and word.text[0].isdigit()
     return not numbers or not _has_blank(text, owner.numbers[-1], word.numbers[0])
+
+
+def _is_raised(word: PageWord, owner: PageWord) -> bool:
+    return word.base < owner.base - _RAISED * owner.size
 
 
 def _as_mark(word: PageWord, owner: PageWord) -> PageWord:
     """A small word as its owner's superscript or subscript, on its line."""
     written = word.text
-    if word.base < owner.base - _RAISED * owner.size:
+    if _is_raised(word, owner):
         written = written.translate(_SUPERSCRIPTS)
     elif owner.text[-1].isdigit() and word.base > owner.base + _LOWERED * owner.size:
         written = written.translate(_SUBSCRIPTS)

@@ -15,6 +15,8 @@ _END, _FREE, _FAT, _NONE = 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD, 0xFFFFFFFF
 _MINI_BELOW = 4096
 
 NARROW, WIDE, BINARY, INT, DOUBLE, BOOL, TIME = 0x1E, 0x1F, 0x102, 0x03, 0x05, 0x0B, 0x40
+OBJECT = 0x0D
+_IMESSAGE = UUID("00020307-0000-0000-c000-000000000046").bytes_le
 COMMON, APPOINTMENT, TASK, ADDRESS = (
     UUID(f"000620{n:02x}-0000-0000-c000-000000000046") for n in (8, 2, 3, 4)
 )
@@ -158,25 +160,37 @@ def packed(kind: int, value: object) -> bytes:
 
 
 def tnef(
-    path: Path, properties: Sequence[Property], attachments: Mapping[str, bytes] | None = None
+    path: Path,
+    properties: Sequence[Property],
+    attachments: Mapping[str, bytes] | None = None,
+    *,
+    messages: Sequence[bytes] = (),
 ) -> Path:
-    """A winmail.dat file."""
+    """A winmail.dat file; `messages` are others, attached to it as messages."""
     out = struct.pack("<IH", 0x223E9F78, 1) + _attribute(1, 0x9007, struct.pack("<II", 1252, 0))
-    listed = struct.pack("<I", len(properties))
-    for key, kind, value in properties:
-        number, name = (key, b"") if isinstance(key, int) else (0x8001, _name(key))
-        data = packed(kind, value)
-        if kind in {NARROW, WIDE, BINARY}:
-            data += b"\0" * (1 if kind == NARROW else 2 if kind == WIDE else 0)
-            data = struct.pack("<II", 1, len(data)) + data
-        listed += struct.pack("<HH", kind, number) + name + data + b"\0" * (-len(data) % 4)
-    out += _attribute(1, 0x9003, listed)
+    out += _attribute(1, 0x9003, _listed(properties))
     for name_of, content in (attachments or {}).items():
         out += _attribute(2, 0x9002, b"\0" * 14)
         out += _attribute(2, 0x8010, name_of.encode("cp1252") + b"\0")
         out += _attribute(2, 0x800F, content)
+    for message_in in messages:
+        out += _attribute(2, 0x9002, b"\0" * 14)
+        out += _attribute(2, 0x9005, _listed([(0x3701, OBJECT, _IMESSAGE + message_in)]))
     path.write_bytes(out)
     return path
+
+
+def _listed(properties: Sequence[Property]) -> bytes:
+    """Properties as winmail.dat lists them."""
+    listed = struct.pack("<I", len(properties))
+    for key, kind, value in properties:
+        number, name = (key, b"") if isinstance(key, int) else (0x8001, _name(key))
+        data = packed(kind, value)
+        if kind in {NARROW, WIDE, BINARY, OBJECT}:
+            data += b"\0" * (1 if kind == NARROW else 2 if kind == WIDE else 0)
+            data = struct.pack("<II", 1, len(data)) + data
+        listed += struct.pack("<HH", kind, number) + name + data + b"\0" * (-len(data) % 4)
+    return listed
 
 
 def _name(key: tuple[UUID, int]) -> bytes:

@@ -273,6 +273,24 @@ def test_winmail_dat_in_a_mail_is_opened_too(pool: ParserPool, tmp_path: Path) -
     assert found.warnings == ()
 
 
+def test_a_message_in_a_winmail_dat_is_read_with_its_own_attachments_at_any_depth(
+    pool: ParserPool, tmp_path: Path
+) -> None:
+    path = tmp_path / "winmail.dat"
+    inner = tnef(path, mail((BODY, WIDE, GERMAN)), {"a.csv": b"Ort;Summe\nBern;-3,1"}).read_bytes()
+    middle = tnef(path, mail((BODY, WIDE, "Anbei.")), messages=[inner]).read_bytes()
+    tnef(path, mail((BODY, WIDE, "Weiter.")), {"b.txt": b"Anlage 3 gilt."}, messages=[middle])
+
+    found = pool.parse(path, name="winmail.dat")
+
+    text = found.pages[0].text
+    assert [
+        said for said in ("Weiter.", "Anlage 3 gilt.", "Anbei.", GERMAN) if said not in text
+    ] == []
+    assert of_kind(found, ElementKind.TABLE) == ["Ort | Summe\nBern | -3,1"]
+    assert found.warnings == ()
+
+
 def test_winmail_dat_that_is_cut_off_keeps_what_there_is_or_is_refused(
     pool: ParserPool, tmp_path: Path
 ) -> None:

@@ -342,6 +342,18 @@ def test_raised_figures_do_not_become_digits_of_the_number_before(
     assert "24.912" in text
 
 
+def test_a_raised_letter_stands_apart_from_its_number_and_not_from_an_ordinal(
+    pool: ParserPool, tmp_path: Path
+) -> None:
+    drawn = [
+        shown(said, y=y) + shown(mark, x=42 + _width(said, 12), y=y + 5, size=7)
+        for said, mark, y in (("519.562", "a", 500), ("519.562", "a,b", 460), ("1", "er", 420))
+    ]
+    found = pool.parse(write_pdf(tmp_path / "a.pdf", [" ".join(drawn)]), name="a.pdf")
+
+    assert found.pages[0].text.split("\n\n") == ["519.562 a", "519.562 a,b", "1er"]
+
+
 def test_a_mark_that_the_file_draws_before_its_word_stands_behind_it(
     pool: ParserPool, tmp_path: Path
 ) -> None:

@@ -10,9 +10,10 @@ from PIL import Image, ImageDraw, ImageFont
 from ingest.parse.document.job import Job
 from ingest.parse.document.numbers import number_warning
 from ingest.parse.ocr.image import prepared
+from ingest.parse.ocr.layout import RecognisedWord, blocks_of
 from ingest.parse.ocr.recognise import Recogniser
 from ingest.parse.process.pool import ParserPool
-from sovereign_rag.domain import ElementKind
+from sovereign_rag.domain import Box, ElementKind
 from sovereign_rag.errors import DocumentError, NoText
 from tests.ingest.parse.pages import of_kind, picture, shown, write_pdf
 
@@ -79,6 +80,30 @@ def test_a_table_in_a_scan_keeps_its_rows(pool: ParserPool, tmp_path: Path) -> N
 
     (table,) = of_kind(found, ElementKind.TABLE)
     assert table.splitlines()[1:3] == ["Subscription | 16,388 | 14,573", "Services | 686 | 657"]
+
+
+def test_a_row_of_a_scan_keeps_its_columns_where_a_figure_was_not_recognised() -> None:
+    def word(text: str, line: int, left: int) -> RecognisedWord:
+        pixels = (left, 50 * line, left + 20 * len(text), 50 * line + 30)
+        return RecognisedWord((1, 1), line, text, 0.9, Box(1, 0.1, 0.1, 0.2, 0.2), pixels)
+
+    lines = [
+        ("1", "Paper", "20", "98,00"),
+        ("2", "Toner", "3", "99,00"),
+        ("", "Refund", "1", "-1,00"),
+    ]
+    places = (100, 200, 500, 700)
+    tokens = [
+        word(text, row, left)
+        for row, line in enumerate(lines)
+        for text, left in zip(line, places, strict=True)
+        if text
+    ]
+
+    (table,) = blocks_of(tokens)
+
+    assert table.text.split("\n")[1:] == ["2 | Toner | 3 | 99,00", " | Refund | 1 | -1,00"]
+    assert [table.text[w.start : w.end] for w in table.words][-3:] == ["Refund", "1", "-1,00"]
 
 
 def test_a_scan_is_read_in_its_own_language(pool: ParserPool, tmp_path: Path) -> None:

@@ -294,3 +294,87 @@ def test_a_file_in_which_everything_is_hidden_says_so(pool: ParserPool, tmp_path
     found = pool.parse(path, name="a.html")
 
     assert ["hidden, not searched" in warning for warning in found.warnings] == [True]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        r"\trowd\clvmgf\cellx2000\cellx4010\cellx6000 Site\cell 2024\cell 2025\cell\row"
+        r"\trowd\clvmrg\cellx2000\cellx3000\cellx4000\cellx5000\cellx6000 \cell",
+        r"\trowd\clvmgf\cellx2000\clmgf\cellx3000\clmrg\cellx4000\clmgf\cellx5000\clmrg\cellx6000 "
+        r"Site\cell 2024\cell\cell 2025\cell\cell\row"
+        r"\trowd\clvmrg\cellx2000\cellx3000\cellx4000\cellx5000\cellx6000 \cell",
+        r"\trowd\cellx2000\cellx3000\cellx4000\cellx5000\cellx6000 "
+        r"Site\cell 2024\cell 2024\cell 2025\cell 2025\cell\row Site\cell",
+    ],
+    ids=["wide cells", "merged cells", "none"],
+)
+def test_a_header_of_rich_text_over_columns_stands_over_each(
+    pool: ParserPool, tmp_path: Path, header: str
+) -> None:
+    source = (
+        rf"{{\rtf1\ansi\pard\intbl {header} Sales\cell Profit\cell Sales\cell Profit\cell\row"
+        r"\trowd\cellx2000\cellx3000\cellx4000\cellx5000\cellx6000 "
+        r"Lyon\cell 120\cell 14\cell 135\cell 21\cell\row\pard End\par}"
+    )
+    (tmp_path / "a.rtf").write_text(source, encoding="latin-1")
+
+    (table,) = of_kind(pool.parse(tmp_path / "a.rtf", name="a.rtf"), ElementKind.TABLE)
+
+    assert table.split("\n") == [
+        "Site | 2024 | 2024 | 2025 | 2025",
+        "Site | Sales | Profit | Sales | Profit",
+        "Lyon | 120 | 14 | 135 | 21",
+    ]
+
+
+def test_a_table_within_a_cell_of_rich_text_takes_no_column(
+    pool: ParserPool, tmp_path: Path
+) -> None:
+    nested = r"\itap2 Jan\nestcell 5\nestcell{\*\nesttableprops\trowd\cellx900\nestrow}\itap1 "
+    source = (
+        r"{\rtf1\ansi\trowd\cellx2000\cellx4000\pard\intbl Site\cell Visits\cell\row "
+        rf"Lyon\cell {nested}\cell\row Bern\cell none\cell\row\pard End\par}}"
+    )
+    (tmp_path / "a.rtf").write_text(source, encoding="latin-1")
+
+    found = pool.parse(tmp_path / "a.rtf", name="a.rtf")
+
+    assert of_kind(found, ElementKind.TABLE) == ["Site | Visits\nLyon | Jan, 5\nBern | none"]
+
+
+_INNER = "<table><tr><td>Jan</td><td>5</td></tr><tr><td>Feb</td><td>7</td></tr></table>"
+
+
+@pytest.mark.parametrize(
+    ("rows", "lines"),
+    [
+        (
+            f"<tr><th>Site</th><th>Visits</th></tr><tr><td>Lyon</td><td>{_INNER}</td></tr>",
+            ["Site | Visits", "Lyon | Jan, 5; Feb, 7"],
+        ),
+        (
+            f"<tr><td>Site</td><td>Visits</td></tr><tr><td>Lyon</td><td>{_INNER}</td></tr>"
+            "<tr><td>Bern</td><td>none</td></tr>",
+            ["Site | Visits", "Lyon | Jan, 5; Feb, 7", "Bern | none"],
+        ),
+        (
+            "<tr><th rowspan='2'>Site</th><th colspan='2'>2025</th></tr><tr><th>Visits</th>"
+            f"<th>Sales</th></tr><tr><td>Lyon</td><td>{_INNER}</td><td>12</td></tr>",
+            ["Site | 2025 | 2025", "Site | Visits | Sales", "Lyon | Jan, 5; Feb, 7 | 12"],
+        ),
+        (  # a page laid out by a table: what is in it stays a table of its own
+            f"<tr><td><h2>Menu</h2></td><td>{_INNER}</td></tr>",
+            ["Jan | 5", "Feb | 7"],
+        ),
+    ],
+    ids=["headings", "rows alike", "headings that span", "layout"],
+)
+def test_a_table_of_data_keeps_its_rows_around_a_table_in_a_cell(
+    pool: ParserPool, tmp_path: Path, rows: str, lines: list[str]
+) -> None:
+    (tmp_path / "a.html").write_text(f"<h1>Visits</h1><table>{rows}</table>", encoding="utf-8")
+
+    (table,) = of_kind(pool.parse(tmp_path / "a.html", name="a.html"), ElementKind.TABLE)
+
+    assert table.split("\n") == lines

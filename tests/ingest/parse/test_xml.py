@@ -3,17 +3,23 @@
 import base64
 import json
 import random
+import tomllib
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from ingest.parse.document.base64_text import without_base64
+from ingest.parse.office.invoice import invoice_of
+from ingest.parse.office.invoice_page import differences
 from ingest.parse.process.pool import ParserPool
 from sovereign_rag.domain import ElementKind
 from sovereign_rag.errors import DocumentError
 from tests.ingest.parse.pages import shown, write_pdf
 from tests.parsed import GERMAN, headings, of_kind
 
+LABELS = files("ingest.parse.office").joinpath("invoice_labels.toml")
 PICTURE = base64.b64encode(random.Random(7).randbytes(2_000_000)).decode()
 
 CII = """<rsm:CrossIndustryInvoice
@@ -206,6 +212,32 @@ def test_a_pdf_whose_pages_say_another_sum_than_its_invoice_is_warned_of(
     assert len(found.warnings) == len(warned)
     assert all(label in w for label, w in zip(warned, found.warnings, strict=True))
     assert any("Rechnung R-77" in page.text for page in found.pages[1:])
+
+
+@pytest.mark.parametrize(
+    ("page", "differ"),
+    [
+        ("R-77 05.03.2026 04.04.2026 18,62 1.116,62", []),
+        ("R-77 05/03/2026 04/04/2026 | 20 | 18,62 | 1 116,62", []),  # a figure before a sum
+        ("R-778 05.03.2026 04.04.2026 18,62 1.116,62", ["number"]),
+        ("R-77 05.03.2026 04.04.2026 118,62 1.116,62", ["tax_total"]),  # its end is the other's
+        ("R-77 05.03.2026 04.04.2026 18,62 11.116,62", ["gross_total", "payable"]),
+        ("R-77 06.03.2026 04.05.2026 18,62 1.116,62", ["issued", "due"]),
+        ("R-77 05.03.2026 04.04.2026 18,62 1.116,62 DE89 3704 0044 0532 0130 00", ["iban"]),
+    ],
+)
+def test_whatever_an_invoice_says_otherwise_than_its_pages_is_named(
+    page: str, differ: list[str]
+) -> None:
+    invoice = invoice_of(etree.fromstring(CII.replace("{attachment}", "").encode()))
+    assert invoice is not None
+    invoice.payment = [("iban", "DE02120300000000202051")]
+
+    said = differences(invoice, page)
+
+    labels = tomllib.loads(LABELS.read_text("utf-8"))["de"]
+    assert len(said) == len(differ)
+    assert all(labels[label] in text for label, text in zip(differ, said, strict=True))
 
 
 def test_elements_and_attributes_of_any_xml_are_named(pool: ParserPool, tmp_path: Path) -> None:
