@@ -39,14 +39,30 @@ def via_office(target: str, reader: Reader) -> Reader:
 
 def _converted(path: Path, target: str) -> Path:
     folder = _program().resolve().parent
-    scratch = path.parent
-    out = scratch / "office"
+    out = path.parent / "office"
     out.mkdir()
     made = out / f"{path.stem}.{target}"
+    # A start of the suite can fail on a busy machine, which says nothing of the file.
+    for profile in ("profile", "second-profile"):
+        _convert(folder, path.parent / profile, path, made)
+        if made.exists():
+            break
+    if not made.exists():
+        raise DocumentError(
+            "broken",
+            "LibreOffice could not open the file. Open it in the program that wrote it and save "
+            f"it as {target.upper()} or PDF.",
+        )
+    check_zip(made)
+    return made
+
+
+def _convert(folder: Path, profile: Path, path: Path, made: Path) -> None:
+    scratch = path.parent
     done = subprocess.run(
         [
             *(sys.executable, "-I", "-S", kit.__file__),
-            *(str(folder), str(scratch / "profile"), str(path), str(made), _FILTERS[target]),
+            *(str(folder), str(profile), str(path), str(made), _FILTERS[made.suffix[1:]]),
         ],
         env={"HOME": str(scratch), "TMPDIR": str(scratch), "PATH": _PATH, "LANG": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
@@ -60,14 +76,6 @@ def _converted(path: Path, target: str) -> Path:
             f"The LibreOffice in {folder} can't be called as a library. Install {_PACKAGES}, or "
             "save the file as DOCX, PPTX or PDF.",
         )
-    if not made.exists():
-        raise DocumentError(
-            "broken",
-            "LibreOffice could not open the file. Open it in the program that wrote it and save "
-            f"it as {target.upper()} or PDF.",
-        )
-    check_zip(made)
-    return made
 
 
 def _program() -> Path:
