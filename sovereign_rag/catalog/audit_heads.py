@@ -1,8 +1,9 @@
 """How far the audit record has come, noted where whoever cuts its files does not reach it."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 
 from sovereign_rag.catalog.database import CatalogPart
 from sovereign_rag.catalog.tables import audit_heads
@@ -19,6 +20,17 @@ class AuditHeads(CatalogPart):
         statement = select(audit_heads.c.name, audit_heads.c.number).order_by(audit_heads.c.name)
         with self._database.reading() as connection:
             return {row.name: row.number for row in connection.execute(statement)}
+
+    def ahead(self) -> timedelta:
+        """How far the catalog's clock is ahead of this machine's; none where it is the same."""
+        with self._database.reading() as connection:
+            if connection.dialect.name == "sqlite":
+                return timedelta(0)
+            before = datetime.now(UTC)
+            there = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+            after = datetime.now(UTC)
+        passed: timedelta = there - (before + (after - before) / 2)
+        return passed
 
     def last(self, writer: str = WRITER) -> tuple[int, str] | None:
         """What was noted last; None: nothing was, ever."""

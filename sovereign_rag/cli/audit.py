@@ -12,12 +12,14 @@ from rich.text import Text
 
 from sovereign_rag.access import local_owner
 from sovereign_rag.cli.app import CommandRun, command, new_app
+from sovereign_rag.cli.audit_search import Others
 from sovereign_rag.cli.audit_search import app as search_app
 from sovereign_rag.cli.output import print_json
 from sovereign_rag.errors import AuditError, BadInput
 
 if TYPE_CHECKING:
     from sovereign_rag.storage.audit_chain import ChainHead
+    from sovereign_rag.storage.audit_walk import AuditReport
 
 app = new_app("Show, search and verify the audit record.")
 app.add_typer(search_app)
@@ -30,6 +32,7 @@ app.add_typer(search_app)
         "sovereign-rag audit verify",
         "sovereign-rag audit verify --noted notes-from-the-syslog.txt",
         "sovereign-rag audit verify --public-key auditor.pub",
+        "sovereign-rag audit verify --other node-2=/mnt/node-2",
     ),
 )
 def verify(
@@ -46,45 +49,46 @@ def verify(
         Path | None,
         typer.Option(help="Checkpoints have to be signed with this key, and there has to be one."),
     ] = None,
+    other: Others = None,
 ) -> None:
     """Follow the record from its beginning and find the first place that was tampered with.
 
     What is gone is missed by what the catalog notes of it, and the file or syslog of
     `audit.anchor`; have that on another machine: whoever can write the data folder and the catalog
-    could forge all of it. Exit code 3: the record is broken.
+    could forge all of it. Where several machines share the catalog, each has a record of its own:
+    `--other` has them verified with this one. Exit code 3: a record is broken.
     """
-    from sovereign_rag.storage.audit_opening import opened_audit
+    from sovereign_rag.storage.audit_opening import opened_audit, opened_heads
+    from sovereign_rag.storage.audit_others import OtherRecord
 
-    notes = [] if noted is None else _notes_of(noted)
+    others = [OtherRecord.of(text) for text in other or ()]
+    notes, is_signed = [] if noted is None else _notes_of(noted), _checker(public_key)
     with opened_audit(run.settings) as audit:
-        report = audit.verify(notes, is_signed=_checker(public_key))
-    if report.ok and public_key is not None and not report.signed:
-        report = replace(report, broken_at=report.head.number, problem="nothing of it is signed")
+        reports = {run.settings.audit.writer: audit.verify(notes, is_signed=is_signed)}
+    with opened_heads(run.settings) as heads:
+        for one in others:
+            reports[one.writer] = one.verify(heads, is_signed=is_signed)
+        left_out = sorted(set(heads.writers() if heads is not None else ()) - reports.keys())
+    if public_key is not None:
+        reports = {writer: _signed(report) for writer, report in reports.items()}
+    own = next(iter(reports.values()))
     if run.json:
-        print_json(
-            {
-                "ok": report.ok,
-                "first": report.first,
-                "last": report.head.number,
-                "hash": report.head.hash,
-                "signed": report.signed,
-                "erased": report.erased,
-                "broken_at": report.broken_at,
-                "problem": report.problem,
-            }
-        )
-    elif report.ok:
-        run.out.print(Text("ok", "green"))
-        run.out.print(f"{report.head.number} {report.head.hash}")
-        if report.erased:
-            run.note(f"{report.erased} records lost their words by erasures that are on it.")
-        if public_key is not None:
-            run.note(f"Signed up to record {report.signed}.")
-    if not report.ok:
-        raise AuditError(
-            f"The audit record is broken at number {report.broken_at}: {report.problem}. "
-            "Compare the folder audit/ with a backup."
-        )
+        told = {writer: _to_dict(report) for writer, report in reports.items()}
+        more = {"writers": told, "left_out": left_out} if others or left_out else {}
+        ok = all(report.ok for report in reports.values())
+        print_json({**_to_dict(own), "ok": ok, **more})
+    else:
+        for writer, report in reports.items():
+            _print_report(run, report, writer if others else None, public_key)
+        if left_out:
+            run.note(f"Not looked at: the records of {', '.join(left_out)}; see --other.")
+    for writer, report in reports.items():
+        if not report.ok:
+            whose = f" of {writer}" if others else ""
+            raise AuditError(
+                f"The audit record{whose} is broken at number {report.broken_at}: "
+                f"{report.problem}. Compare the folder audit/ with a backup."
+            )
 
 
 @command(app, "trim", examples=("sovereign-rag audit trim --before 2026-01-01",))
@@ -161,6 +165,38 @@ def checkpoint(
         owner = entry("audit.checkpoint", local_owner(), {})
         made = audit.checkpoint(owner, partial(signed, key=own))
     print_json(dict(made), indent=None)
+
+
+def _signed(report: "AuditReport") -> "AuditReport":
+    if not report.ok or report.signed:
+        return report
+    return replace(report, broken_at=report.head.number, problem="nothing of it is signed")
+
+
+def _to_dict(report: "AuditReport") -> dict[str, object]:
+    return {
+        "ok": report.ok,
+        "first": report.first,
+        "last": report.head.number,
+        "hash": report.head.hash,
+        "signed": report.signed,
+        "erased": report.erased,
+        "broken_at": report.broken_at,
+        "problem": report.problem,
+    }
+
+
+def _print_report(
+    run: CommandRun, report: "AuditReport", writer: str | None, public_key: Path | None
+) -> None:
+    if not report.ok:
+        return
+    run.out.print(Text("ok" if writer is None else f"{writer}: ok", "green"))
+    run.out.print(f"{report.head.number} {report.head.hash}")
+    if report.erased:
+        run.note(f"{report.erased} records lost their words by erasures that are on it.")
+    if public_key is not None:
+        run.note(f"Signed up to record {report.signed}.")
 
 
 def _checker(public: Path | None) -> Callable[[Mapping[str, Any]], bool] | None:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_COLUMNS: Final = (
+    *(">number", "at (UTC)", "tenant", "who"),
+    *("by", "action", "documents", "detail"),
+)
+
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 Since = Annotated[
     datetime | None, typer.Option(formats=_TIMES, help="From this day or moment on (UTC).")
@@ -29,6 +34,14 @@ Until = Annotated[
     datetime | None, typer.Option(formats=_TIMES, help="Before this day or moment (UTC).")
 ]
 TenantOnly = Annotated[str | None, typer.Option(help="Of this tenant alone.")]
+Others = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="WRITER=FOLDER",
+        help="The record of another machine, too: its audit.writer, and its data folder, mounted "
+        "or copied; repeatable.",
+    ),
+]
 Format = Annotated[
     Literal["table", "csv", "jsonl"],
     typer.Option("--format", help="csv, or jsonl: a line of JSON each."),
@@ -42,6 +55,7 @@ class Period:
     since: Since = None
     until: Until = None
     tenant: TenantOnly = None
+    other: Others = None
 
 
 @command(
@@ -79,28 +93,21 @@ def show(
     That it was shown is on the record, too.
     """
     wanted = _filter(period, person=person, document=document, action=action, label=label)
-    records = _read(run, "audit.show", wanted, last=last, after=after)
+    read = _read_all(run, "audit.show", wanted, period, last=last, after=after)
+    records = [record for _, record in read]
     titles = _titles(run, records)
+    entries = ({"writer": writer, **_to_dict(record, titles)} for writer, record in read)
     if run.json:
-        print_json({"entries": [_to_dict(record, titles) for record in records]})
+        print_json({"entries": list(entries)})
         return
     if format_ == "jsonl":
-        _print_lines(_to_dict(record, titles) for record in records)
+        _print_lines(entries)
         return
-    columns = (">number", "at (UTC)", "tenant", "who", "by", "action", "documents", "detail")
-    rows = [
-        (
-            record.number,
-            f"{record.entry.at:%Y-%m-%d %H:%M:%S}",
-            record.entry.tenant,
-            record.entry.principal,
-            _json(record.entry.by) if record.entry.by else "",
-            record.entry.action,
-            ", ".join(_named(record, titles).values()),
-            _json(record.entry.detail),
-        )
-        for record in records
-    ]
+    columns: tuple[str, ...] = _COLUMNS
+    rows = [_row(record, titles) for record in records]
+    if period.other:
+        columns = ("writer", *columns)
+        rows = [(writer, *row) for (writer, _), row in zip(read, rows, strict=True)]
     _print_rows(run, columns, rows, format_)
 
 
@@ -119,7 +126,7 @@ def who_saw(
     """Tell who was shown a document: its text, or that it is there."""
     from sovereign_rag.storage.audit_search import sights
 
-    records = _read(run, "audit.who_saw", _filter(period, document=document))
+    records = _read(run, "audit.who_saw", _filter(period, document=document), period)
     titles = _titles(run, records)
     seen = [sight for sight in sights(records) if sight.document == document]
     _print_found(run, "seen", [{**asdict(s), "title": titles.get(document)} for s in seen], format_)
@@ -143,7 +150,7 @@ def seen_by(
     """
     from sovereign_rag.storage.audit_search import sights
 
-    records = _read(run, "audit.seen_by", _filter(period, person=person))
+    records = _read(run, "audit.seen_by", _filter(period, person=person), period)
     titles = _titles(run, records)
     found = [{**asdict(s), "title": titles.get(s.document)} for s in sights(records)]
     _print_found(run, "seen", found, format_)
@@ -169,7 +176,8 @@ def rights(
     """Tell who said when that who may read a document, and who could before."""
     from sovereign_rag.storage.audit_search import right_changes
 
-    records = _read(run, "audit.rights", _filter(period, document=document, label=label))
+    wanted = _filter(period, document=document, label=label)
+    records = _read(run, "audit.rights", wanted, period)
     titles = _titles(run, records)
     found = [
         {**asdict(change), "title": titles.get(change.document)}
@@ -199,24 +207,52 @@ def _utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.replace(tzinfo=UTC)
 
 
+def _row(record: "AuditRecord", titles: Mapping[str, str]) -> tuple[object, ...]:
+    return (
+        record.number,
+        f"{record.entry.at:%Y-%m-%d %H:%M:%S}",
+        record.entry.tenant,
+        record.entry.principal,
+        _json(record.entry.by) if record.entry.by else "",
+        record.entry.action,
+        ", ".join(_named(record, titles).values()),
+        _json(record.entry.detail),
+    )
+
+
 def _read(
+    run: CommandRun, action: str, wanted: "AuditFilter", period: Period
+) -> "list[AuditRecord]":
+    return [record for _, record in _read_all(run, action, wanted, period)]
+
+
+def _read_all(
     run: CommandRun,
     action: str,
     wanted: "AuditFilter",
+    period: Period,
     *,
     last: int | None = None,
     after: int = 0,
-) -> "list[AuditRecord]":
-    """The records that are meant; that they were looked at is on the record before they show."""
+) -> "list[tuple[str, AuditRecord]]":
+    """The records that are meant, with their writers, by the catalog's clock.
+
+    That they were looked at is on the record before they show.
+    """
     from sovereign_rag.storage.audit import entry
     from sovereign_rag.storage.audit_opening import has_catalog, opened_audit
+    from sovereign_rag.storage.audit_others import OtherRecord, merged
 
+    others = [OtherRecord.of(text) for text in period.other or ()]
     with opened_audit(run.settings) as audit:
-        found = deque((r for r in audit.read(after=after) if wanted.matches(r.entry)), maxlen=last)
+        chains = [(run.settings.audit.writer, audit.read(after=after))]
+        chains += [(one.writer, one.read(after=after)) for one in others]
+        found = deque((r for r in merged(chains) if wanted.matches(r[1].entry)), maxlen=last)
         if has_catalog(run.settings):  # a copy elsewhere stays as it was copied
             asked = {name: str(v) for name, v in asdict(wanted).items() if v is not None}
-            shown = {"first": found[0].number, "last": found[-1].number} if found else {}
-            audit.append(entry(action, local_owner(), {"asked": asked, **shown}))
+            shown = {"first": found[0][1].number, "last": found[-1][1].number} if found else {}
+            of = {"writers": [writer for writer, _ in chains]} if others else {}
+            audit.append(entry(action, local_owner(), {"asked": asked, **shown, **of}))
     return list(found)
 
 

@@ -326,7 +326,7 @@ class AuditLog:
         return kept
 
     def _write(self, entry: AuditEntry, last: ChainHead) -> ChainHead:
-        number, entry = last.number + 1, in_time(entry, last)
+        number, entry = last.number + 1, in_time(entry, last, self._anchors.ahead)
         line = record_line(entry, number, last.hash)
         file = self._file_for(number, entry.at)
         handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

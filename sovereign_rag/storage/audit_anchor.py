@@ -7,6 +7,7 @@ record would make every search wait for a second disk.
 import os
 import threading
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
@@ -39,18 +40,22 @@ class AuditAnchor(Protocol):
 
 
 class CatalogAnchor:
-    """In the catalog."""
+    """In the catalog, by whose clock the records of several machines are put in one order."""
 
     where = "the catalog"
 
     def __init__(self, heads: AuditHeads, writer: str) -> None:
         self._heads, self._writer = heads, writer
+        self.ahead = timedelta(0)
+        """How far the catalog's clock was ahead of ours when it was last asked."""
 
     def last(self) -> ChainHead | None:
+        self.ahead = self._heads.ahead()
         noted = self._heads.last(self._writer)
         return None if noted is None else ChainHead(*noted)
 
     def note(self, head: ChainHead) -> None:
+        self.ahead = self._heads.ahead()
         self._heads.note(head.number, head.hash, self._writer)
 
 
@@ -121,6 +126,12 @@ class Anchors:
         self._head: ChainHead | None = None  # still to be noted
         self._timer: threading.Timer | None = None
         self._has_failed = False
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far the clock that all writers go by is ahead of this machine's."""
+        shared = [place.ahead for place in self._places if isinstance(place, CatalogAnchor)]
+        return shared[0] if shared else timedelta(0)
 
     def last(self) -> list[tuple[str, ChainHead]]:
         """Each place that has a note, with it. Raises EnvironmentFault."""

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -16,6 +16,7 @@ NO_HASH: Final = "0" * 64
 """What the first record carries as the hash of the one before."""
 
 _BLOCK: Final = 1 << 16
+_NOTABLE: Final = timedelta(seconds=1)  # by which a clock goes wrong and it is said
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +46,22 @@ class Link:
     was: str | None = None  # the hash of the record that an erasure put this one in the place of
 
 
-def in_time(entry: AuditEntry, last: ChainHead) -> AuditEntry:
-    """The entry with a time that is not before the last record's.
+def in_time(entry: AuditEntry, last: ChainHead, ahead: timedelta = timedelta(0)) -> AuditEntry:
+    """The entry with its time by the clock that all writers share, not before the last record's.
 
-    A clock that was set back says so in `by`; until it has caught up, times stand still.
+    A clock that goes wrong, or was set back, says so in `by`; until it has caught up with the last
+    record, times stand still.
+
+    Args:
+        ahead: How far the shared clock is ahead of the one that the entry's time is of.
     """
-    if last.at is None or entry.at >= last.at:
-        return entry
+    at = entry.at + ahead
+    if last.at is not None and at < last.at:
+        at = last.at
+    elif abs(ahead) < _NOTABLE:
+        return replace(entry, at=at) if ahead else entry
     clock = entry.at.astimezone(UTC).isoformat()
-    return replace(entry, at=last.at, by={**entry.by, "clock": clock})
+    return replace(entry, at=at, by={**entry.by, "clock": clock})
 
 
 def record_line(entry: AuditEntry, number: int, prev: str) -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from sovereign_rag.catalog.audit_heads import AuditHeads
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.database import FILE_NAME
 from sovereign_rag.settings import Settings
@@ -21,6 +22,16 @@ def opened_audit(settings: Settings) -> Iterator[AuditLog]:
         audit = AuditLog(settings.data_dir, anchors=anchors_of(settings, catalog))
         stack.callback(audit.close)
         yield audit
+
+
+@contextmanager
+def opened_heads(settings: Settings) -> Iterator[AuditHeads | None]:
+    """What the catalog notes of the records of all writers; None: there is no catalog."""
+    if not has_catalog(settings):
+        yield None
+        return
+    with Catalog.open(settings) as catalog:
+        yield catalog.audit_heads
 
 
 def has_catalog(settings: Settings) -> bool:
