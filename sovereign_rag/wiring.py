@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from ingest.index.lifecycle import DocumentLifecycle
 from ingest.jobs.archives import Expander
@@ -26,6 +27,7 @@ from sovereign_rag.embedding.protocol import Embedder
 from sovereign_rag.indexes.open_indexes import OpenIndex
 from sovereign_rag.services.container import Service
 from sovereign_rag.services.parts import part
+from sovereign_rag.services.stated import read_stated
 from sovereign_rag.settings import Settings
 from sovereign_rag.storage.password_box import Seal
 from sovereign_rag.store.protocol import ChunkStore
@@ -141,6 +143,7 @@ class Application(Service):
             pipeline=lambda: self.pipeline,
             unpacker=self._unpacker(),
             store_check=lambda: self.indexes.store(self.catalog.indexes.live()).check(),
+            read_beside=partial(read_stated, kinds=self.settings.metadata.fields),
             settings=self.settings.ingest,
             workers=self.settings.parse.workers,
             max_bytes=self.settings.parse.max_file_mib << 20,

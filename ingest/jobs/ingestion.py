@@ -16,6 +16,7 @@ from ingest.jobs.unpack import Unpacker
 from ingest.jobs.worker import Worker
 from ingest.leases.lease import NoLease
 from ingest.pipeline import Pipeline
+from ingest.sources.beside import Reader, WrongFile, said_beside
 from ingest.sources.folder import FoundFile, find_files
 from sovereign_rag.access import Principal
 from sovereign_rag.catalog.catalog import Catalog
@@ -59,6 +60,7 @@ class IngestReport:
     tasks: tuple[TaskRecord, ...]
     seconds: float
     left_out: tuple[str, ...] = ()  # paths of hidden files and of links, which are not looked into
+    wrong: tuple[WrongFile, ...] = ()  # files beside documents, which were taken in without them
 
 
 class Ingestion:
@@ -76,6 +78,7 @@ class Ingestion:
         pipeline: Callable[[], Pipeline],
         unpacker: Unpacker,
         store_check: Callable[[], None],
+        read_beside: Reader,
         settings: IngestSettings,
         workers: int,
         max_bytes: int,
@@ -90,6 +93,7 @@ class Ingestion:
         self._submission, self._operations = submission, operations
         self._seal, self._pipeline, self._settings = seal, pipeline, settings
         self._unpacker, self._erasure, self._store_check = unpacker, erasure, store_check
+        self._read_beside = read_beside
         self._workers, self._max_bytes = workers or usable_cores(), max_bytes
 
     def ingest(
@@ -120,9 +124,13 @@ class Ingestion:
         Raises:
             BadInput: A path does not exist.
         """
-        found = find_files(paths)
+        found, wrong = find_files(paths), list[WrongFile]()
         tasks = (
-            self._task(file, principal.tenant, readers, level, password) for file in found.files
+            replace(
+                self._task(file, principal.tenant, readers, level, password),
+                stated=said_beside(file.beside, self._read_beside, wrong),
+            )
+            for file in found.files
         )
         report = self.take_in(
             tasks,
@@ -132,7 +140,8 @@ class Ingestion:
             on_task=on_task,
             stop=stop,
         )
-        return replace(report, left_out=tuple(str(path) for path in found.left_out))
+        left_out = tuple(str(path) for path in found.left_out)
+        return replace(report, left_out=left_out, wrong=tuple(wrong))
 
     def take_in(
         self,

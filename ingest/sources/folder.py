@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ingest.sources import posix, sidecar
+from ingest.sources.beside import beside, parted
 from ingest.sources.source import Entry, LeftOut, Listing, Sidecar
 from sovereign_rag.errors import BadInput, DocumentError, EnvironmentFault
 
@@ -24,6 +25,7 @@ class FoundFile:
     path: Path  # absolute, as it was reached; of a link that was named, where it leads
     uri: str  # "file://" and the absolute path, unescaped, so that a person can read it
     modified: float  # seconds since the epoch
+    beside: Path | None = None  # its `.meta.json`
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,10 @@ def find_files(paths: Sequence[Path]) -> FoundFiles:
             uri = file_uri(absolute)
             # A link that was named is meant; one that takes a file's place later is not followed.
             there = absolute.resolve() if absolute.is_symlink() else absolute
-            found[uri] = FoundFile(there, uri, file.stat().st_mtime)
+            found[uri] = FoundFile(there, uri, file.stat().st_mtime, beside(there))
+    for taken in list(found.values()):
+        if taken.beside is not None:
+            found.pop(file_uri(taken.beside), None)
     if not found:
         hidden = f" ({len(left_out)} hidden ones or links were left out)" if left_out else ""
         raise BadInput(f"No files in {', '.join(str(path) for path in paths)}{hidden}.")
@@ -107,10 +112,12 @@ class FolderFiles:
                 f"The folder {self.root} can't be listed: {error.strerror}. Give this user the "
                 "right to read it, or see to the disk it is on."
             ) from error
+        entries, files, alone = parted(look.entries)
         return Listing(
-            entries=tuple(sorted(look.entries, key=lambda entry: entry.key)),
+            entries=tuple(sorted(entries, key=lambda entry: entry.key)),
             sidecars=tuple(look.sidecars) if self._sidecars else (),
-            left_out=tuple(look.left_out),
+            beside=files,
+            left_out=(*look.left_out, *alone),
             unseen=tuple(look.unseen),
         )
 

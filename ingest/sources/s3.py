@@ -13,6 +13,7 @@ from minio.datatypes import Object
 from minio.error import MinioException, S3Error
 
 from ingest.sources import sidecar
+from ingest.sources.beside import parted
 from ingest.sources.folder import is_hidden
 from ingest.sources.source import Entry, LeftOut, Listing, Sidecar
 from sovereign_rag.errors import DocumentError, EnvironmentFault
@@ -69,10 +70,12 @@ class Bucket:
                 left_out.append(LeftOut(key, "special"))
             else:
                 entries.append(self._entry(key, name, item))
+        entries, files, alone = parted(entries)
         return Listing(
             entries=tuple(sorted(entries, key=lambda entry: entry.key)),
             sidecars=tuple(sidecars) if self._section.sidecars else (),
-            left_out=tuple(left_out),
+            beside=files,
+            left_out=(*left_out, *alone),
         )
 
     def _entry(self, key: str, name: str, item: Object) -> Entry:

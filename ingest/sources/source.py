@@ -45,6 +45,7 @@ class Listing:
 
     entries: tuple[Entry, ...]
     sidecars: tuple[Sidecar, ...] = ()
+    beside: Mapping[str, Entry] = field(default_factory=dict)  # `.meta.json`, by document's key
     left_out: tuple[LeftOut, ...] = ()
     unseen: tuple[str, ...] = ()  # folders that could not be looked into: nothing there is deleted
     checkpoint: Mapping[str, object] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ingest.index.lifecycle import DocumentLifecycle
 from ingest.jobs.ingestion import Ingestion
@@ -17,6 +17,7 @@ from sovereign_rag.catalog.records import JobRecord, NewTask, document_id
 from sovereign_rag.catalog.sources import KnownDocument, SourceItem
 from sovereign_rag.catalog.tombstones import message
 from sovereign_rag.errors import DocumentError, TooLarge
+from sovereign_rag.metadata import NOTHING_STATED, Stated
 from sovereign_rag.services.erasure import Erasure
 from sovereign_rag.services.operations import Act
 from sovereign_rag.services.submission import AT_ONCE, access
@@ -55,12 +56,13 @@ class PlanExecutor:
         """Do everything but reading; returns the job that reads, None where there is nothing."""
         self._gone = {step.target: step for step in plan.steps_of(Change.DELETED)}
         self._rights(plan)
+        self._metadata(plan)
         for batch in batches(plan.steps_of(Change.MOVED), AT_ONCE):
             self.act.note("moves", {"documents": [d for s in batch for d in _moves(s)]})
             for step in batch:
                 self.check()
                 self._move(step)
-        self._remember(plan.steps_of(Change.UNCHANGED, Change.RIGHTS))
+        self._remember(plan.steps_of(Change.UNCHANGED, Change.RIGHTS, Change.METADATA))
         job = self._submit(plan)
         for batch in batches(self._gone.values(), AT_ONCE):
             gone = [document for step in batch for document in step.documents]
@@ -98,6 +100,20 @@ class PlanExecutor:
             self.act.note("rights", {"documents": told, **origin})
             self.catalog.sources.set_waiting_rights(self.tenant, rights)
 
+    def _metadata(self, plan: Plan) -> None:
+        """What files beside documents say of those that are there; nothing is read again."""
+        told = [
+            (document, _stated_of(step))
+            for step in plan.steps
+            if step.told.stated is not None and step.change not in {Change.WAITING, Change.MOVED}
+            for document in step.documents
+        ]
+        for batch in batches(told, AT_ONCE):
+            self.act.note("metadata", {"documents": [_named(document) for document, _ in batch]})
+            for document, stated in batch:
+                self.check()
+                self.erasure.state(self.tenant, document.id, stated)
+
     def _move(self, step: Step) -> bool:
         """Move a document, or all that came out of an archive; False: read it anew instead."""
         assert step.moved_from is not None
@@ -119,6 +135,8 @@ class PlanExecutor:
                 self._read_instead(step, origin)
                 return False
             moved.append(document_id(self.tenant, uri))
+            if step.told.stated is not None:
+                self.erasure.state(self.tenant, moved[-1], _stated_of(step))
         if step.is_archive:
             self.catalog.archives.put_members(self.tenant, origin.target, [])
             self.catalog.archives.put_members(self.tenant, step.target, moved)
@@ -191,6 +209,7 @@ class PlanExecutor:
             path=None if entry.path is None else str(entry.path),
             modified=entry.modified,
             said_by=access.said_by,
+            stated=step.told.stated,
         )
 
     def _is_erased(self, entry: Entry, key: str) -> bool:
@@ -253,7 +272,8 @@ class PlanExecutor:
             item = known.get(step.target)
             entry = step.entry
             assert entry is not None
-            if item is None or (item.stamp, item.facts) != (entry.stamp, step.facts):
+            now = (entry.stamp, step.facts, step.told.told_by)
+            if item is None or (item.stamp, item.facts, item.told_by) != now:
                 self._item(step)
 
     def _item(
@@ -268,6 +288,7 @@ class PlanExecutor:
                 size=step.entry.size,
                 content_hash=content_hash or step.content_hash,
                 facts=step.facts,
+                told_by=step.told.told_by,
                 job_id=job_id,
             )
         )
@@ -288,6 +309,12 @@ def _changes_of_rights(plan: Plan) -> Iterator[tuple[KnownDocument, Access]]:
         for document in step.documents:
             if (document.readers, document.level) != wanted:
                 yield document, step.access
+
+
+def _stated_of(step: Step) -> Stated:
+    """What is said of each document of a step; an archive's title is not that of its files."""
+    stated = step.told.stated or NOTHING_STATED
+    return replace(stated, title=None) if step.is_archive else stated
 
 
 def _said(wanted: Access) -> dict[str, object]:

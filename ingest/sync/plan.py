@@ -7,12 +7,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
 from ingest.sources.access import Access, InvalidAccess, Resolver
+from ingest.sources.beside import FilesBeside, Told, WrongFile
 from ingest.sources.source import Entry, LeftOut, Listing
 from sovereign_rag.catalog.records import document_id
 from sovereign_rag.catalog.sources import KnownDocument, SourceItem
 from sovereign_rag.errors import DocumentError
+
+NOTHING_TOLD: Final = Told(None, None)
 
 
 class Change(StrEnum):
@@ -22,6 +26,7 @@ class Change(StrEnum):
     CHANGED = "changed"
     MOVED = "moved"  # the same content at another place: nothing is read again
     RIGHTS = "rights"  # nothing but who may read it
+    METADATA = "metadata"  # nothing but what is said of it
     UNCHANGED = "unchanged"
     WAITING = "waiting"  # an earlier sync found it, a worker has yet to take it in
     DELETED = "deleted"
@@ -39,6 +44,7 @@ class Step:
     entry: Entry | None = None  # None: the source has it no more
     access: Access | None = None
     facts: tuple[str, ...] | None = None
+    told: Told = NOTHING_TOLD
     content_hash: str | None = None  # where it is known
     moved_from: "Step | None" = None
     is_archive: bool = False
@@ -61,6 +67,7 @@ class Questions:
     hash_of: Callable[[Entry], str | None]  # None: only a fetch would tell; DocumentError
     facts: Callable[[Entry], tuple[str, ...] | None]
     is_current: Callable[[KnownDocument], bool]  # made by this parser and these models
+    beside: FilesBeside
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,7 @@ class Plan:
     steps: tuple[Step, ...]
     left_out: tuple[LeftOut, ...] = ()
     invalid: tuple[InvalidAccess, ...] = ()
+    wrong: tuple[WrongFile, ...] = ()  # files beside documents, whose documents are taken in
     unseen: tuple[str, ...] = ()
     kept: int = 0  # not seen, and kept, since their folder could not be looked into
 
@@ -110,6 +118,7 @@ def plan(
         steps=tuple([*steps, *gone]),
         left_out=listing.left_out,
         invalid=resolver.invalid,
+        wrong=tuple(ask.beside.wrong),
         unseen=listing.unseen,
         kept=len(vanished) - len(gone) if hidden else 0,
     )
@@ -146,6 +155,7 @@ class _Planner:
             entry=entry,
             access=self.resolver.access(entry, facts),
             facts=facts,
+            told=self.ask.beside.of(entry.key, None if item is None else item.told_by),
             is_archive=target in self.parts,
         )
         if target in self.known.waiting and same_stamp:
@@ -175,6 +185,8 @@ class _Planner:
         wanted = (step.access.readers, step.access.level)
         if any((d.readers, d.level) != wanted for d in step.documents):
             return _with(step, Change.RIGHTS, content_hash)
+        if step.told.stated is not None:
+            return _with(step, Change.METADATA, content_hash)
         return _with(step, Change.UNCHANGED, content_hash)
 
     def held(self) -> list[Step]:

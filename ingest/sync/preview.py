@@ -7,7 +7,7 @@ from ingest.sync.sync import Sync, SyncRequest
 from sovereign_rag.access import Principal
 from sovereign_rag.services.source_desk import PlannedChange, SourcePreview
 
-_TOLD: Final = frozenset({"new", "changed", "moved", "rights", "deleted"})
+_TOLD: Final = frozenset({"new", "changed", "moved", "rights", "metadata", "deleted"})
 
 
 class SyncPreviewer:
@@ -24,7 +24,10 @@ class SyncPreviewer:
         return SourcePreview(
             counts=report.counts,
             changes=tuple(map(_change, told)),
-            problems=tuple(f"{i.key}: {i.problem}" for i in report.plan.invalid),
+            problems=(
+                *(f"{one.key}: {one.problem}" for one in report.plan.invalid),
+                *(f"{one.key}: {one.problem}" for one in report.plan.wrong),
+            ),
         )
 
 

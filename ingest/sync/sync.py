@@ -19,6 +19,7 @@ from ingest.leases.heartbeat import LeaseHeartbeat, since_boot
 from ingest.pipeline import Pipeline
 from ingest.sources.access import Resolver
 from ingest.sources.added import with_added
+from ingest.sources.beside import FilesBeside
 from ingest.sources.build import (
     NamedSource,
     chosen,
@@ -36,6 +37,7 @@ from sovereign_rag.catalog.sources import KnownDocument, SourceRecord
 from sovereign_rag.errors import DocumentError, SyncRefused
 from sovereign_rag.services.erasure import Erasure
 from sovereign_rag.services.operations import Act, OperationRecorder
+from sovereign_rag.services.stated import read_stated
 from sovereign_rag.settings import Settings
 from sovereign_rag.settings.sources import parse_max_delete
 from sovereign_rag.storage.audit import AuditTrail, entry
@@ -177,16 +179,18 @@ class Sync:
             listing,
             Resolver.of(policy_of(source.section), listing.sidecars),
             known,
-            self._questions(opened, record),
+            self._questions(opened, listing.beside),
             prefix=opened.prefix,
             tenant=tenant,
             verify=request.verify,
         )
         for wrong in made.invalid:
             log.warning("%s in %s: %s; nobody reads below", wrong.key, source.name, wrong.problem)
+        for file in made.wrong:
+            log.warning("%s in %s is passed over: %s", file.key, source.name, file.problem)
         return made
 
-    def _questions(self, opened: DocumentSource, record: SourceRecord | None) -> Questions:
+    def _questions(self, opened: DocumentSource, beside: Mapping[str, Entry]) -> Questions:
         pipeline = cache(self._pipeline)  # of the index that is live as the plan is made
 
         def is_current(document: KnownDocument) -> bool:
@@ -197,7 +201,9 @@ class Sync:
         def facts(entry: Entry) -> tuple[str, ...] | None:
             return None if opened.facts_key is None else opened.facts(entry)
 
-        return Questions(hash_of=_hash_of, facts=facts, is_current=is_current)
+        kinds = self._settings.metadata.fields
+        files = FilesBeside(beside, opened.blocks, partial(read_stated, kinds=kinds))
+        return Questions(hash_of=_hash_of, facts=facts, is_current=is_current, beside=files)
 
     def _executor(
         self,

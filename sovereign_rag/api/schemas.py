@@ -14,10 +14,10 @@ from sovereign_rag.domain import Language, RequestedKind, SearchMode
 from sovereign_rag.errors import BadInput
 from sovereign_rag.http.filters import Filtered
 from sovereign_rag.http.params import StrictBody, Text, TurnBody
-from sovereign_rag.http.stated import MetadataBody
 from sovereign_rag.retrieval.conversation import MOST_CHARACTERS, MOST_TURNS, Turn
 from sovereign_rag.services.editing import Edit
 from sovereign_rag.services.serialization.body import Body
+from sovereign_rag.services.stated import MetadataBody
 from sovereign_rag.settings.metadata import FieldKind
 
 

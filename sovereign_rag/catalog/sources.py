@@ -57,6 +57,7 @@ class SourceItem:
     size: int | None = None
     content_hash: str | None = None  # None until it has been read
     facts: tuple[str, ...] | None = None
+    told_by: str | None = None  # the file beside it that said something of it last
     job_id: str | None = None
 
 
@@ -334,6 +335,7 @@ def _item(row: RowMapping) -> SourceItem:
         size=row["size"],
         content_hash=row["content_hash"],
         facts=facts,
+        told_by=row["told_by"],
         job_id=row["job_id"],
     )
 
@@ -347,6 +349,7 @@ def _values(item: SourceItem, source_id: str) -> dict[str, Any]:
         "size": item.size,
         "content_hash": item.content_hash,
         "facts": None if item.facts is None else list(item.facts),
+        "told_by": item.told_by,
         "job_id": item.job_id,
     }
 

@@ -385,6 +385,7 @@ source_items = Table(  # what a source held when it was last looked through
     Column("size", BigInteger),
     Column("content_hash", String(64)),  # NULL until it has been read
     Column("facts", JSON),  # the values of the metadata field that says who may read
+    Column("told_by", Text),  # the content and stamp of the file beside it; NULL: none was there
     Column("job_id", String(36)),  # set until the job that takes it in has ended
 )
 

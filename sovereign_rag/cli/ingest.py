@@ -129,6 +129,7 @@ class Outcome:
     total: int
     left_out: Sequence[str]
     seconds: float
+    wrong: Sequence[tuple[str, str]] = ()  # files beside documents, and what is wrong with them
 
     @classmethod
     def of(cls, report: "IngestReport") -> "Outcome":
@@ -137,7 +138,8 @@ class Outcome:
 
         tasks = [TaskOut.of(task) for task in report.tasks]
         job = report.job
-        return cls([job.id], tasks, job.total, report.left_out, report.seconds)
+        wrong = [(one.key, one.problem) for one in report.wrong]
+        return cls([job.id], tasks, job.total, report.left_out, report.seconds, wrong)
 
     @property
     def ended(self) -> "Sequence[TaskOut]":
@@ -166,6 +168,7 @@ class Outcome:
             ],
             "counts": self.counts,
             "left_out": list(self.left_out),
+            "wrong_metadata": [{"file": key, "problem": problem} for key, problem in self.wrong],
             "seconds": self.seconds,
         }
 
@@ -299,6 +302,8 @@ def _print_summary(run: CommandRun, report: Outcome) -> None:
     counts = [(state, n) for state, n in report.counts.items() if n]
     run.out.print(table(("result", ">documents"), counts))
     run.out.print(Text(f"{pages} pages, {chunks} chunks, {report.seconds:.1f} s", "dim"))
+    for key, problem in report.wrong:
+        run.note(f"{Path(key).name}: {problem}. Its document is there without it.", "red")
     if report.left_out:
         named = ", ".join(safe(Path(path).name, one_line=True) for path in report.left_out[:3])
         more = ", …" if len(report.left_out) > 3 else ""

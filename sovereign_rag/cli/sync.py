@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-_TOLD = ("new", "changed", "moved", "rights", "deleted", "waiting")
+_TOLD = ("new", "changed", "moved", "rights", "metadata", "deleted", "waiting")
 _WORDS = {
     "new": "new",
     "changed": "changed",
     "moved": "moved",
     "rights": "rights only",
+    "metadata": "metadata only",
     "unchanged": "unchanged",
     "waiting": "waiting for a worker",
     "deleted": "deleted",
@@ -245,6 +246,7 @@ def _to_dict(report: "SyncReport") -> dict[str, object]:
         ],
         "nobody": [step.uri for step in plan.nobody],
         "invalid_access": [{"file": i.key, "problem": i.problem} for i in plan.invalid],
+        "wrong_metadata": [{"file": w.key, "problem": w.problem} for w in plan.wrong],
         "left_out": [{"path": item.key, "reason": item.reason} for item in plan.left_out],
         "unseen": list(plan.unseen),
         "kept": plan.kept,
@@ -263,6 +265,8 @@ def _print(run: CommandRun, report: "SyncReport") -> None:
     run.out.print(table(("", ">documents"), counts))
     for wrong in plan.invalid:
         run.note(f"{wrong.key}: {wrong.problem}. Until then nobody reads what it is for.", "red")
+    for file in plan.wrong:
+        run.note(f"{file.key}: {file.problem}. Its document is there without it.", "red")
     if plan.unseen:
         folders = ", ".join(plan.unseen[:5])
         run.note(f"Could not be looked into, and kept as it was: {folders}", "yellow")

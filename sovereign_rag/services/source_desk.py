@@ -51,7 +51,7 @@ class SourceView:
 class PlannedChange:
     """What a sync would do about one document."""
 
-    change: str  # "new", "changed", "moved", "rights", "deleted"
+    change: str  # "new", "changed", "moved", "rights", "metadata", "deleted"
     uri: str
     readers: frozenset[str]  # from then on; none of what goes
     rights: tuple[tuple[frozenset[str], int], ...]  # readers and level, as they are and will be

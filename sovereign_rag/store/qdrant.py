@@ -50,6 +50,7 @@ from sovereign_rag.store.schema import (
     to_point,
 )
 from sovereign_rag.store.sealed_texts import TextSealer, opened, resealed, sealed
+from sovereign_rag.system.tracing import span
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -347,11 +348,10 @@ class QdrantStore:
     def _changing(self, concerned: Set[tuple[str, str]]) -> Iterator[None]:
         """Tell whoever keeps an eye on it where a node may yet do what it was asked.
 
-        Args:
-            concerned: Tenants and ids of the documents that are changed.
+        `concerned`: tenants and ids of the documents that are changed.
         """
         try:
-            with self._asking():
+            with span("store.write", documents=len(concerned)), self._asking():
                 yield
         finally:
             if self._late is not None and self._late.may_come():

@@ -89,7 +89,7 @@ def test_a_question_and_a_document_are_traced_step_by_step_without_their_texts(
     steps = {one.name for one in spans if one.trace_id.hex() == TRACE}
     assert {"answer.search", "retrieval.search"} <= steps
     document = by_name["ingest.document"]
-    for step in ("ingest.parse", "ingest.embed"):
+    for step in ("ingest.parse", "ingest.embed", "store.write"):
         assert by_name[step].trace_id == document.trace_id
     told = b"".join(posted.body for posted in collector.posted).lower()
     assert not re.search(rb"canteen|eleven|ana\b|bearer", told)

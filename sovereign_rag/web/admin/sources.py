@@ -12,7 +12,7 @@ from sovereign_rag.web.admin.frame import back_to, console_page
 from sovereign_rag.web.admin.guard import Part, entering, looks_after_the_machine
 
 router = APIRouter()
-_KINDS: Final = ("new", "changed", "moved", "rights", "deleted")
+_KINDS: Final = ("new", "changed", "moved", "rights", "metadata", "deleted")
 """What a sync does, in the order in which it is told."""
 
 _Admin = Annotated[Principal, Depends(entering(Part.SOURCES))]

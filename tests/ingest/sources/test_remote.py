@@ -154,6 +154,9 @@ def test_a_bucket_is_followed_with_its_readers_by_folder_and_by_metadata(
     assert not finds(application, "tomato", ANA)
     assert finds(application, "gannet", ANA)
     assert not finds(application, "osprey")
+    put(bucket, "docs/pay/bands.txt.meta.json", '{"title": "What everybody earns"}')
+    assert changes(synced(application))["s3:/pay/bands.txt"] is Change.METADATA
+    assert "What everybody earns" in {d.title for d in application.documents.list(OWNER)}
 
 
 def test_an_object_under_another_key_has_moved(
