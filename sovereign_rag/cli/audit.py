@@ -50,6 +50,14 @@ def verify(
         typer.Option(help="Checkpoints have to be signed with this key, and there has to be one."),
     ] = None,
     other: Others = None,
+    timestamp_authority: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CERTIFICATE",
+            help="Time stamps have to be of this authority (X.509, PEM), and there has to be one; "
+            "else that of audit.timestamp, where it is set.",
+        ),
+    ] = None,
 ) -> None:
     """Follow the record from its beginning and find the first place that was tampered with.
 
@@ -63,14 +71,21 @@ def verify(
 
     others = [OtherRecord.of(text) for text in other or ()]
     notes, is_signed = [] if noted is None else _notes_of(noted), _checker(public_key)
+    stamped_at = _stamps_of(timestamp_authority or run.settings.audit.timestamp.authority)
     with opened_audit(run.settings) as audit:
-        reports = {run.settings.audit.writer: audit.verify(notes, is_signed=is_signed)}
+        reports = {
+            run.settings.audit.writer: audit.verify(
+                notes, is_signed=is_signed, stamped_at=stamped_at
+            )
+        }
     with opened_heads(run.settings) as heads:
         for one in others:
-            reports[one.writer] = one.verify(heads, is_signed=is_signed)
+            reports[one.writer] = one.verify(heads, is_signed=is_signed, stamped_at=stamped_at)
         left_out = sorted(set(heads.writers() if heads is not None else ()) - reports.keys())
     if public_key is not None:
         reports = {writer: _signed(report) for writer, report in reports.items()}
+    if timestamp_authority is not None:
+        reports = {writer: _stamped(report) for writer, report in reports.items()}
     own = next(iter(reports.values()))
     if run.json:
         told = {writer: _to_dict(report) for writer, report in reports.items()}
@@ -148,11 +163,14 @@ def checkpoint(
 
     With the public key alone `audit verify --public-key`, or `tools/verify_audit.py` on another
     machine, tells that nothing up to there was changed. Keep what is printed elsewhere: so it
-    shows when the record is cut to before it.
+    shows when the record is cut to before it. Where audit.timestamp names a time-stamping
+    authority, its stamp over the signature is on the record too; exit code 3: it gave none.
     """
     from sovereign_rag.storage.audit import entry
     from sovereign_rag.storage.audit_opening import opened_audit
     from sovereign_rag.storage.audit_signing import private_key, signed
+    from sovereign_rag.storage.audit_timestamp import stamped
+    from sovereign_rag.storage.audit_walk import TIMESTAMPED
 
     own = private_key(key)
     with opened_audit(run.settings) as audit:
@@ -164,13 +182,26 @@ def checkpoint(
             )
         owner = entry("audit.checkpoint", local_owner(), {})
         made = audit.checkpoint(owner, partial(signed, key=own))
-    print_json(dict(made), indent=None)
+        stamp = run.settings.audit.timestamp
+        try:
+            if stamp.url is not None:
+                detail = stamped(made, stamp)
+                audit.append(entry(TIMESTAMPED, local_owner(), detail))
+                made = {**made, "timestamp": detail["token"]}
+        finally:
+            print_json(dict(made), indent=None)
 
 
 def _signed(report: "AuditReport") -> "AuditReport":
     if not report.ok or report.signed:
         return report
     return replace(report, broken_at=report.head.number, problem="nothing of it is signed")
+
+
+def _stamped(report: "AuditReport") -> "AuditReport":
+    if not report.ok or report.stamped:
+        return report
+    return replace(report, broken_at=report.head.number, problem="nothing of it is stamped")
 
 
 def _to_dict(report: "AuditReport") -> dict[str, object]:
@@ -180,6 +211,8 @@ def _to_dict(report: "AuditReport") -> dict[str, object]:
         "last": report.head.number,
         "hash": report.head.hash,
         "signed": report.signed,
+        "stamped": report.stamped,
+        "stamped_at": report.stamped_at and report.stamped_at.isoformat(),
         "erased": report.erased,
         "broken_at": report.broken_at,
         "problem": report.problem,
@@ -197,6 +230,16 @@ def _print_report(
         run.note(f"{report.erased} records lost their words by erasures that are on it.")
     if public_key is not None:
         run.note(f"Signed up to record {report.signed}.")
+    if report.stamped_at is not None:
+        run.note(f"Time stamped up to record {report.stamped}, at {report.stamped_at}.")
+
+
+def _stamps_of(authority: Path | None) -> Callable[[Mapping[str, Any]], datetime | None] | None:
+    if authority is None:
+        return None
+    from sovereign_rag.storage.audit_timestamp import StampAuthority
+
+    return StampAuthority.read(authority).stamped_at
 
 
 def _checker(public: Path | None) -> Callable[[Mapping[str, Any]], bool] | None:

@@ -64,6 +64,10 @@ def _all(settings: Settings) -> Iterator[Destination]:
     if anchor is not None and anchor.startswith(("syslog+udp", "syslog+tcp")):
         sent = "number and hash of the audit record's last line"
         yield _to(anchor, "audit.anchor", sent, "within a second of a record")
+    if settings.audit.timestamp.url is not None:
+        sent = "the hash of a checkpoint's signature"
+        when = "at `audit checkpoint`"
+        yield _to(settings.audit.timestamp.url, "audit.timestamp.url", sent, when)
     for name, source in settings.sources.items():
         sent = "credentials; documents come from there"
         if isinstance(source, S3Source):

@@ -29,7 +29,12 @@ from sovereign_rag.settings.sources import (
     S3Source,
     SourceSettings,
 )
-from sovereign_rag.settings.storage import AuditSettings, CatalogSettings, StoreSettings
+from sovereign_rag.settings.storage import (
+    AuditSettings,
+    CatalogSettings,
+    StoreSettings,
+    TimestampSettings,
+)
 
 __all__ = [
     "FILE_NAME",
@@ -64,6 +69,7 @@ __all__ = [
     "Settings",
     "SourceSettings",
     "StoreSettings",
+    "TimestampSettings",
     "load_settings",
     "names",
     "variable",

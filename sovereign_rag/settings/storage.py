@@ -1,8 +1,10 @@
 """Where vectors and records are kept."""
 
+from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
 
 from sovereign_rag.settings.section import Section
 
@@ -88,6 +90,35 @@ class CatalogSettings(Section):
     )
 
 
+class TimestampSettings(Section):
+    """A time-stamping authority of your own network (RFC 3161), for signed checkpoints."""
+
+    url: str | None = Field(
+        None, description="Its address, e.g. https://tsa.inside/tsr; unset: nothing is stamped."
+    )
+    allow: tuple[str, ...] = Field(
+        (), description="The only addresses that are contacted for it: networks, addresses, names."
+    )
+    authority: Path | None = Field(
+        None,
+        description="Certificate (PEM) at the root of the chain that vouches for its stamps.",
+    )
+    ca_file: Path | None = Field(
+        None,
+        description="Certificates (PEM) that its TLS is checked by; unset: those that the machine trusts.",
+    )
+    timeout_s: PositiveFloat = Field(10.0, description="Longest wait for a stamp.")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.url is not None and (not self.allow or self.authority is None):
+            raise ValueError(
+                "audit.timestamp.url needs audit.timestamp.allow, the addresses that may be "
+                "contacted, and audit.timestamp.authority, the root certificate of its stamps"
+            )
+        return self
+
+
 class AuditSettings(Section):
     """The record of who asked what and was shown what."""
 
@@ -101,6 +132,8 @@ class AuditSettings(Section):
         pattern=r"^[a-z0-9][a-z0-9-]{0,31}$",
         description="What this data folder's record is called in the catalog, which notes how far it has come. Of several machines with a data folder each, each takes a name of its own.",
     )
+
+    timestamp: TimestampSettings = TimestampSettings()
 
     @field_validator("anchor")
     @classmethod

@@ -219,18 +219,20 @@ class AuditLog:
         notes: Sequence[tuple[str, ChainHead]] = (),
         *,
         is_signed: Callable[[Mapping[str, Any]], bool] | None = None,
+        stamped_at: Callable[[Mapping[str, Any]], datetime | None] | None = None,
     ) -> AuditReport:
         """Follow the chain from the first record to the last; appends wait meanwhile.
 
         Args:
             notes: What was noted of it elsewhere, such as by a syslog: where, and what.
             is_signed: Whether a checkpoint's signature is good; None: signatures are not looked at.
+            stamped_at: The time of a good time stamp; None: stamps are not looked at.
 
         Raises:
             AuditError: The log can't be read.
         """
         with self.alone():
-            walk = Walk([*self._noted(), *self._anchors.last(), *notes], is_signed)
+            walk = Walk([*self._noted(), *self._anchors.last(), *notes], is_signed, stamped_at)
             for file in self.files():
                 for line in lines_of(file):
                     walk.step(file, line)

@@ -45,6 +45,7 @@ class OtherRecord:
         heads: AuditHeads | None,
         *,
         is_signed: Callable[[Mapping[str, Any]], bool] | None = None,
+        stamped_at: Callable[[Mapping[str, Any]], datetime | None] | None = None,
     ) -> AuditReport:
         """Follow its chain, past what its own note and the catalog say of it.
 
@@ -56,7 +57,7 @@ class OtherRecord:
         log = AuditLog(self.data_dir)
         try:
             noted = self._noted(heads)  # before the lines: the record is never behind its notes
-            walk = Walk(noted, is_signed)
+            walk = Walk(noted, is_signed, stamped_at)
             for file in log.files():
                 for line in lines_of(file):
                     walk.step(file, line)

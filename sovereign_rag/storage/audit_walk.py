@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,9 @@ TRIMMED: Final = "audit.trimmed"
 CHECKPOINT: Final = "audit.checkpoint"
 """The record of a signature under number and hash of the record before it."""
 
+TIMESTAMPED: Final = "audit.timestamped"
+"""The record of a time stamp over the signature of a checkpoint before it."""
+
 ERASED: Final = "audit.erased"
 """The record of others that lost their words, and of what was left of each: [number, was, is]."""
 
@@ -35,6 +39,8 @@ class AuditReport:
     problem: str | None  # what is wrong there
     signed: int = 0  # number of the last record that a good signature vouches for
     erased: int = 0  # records that erasures, which the record tells of, left a remainder of
+    stamped: int = 0  # number of the last record that a good time stamp vouches for
+    stamped_at: datetime | None = None  # when, by that stamp
 
     @property
     def ok(self) -> bool:
@@ -48,9 +54,13 @@ class Walk:
         self,
         noted: Sequence[tuple[str, ChainHead]],
         is_signed: Callable[[Mapping[str, Any]], bool] | None = None,
+        stamped_at: Callable[[Mapping[str, Any]], datetime | None] | None = None,
     ) -> None:
-        """`is_signed` tells good signatures; None: they are not looked at."""
+        """`is_signed` and `stamped_at` tell what is good; None: it is not looked at."""
         self._is_signed, self._signed = is_signed, 0
+        self._stamped_at = stamped_at
+        self._stamp: tuple[int, datetime | None] = (0, None)
+        self._signatures: dict[str, int] = {}  # of checkpoints, to the number that each vouches for
         self._noted: dict[int, list[tuple[str, str]]] = defaultdict(list)  # by number
         for where, head in noted:
             self._noted[head.number].append((where, head.hash))
@@ -92,6 +102,9 @@ class Walk:
         elif entry.action == CHECKPOINT and not self._is_good(entry.detail, self._last):
             self._break(here.number, "its signature is not of this record and this key")
             return
+        elif entry.action == TIMESTAMPED and not self._is_stamp(entry.detail):
+            self._break(here.number, "its time stamp is not of a checkpoint here and the authority")
+            return
         self._last = here
 
     def end(self, *, is_noted: bool) -> None:
@@ -127,13 +140,32 @@ class Walk:
             if not self._is_signed(checkpoint):
                 return False
             self._signed = max(self._signed, head.number)
+        self._signatures[str(checkpoint.get("signature"))] = head.number
+        return True
+
+    def _is_stamp(self, detail: Mapping[str, Any]) -> bool:
+        """Whether a stamp is over a checkpoint before it, and good where that is asked for."""
+        number = self._signatures.get(str(detail.get("signature")))
+        if number is None:
+            return int(detail.get("number", 0)) < self._first - 1  # its checkpoint was trimmed
+        if self._stamped_at is not None:
+            at = self._stamped_at(detail)
+            if at is None:
+                return False
+            self._stamp = (number, at)
         return True
 
     def report(self) -> AuditReport:
         """What was found so far."""
         broken_at = None if self.problem is None else self._broken_at
         return AuditReport(
-            self._first, self._last, broken_at, self.problem, self._signed, len(self._remainders)
+            self._first,
+            self._last,
+            broken_at,
+            self.problem,
+            self._signed,
+            len(self._remainders),
+            *self._stamp,
         )
 
     def _break(self, number: int, problem: str) -> None:

@@ -25,6 +25,7 @@ TOLD = {
     "client.url",
     "limits.redis_url",
     "sight.traces.url",
+    "audit.timestamp.url",
 }
 NOT_CONTACTED = {
     "content.url": "a bucket's name",
