@@ -86,6 +86,7 @@ class AnswerService:
         self._trust, self._page_check, self._settings = trust, page_check, answer
         self._content, self._catalog = content, catalog
         self._audit, self._note, self._index_version = audit, note, index_version
+        self._models = retriever.models
         limits = ModelLimits(labels, generation)
         rewriter = Rewriter(language_model, lexical, trust, limits)
         verifier = ClaimVerifier(embedder=embedder, lexical=lexical)
@@ -181,6 +182,10 @@ class AnswerService:
             passages=made.passages,
             language=spoken,
             model=draft.model,
+            models=(
+                *(self._models if made.understood or made.passages else ()),
+                *([_passport(draft.model)] if draft.model else ()),
+            ),
             prompt_version=draft.prompt_version,
             index_version=self._index_version,
             timings_ms=clock.timings_ms(),
@@ -202,3 +207,9 @@ class AnswerService:
         texts = {id_: (d.content_hash, d.parse_key) for id_, d in live}
         least = self._settings.min_scan_confidence
         return LivePages(self._content, texts, self._page_check, least_confidence=least)
+
+
+def _passport(model: str) -> str:
+    """A model's id as `models list` has it, without what its weights were copied into."""
+    name, _, version = model.rpartition("@")
+    return f"{name}@{version.partition('+')[0]}"

@@ -337,6 +337,7 @@ class Answer:
     signals: Mapping[str, float] = field(default_factory=dict)  # what it was computed from
     house: HouseMark | None = None  # of an answer that a person of the house wrote
     level: int = 0  # the highest of all that it was drawn from, cited or not
+    models: tuple[str, ...] = ()  # ids of all that had a part in it: search, order, words
 
     @property
     def abstained(self) -> bool:

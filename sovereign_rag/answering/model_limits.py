@@ -17,8 +17,15 @@ class ModelLimits:
 
     def may_see(self, level: int | None) -> bool:
         """Whether words of this level may be in a prompt; None: nobody knows which."""
-        is_local = not self.generation.endpoint.urls
-        return self.labels.model_may_see(level, is_local=is_local)
+        if self.generation.endpoint.urls:
+            return bool(self.endpoints(level))
+        return self.labels.model_may_see(level, is_local=True)
+
+    def endpoints(self, *levels: int | None) -> frozenset[str] | None:
+        """The addresses to which words of each of these levels may be sent; None: none writes."""
+        urls = self.generation.endpoint.urls
+        allowed = (self.labels.endpoints_that_may_see(level, urls) for level in levels)
+        return frozenset(urls).intersection(*allowed) if urls else None
 
 
 def high_water(passages: Iterable[Passage], turns: Iterable[Turn] = ()) -> int:

@@ -22,6 +22,7 @@ def answer_entry(answer: Answer, principal: Principal) -> AuditEntry:
         "kind": answer.kind.value,
         "confidence": round(answer.confidence, 3),
         "model": answer.model,
+        "models": list(answer.models),
         "prompt": answer.prompt_version,
         "index": answer.index_version,
         "statements": len(answer.statements),

@@ -68,7 +68,8 @@ class Rewriter:
         asked = [turn for turn in history if turn.question.strip()][-_TURNS:]
         if not asked or not leans(question, language, self.lexical):
             return None
-        if not all(self.limits.may_see(turn.level) for turn in asked if turn.answer):
+        levels = [turn.level for turn in asked if turn.answer]
+        if not all(self.limits.may_see(level) for level in levels):
             return None
         language_model = self.language_model()
         if language_model is None or not self.trust.judge(language_model, language).trusted:
@@ -85,6 +86,7 @@ class Rewriter:
                     tenant=principal.tenant,
                     person=principal.user,
                     max_tokens=_TOKENS,
+                    endpoints=self.limits.endpoints(*levels),
                     cancel=cancel,
                 )
             )

@@ -40,6 +40,7 @@ class Author:
     language: str  # of the answer, ISO 639-1
     model: LanguageModel | None
     trust: Trust | None  # in the model; None: there is none
+    endpoints: frozenset[str] | None = None  # to which alone the passages may be sent
     is_held_back: bool = False  # the passages are of a level that the model may not see
 
     @property
@@ -110,7 +111,7 @@ class AnswerWriter:
             return Author(kind, language, None, None, is_held_back=True)
         model = None if kind == "extracts" else self.language_model()
         trust = None if model is None else self.trust.judge(model, language)
-        return Author(kind, language, model, trust)
+        return Author(kind, language, model, trust, self.limits.endpoints(level))
 
     def write(
         self, request: AnswerRequest, evidence: Evidence, author: Author, clock: Stopwatch
@@ -137,7 +138,7 @@ class AnswerWriter:
             )
         try:
             with clock("generation"):
-                text, last = yield from self._generate(request, prompt, model)
+                text, last = yield from self._generate(request, prompt, author)
         except GenerationError as error:
             if author.kind != "auto":
                 raise
@@ -154,9 +155,11 @@ class AnswerWriter:
         return withheld(draft, supported, language) if self._withholds else draft
 
     def _generate(
-        self, request: AnswerRequest, prompt: Prompt, model: LanguageModel
+        self, request: AnswerRequest, prompt: Prompt, author: Author
     ) -> Generator[DraftToken, None, tuple[str, Delta]]:
         """The model's words as plain text, and its last delta with the token counts."""
+        model = author.model
+        assert model is not None, "an author who writes"
         last, plain, text, timed = Delta(""), PlainStream(), "", Timed()
         for last in model.stream(
             CompletionRequest(
@@ -164,6 +167,7 @@ class AnswerWriter:
                 tenant=request.principal.tenant,
                 person=request.principal.user,
                 max_tokens=self.generation.max_tokens,
+                endpoints=author.endpoints,
                 cancel=request.cancel,
             )
         ):

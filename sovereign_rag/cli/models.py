@@ -327,6 +327,7 @@ def _show(run: CommandRun, *, fresh: bool) -> "tuple[ModelEntry, ...]":
 def _to_dict(run: CommandRun, entry: "ModelEntry", in_use: bool) -> dict[str, object]:
     result = kept_result(run.settings, entry)
     return {
+        "id": entry.id,
         "role": entry.role,
         "name": entry.name,
         "in_use": in_use,

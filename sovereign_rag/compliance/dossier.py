@@ -15,6 +15,7 @@ from sovereign_rag.domain import AnswerKind, RequestedKind
 from sovereign_rag.errors import ModelError, NotFound
 from sovereign_rag.models.inventory import models_in_use
 from sovereign_rag.services.container import Service
+from sovereign_rag.services.contents import require_taking_along
 from sovereign_rag.services.serialization.answers import AnswerOut, CitationOut
 from sovereign_rag.storage.audit import entry
 from sovereign_rag.storage.audit_chain import AuditRecord
@@ -64,6 +65,7 @@ def export(service: Service, answer: AnswerOut, principal: Principal) -> dict[st
 
     Raises:
         NotFound: The record tells of no such answer: it was not given here, or was changed since.
+        Forbidden: It, or a document that it was drawn from, is of a level that leaves as no file.
         AuditError: It can't be recorded.
     """
     record = _given(service, answer, principal.tenant)
@@ -72,7 +74,14 @@ def export(service: Service, answer: AnswerOut, principal: Principal) -> dict[st
             "The audit record tells of no such answer. Give it as `ask --json` or the API wrote "
             "it, on the machine that wrote it."
         )
-    told = {"record": record.number, "documents": sorted(_documents(answer))}
+    contents = dict(_contents(service, answer, record.entry.tenant))
+    level = max(
+        int(record.entry.detail.get("level", 0)),
+        answer.level,
+        *(told["level"] for told in contents.values()),
+    )
+    require_taking_along(service.settings.labels, level)
+    told = {"record": record.number, "documents": sorted(_documents(answer)), "level": level}
     service.audit.append(entry("answer.export", principal, told))
     settings = service.settings
     parts = ("answer", "retrieval", "chunk", "embedding")
@@ -86,7 +95,8 @@ def export(service: Service, answer: AnswerOut, principal: Principal) -> dict[st
             "principal": record.entry.principal,
             "by": dict(record.entry.by),
         },
-        "documents": dict(_contents(service, answer, record.entry.tenant)),
+        "level": level,
+        "documents": contents,
         "passages": {p.id: _sha256(p.text) for p in answer.passages},
         "models": _passports(service),
         "settings": {name: getattr(settings, name).model_dump(mode="json") for name in parts},
@@ -203,7 +213,7 @@ def _passports(service: Service) -> list[dict[str, Any]]:
     except ModelError:  # it was taken away since
         return []
     return [
-        {"role": m.role, "name": m.name, "sha256": m.sha256, "licence": m.licence}
+        {"id": m.id, "role": m.role, "name": m.name, "sha256": m.sha256, "licence": m.licence}
         | {"source": m.source, "size": m.size, "state": m.state}
         for m in used
     ]

@@ -139,7 +139,8 @@ class EndpointModel:
         body = self._body(request)
         failures: dict[str, str] = {}
         busy: Failed | None = None
-        stalled: set[Server] = set()
+        stalled = self._not_for(request)
+        allowed = [server for server in self._servers if server not in stalled]
         for attempt in range(1 + self._own.retries):
             server = self._choose(failures, stalled)
             if server is None:
@@ -164,14 +165,14 @@ class EndpointModel:
             elif failed.reason == TOO_SLOW:
                 stalled.add(server)
             failures[server.at.url] = failed.reason
-            if len(failures) >= len(self._servers) and attempt < self._own.retries:
+            if len(failures) >= len(allowed) and attempt < self._own.retries:
                 _wait(_FIRST_BACKOFF_S * 2**attempt, request.cancel)
         if busy is not None:
             raise Busy(
                 "Every endpoint of the language model is busy. Ask again in a moment.",
                 retry_after_s=busy.retry_after_s or _RETRY_AFTER_S,
             )
-        raise GenerationError(self._nobody(failures))
+        raise GenerationError(self._nobody(failures, allowed))
 
     def trouble(self) -> str | None:
         open_ = [server for server in self._servers if server.breaker.state == "open"]
@@ -218,6 +219,13 @@ class EndpointModel:
             body["cache_salt"] = hmac.new(self._salt, whose, hashlib.sha256).hexdigest()
         return body
 
+    def _not_for(self, request: CompletionRequest) -> set[Server]:
+        """The servers to which this prompt may not go."""
+        if request.endpoints is None:
+            return set()
+        own = zip(self._own.urls, self._servers, strict=True)
+        return {server for url, server in own if url not in request.endpoints}
+
     def _choose(self, failed: Mapping[str, str], stalled: set[Server]) -> Server | None:
         """The server with the least to do, one that failed already last; its place is taken."""
         with self._lock:
@@ -253,9 +261,9 @@ class EndpointModel:
             "compare generation.endpoint.model with what `sovereign-rag doctor` lists."
         )
 
-    def _nobody(self, failures: Mapping[str, str]) -> str:
+    def _nobody(self, failures: Mapping[str, str], allowed: Sequence[Server]) -> str:
         said = dict(failures)
-        for server in self._servers:
+        for server in allowed:
             wait_s = server.breaker.wait_s
             if server.at.url not in said:
                 said[server.at.url] = (

@@ -62,6 +62,8 @@ class CompletionRequest:
     """The answer ends before the first of these."""
     cancel: threading.Event | None = None
     """Set it to end the writing; the last delta then says "cancelled"."""
+    endpoints: frozenset[str] | None = None
+    """The only addresses that it may be sent to; None: whichever the settings name."""
     timeout_s: float | None = None
     """For this answer, waiting included; None: as the settings say."""
 

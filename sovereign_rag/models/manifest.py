@@ -35,6 +35,13 @@ class ModelEntry:
     expected_sha256: str | None  # None: nobody said which one it should be
 
     @property
+    def id(self) -> str:
+        """As answers, the record and dossiers name it: its name and the beginning of its hash."""
+        if self.role == "generation":
+            return f"{self.path.stem}@{self.sha256[:12]}"
+        return f"{self.name}-{self.sha256[:8]}"
+
+    @property
     def state(self) -> Literal["ok", "mismatch", "unpinned", "missing"]:
         """Whether it is the model that was expected; "unpinned" where nobody said."""
         if not self.sha256:

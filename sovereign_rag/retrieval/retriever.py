@@ -81,6 +81,8 @@ class Retriever:
         """`words` gives a tenant's acronyms and synonyms, beside the list of the settings."""
         self._embedder, self._lexical, self._store = embedder, lexical, store
         self._live, self._settings, self._reranker = live, settings, reranker
+        self.models = (embedder.model_id, *([reranker.model_id] if reranker else ()))
+        """Ids of the models that find passages and put them into their order."""
         self._acronyms, self._words = Acronyms.open(settings.acronyms), words
 
     def query(

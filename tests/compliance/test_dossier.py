@@ -63,6 +63,21 @@ def test_a_dossier_tells_what_was_asked_with_which_rights_and_by_what(site: Site
     assert [model["state"] for model in facts["models"]][:1] == ["ok"]
 
 
+def test_an_answer_the_record_and_the_dossier_name_the_same_passports(site: Site) -> None:
+    """Each model that had a part in it, by the id that `models list` prints beside its hash."""
+    asked = AnswerRequest(QUESTION, OWNER, kind="generated")
+    written = AnswerOut.of(site.application.answers.answer(asked))
+    record = list(site.application.audit.read())[-1].entry
+
+    facts = dossier.export(site.application, written, OWNER)
+
+    assert written.kind == "generated"
+    assert record.detail["models"] == facts["answer"]["models"] == written.models
+    assert [model["id"] for model in facts["models"]] == written.models
+    assert all(model["sha256"] for model in facts["models"])
+    assert site.answer.models == written.models[:1]
+
+
 def test_an_answer_that_was_not_given_here_makes_no_dossier(site: Site) -> None:
     another = site.answer.model_copy(update={"question": "When does the gate close?"})
 

@@ -166,6 +166,14 @@ def test_an_answer_never_falls_below_the_highest_level_of_what_it_was_drawn_from
         ([{"level": 2, "model": "none"}, {"level": 3, "model": "any"}], "more models"),
         ([{"level": 2, "take_along": False}, {"level": 3}], "taken along"),
         ([{"level": 3}, {"level": 3}], "ascend"),
+        (
+            [
+                {"level": 2, "model": "local"},
+                {"level": 3, "model": "local", "endpoints": ["http://a"]},
+            ],
+            "more endpoints",
+        ),
+        ([{"level": 2, "endpoints": ["http://a"]}], 'is "local"'),
     ],
 )
 def test_a_higher_level_is_never_limited_less(levels: list[dict[str, object]], said: str) -> None:

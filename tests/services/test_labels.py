@@ -7,8 +7,10 @@ import pytest
 
 from sovereign_rag.access import Principal, local_owner
 from sovereign_rag.answering.request import AnswerRequest
+from sovereign_rag.compliance import dossier
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.errors import Forbidden
+from sovereign_rag.services.serialization.answers import AnswerOut
 from sovereign_rag.settings import LabelSettings, LevelRule, Settings
 from sovereign_rag.wiring import Application, open_service
 
@@ -58,5 +60,11 @@ def test_an_answer_has_the_highest_level_of_what_its_asker_was_shown(house: Appl
 
     assert (answers["ana"].level, answers["bo"].level) == (2, 0)
     assert {passage.level for passage in answers["ana"].passages} == {0, 2}
+    with pytest.raises(Forbidden, match="level 2"):
+        dossier.export(house, AnswerOut.of(answers["ana"]), OWNER)
+    shown_less = AnswerOut.of(answers["ana"]).model_copy(update={"level": 0})
+    with pytest.raises(Forbidden, match="level 2"):
+        dossier.export(house, shown_less, OWNER)
+    assert dossier.export(house, AnswerOut.of(answers["bo"]), OWNER)["level"] == 0
     entries = [record.entry for record in house.audit.read() if record.entry.action == "answer"]
     assert [entry.detail["level"] for entry in entries] == [2, 0]

@@ -249,6 +249,11 @@ class AnswerDetailsOut(Body):
     )
     language: str
     model: str | None
+    models: list[str] = Field(
+        [],
+        description="Ids of all models that had a part in it, as `models list` has them: of the "
+        "search, of the order of passages, of the words.",
+    )
     prompt_version: str | None
     index_version: str
     timings_ms: dict[str, float]
@@ -276,6 +281,7 @@ class AnswerDetailsOut(Body):
             other_versions=[OtherVersionOut.of(version) for version in answer.other_versions],
             language=answer.language,
             model=answer.model,
+            models=list(answer.models),
             level=answer.level,
             prompt_version=answer.prompt_version,
             index_version=answer.index_version,

@@ -18,7 +18,13 @@ from sovereign_rag.evaluation.datasets import CorpusDocument
 from sovereign_rag.evaluation.scratch import ScratchIndex
 from sovereign_rag.generation.endpoint import EndpointModel
 from sovereign_rag.retrieval.conversation import Turn
-from sovereign_rag.settings import GenerationSettings, LabelSettings, LevelRule, Settings
+from sovereign_rag.settings import (
+    EndpointSettings,
+    GenerationSettings,
+    LabelSettings,
+    LevelRule,
+    Settings,
+)
 from sovereign_rag.wiring import open_service
 from tests.generation.endpoint.upstream import Make, refuses, talks
 
@@ -27,8 +33,12 @@ HISTORY = (Turn("What does a passport cost in 2024?", "A passport costs 86 euros
 WHOLE = "What does a passport cost for children?"
 
 
-def rewriter(language_model: EndpointModel | None, labels: LabelSettings | None = None) -> Rewriter:
-    generation = GenerationSettings()
+def rewriter(
+    language_model: EndpointModel | None,
+    labels: LabelSettings | None = None,
+    generation: GenerationSettings | None = None,
+) -> Rewriter:
+    generation = generation or GenerationSettings()
     limits = ModelLimits(labels or LabelSettings(), generation)
     return Rewriter(lambda: language_model, Bm25Encoder(), Unexamined(generation), limits)
 
@@ -45,6 +55,29 @@ def test_a_conversation_of_a_level_that_is_not_for_the_model_is_left_to_the_rule
 
     assert made is None
     assert server.bodies == []
+
+
+def test_words_of_a_level_go_to_the_endpoint_that_it_lists_and_to_no_other(
+    upstream: Make, endpoint_model: Make
+) -> None:
+    servers = [upstream(talks(WHOLE), talks(WHOLE)) for _ in range(2)]
+    urls = tuple(server.url for server in servers)
+    own = EndpointSettings(urls=urls, allow=("127.0.0.0/8",), model="small")
+    rules = (
+        LevelRule(level=2, model="local", endpoints=urls[1:]),
+        LevelRule(level=3, model="local"),
+    )
+    ask = rewriter(
+        endpoint_model(*servers), LabelSettings(levels=rules), GenerationSettings(endpoint=own)
+    )
+
+    made = [
+        ask.rewrite("And for children?", "en", (replace(HISTORY[0], level=level),), ANA)
+        for level in (0, 2, 3)
+    ]
+
+    assert [one is not None for one in made] == [True, True, False]
+    assert [len(server.bodies) for server in servers] == [1, 1]
 
 
 def test_a_question_that_leans_is_rewritten_by_the_model(

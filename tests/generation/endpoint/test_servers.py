@@ -27,6 +27,26 @@ def test_another_server_answers_where_one_fails(upstream: Make, endpoint_model: 
     assert (len(broken.bodies), len(whole.bodies)) == (1, 1)
 
 
+def test_what_one_server_may_see_goes_to_no_other_also_where_it_fails(
+    upstream: Make, endpoint_model: Make
+) -> None:
+    other, broken, whole = upstream(talks("Yes.")), upstream(refuses(500)), upstream(talks("Yes."))
+
+    for allowed in (broken, whole):
+        request = CompletionRequest(
+            QUESTION, tenant="t", max_tokens=50, endpoints=frozenset({allowed.url})
+        )
+        asking = endpoint_model(other, broken, whole, retries=1)
+        if allowed is broken:
+            with pytest.raises(GenerationError, match="answers 500") as refused:
+                list(asking.stream(request))
+            assert other.url not in str(refused.value)
+        else:
+            assert "".join(delta.text for delta in asking.stream(request)) == "Yes."
+
+    assert (other.bodies, len(whole.bodies)) == ([], 1)
+
+
 def test_a_busy_or_silent_server_s_request_goes_to_another(
     upstream: Make, endpoint_model: Make
 ) -> None:
