@@ -136,6 +136,13 @@ install_python_packages() {
         --no-deps --no-build-isolation -e .
 }
 
+# A generator of clients that a test runs; it forbids our typer, and is put where only that test looks.
+install_generators() {
+    [[ $kind == dev ]] || return 0
+    .venv/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes \
+        --upgrade --target .venv/generators -r tests/generators.txt
+}
+
 # ---- JavaScript -------------------------------------------------------------------------------
 
 # Clients of other protocols that tests run against the service; by the hashes of package-lock.json.
@@ -149,7 +156,7 @@ install_javascript_packages() {
 
 fingerprint() {
     { .venv/bin/python --version; pwd; cat pyproject.toml requirements.lock \
-        tests/javascript/package-lock.json tools/{setup,install,compile_llama}.sh; } |
+        tests/generators.txt tests/javascript/package-lock.json tools/{setup,install,compile_llama}.sh; } |
         sha256sum | cut -d' ' -f1
 }
 
@@ -165,6 +172,7 @@ make_venv "$python"
 asked_for=$(fingerprint) # before anything is installed: a file that changes meanwhile counts next time
 install_system_packages .venv/bin/python
 install_python_packages
+install_generators
 install_javascript_packages
 echo "$asked_for" >".venv/.ready-$kind"
 [[ $kind == extracts ]] || say "Ready: .venv/bin/sovereign-rag --help"

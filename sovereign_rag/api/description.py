@@ -1,5 +1,7 @@
 """The description that clients are generated from: scopes, refusals as they are, examples."""
 
+import json
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -60,6 +62,7 @@ REFUSALS: Final[dict[str, tuple[str, str]]] = {
 }
 """A refusal of each status: its code, and what is said."""
 
+_ANSWERS: Final = Path(__file__).with_name("examples.json")
 _TEXT: Final = {"type": "string"}
 _BYTES: Final = {"type": "string", "format": "binary"}
 _OPENAI_TYPES: Final = {"401": "authentication_error", "429": "rate_limit_error"}
@@ -77,6 +80,7 @@ def described(app: FastAPI) -> Schema:
                 needed = described_needs(f"{method.upper()} {path}")
                 operation["security"] = [{"key": scopes} for scopes in needed]
                 _show(operation)
+        _show_answers(schema)
         components = schema["components"]
         for name in ("HTTPValidationError", "ValidationError"):
             components["schemas"].pop(name, None)
@@ -104,3 +108,14 @@ def _show(operation: Schema) -> None:
             kind = _OPENAI_TYPES.get(status, "invalid_request_error")
             told = {"message": detail, "type": kind, "param": None, "code": code}
             content["example"] = {"error": told}
+
+
+def _show_answers(schema: Schema) -> None:
+    """Give each operation an example of what it answers: real ones, which a test writes down."""
+    answers: dict[str, Any] = json.loads(_ANSWERS.read_text("utf-8"))
+    for methods in schema["paths"].values():
+        for operation in methods.values():
+            for status, answer in operation["responses"].items():
+                content = answer.get("content", {}).get("application/json")
+                if content is not None and status < "300" and operation["operationId"] in answers:
+                    content["example"] = answers[operation["operationId"]]

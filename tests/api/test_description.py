@@ -1,9 +1,15 @@
-"""What the service sends is what its description says, field for field."""
+"""What the service sends is what its description says, field for field.
+
+`WRITE_EXAMPLES=1 python -m pytest tests/api/test_description.py` makes the examples of answers anew
+from what is sent; review the difference.
+"""
 
 import copy
+import os
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,7 +18,10 @@ import pytest
 
 from sovereign_rag.access import local_owner
 from tests.api.conftest import Product
+from tests.api.examples import FILE as EXAMPLES
+from tests.api.examples import keep
 
+OPERATION_IDS = Path(__file__).with_name("operation_ids.txt")
 LAW = "Informationsfreiheitsgesetz-Auszug.eml"
 QUESTION = {"question": "Quelle est la température maximale de chauffage d'un logement ?"}
 CHAT = {
@@ -216,6 +225,46 @@ def test_a_body_is_what_the_description_says(product: Product, sent: str) -> Non
         response = call(client, product)
 
     jsonschema.validate(response.json(), _schema(page, operation, response.status_code))
+    first = next(name for name, (asked, _) in SENT.items() if asked == operation)
+    if "WRITE_EXAMPLES" in os.environ and sent == first:
+        method, path = operation.split(" ")
+        keep(page["paths"][path][method]["operationId"], response.json())
+
+
+def test_every_operation_shows_an_answer_that_is_one(product: Product) -> None:
+    with product.client() as client:
+        page = client.get("/openapi.json").json()
+
+    lacking, wrong = set(), {}
+    for path, methods in page["paths"].items():
+        for method, operation in methods.items():
+            for status, answer in operation["responses"].items():
+                told = answer.get("content", {}).get("application/json")
+                if told is None or status >= "300":
+                    continue
+                if "example" not in told:
+                    lacking.add(operation["operationId"])
+                    continue
+                schema = _schema(page, f"{method} {path}", int(status))
+                for error in jsonschema.Draft202012Validator(schema).iter_errors(told["example"]):
+                    wrong[operation["operationId"]] = error.message
+
+    assert (lacking, wrong) == (set(), {})
+    assert "pytest-" not in EXAMPLES.read_text("utf-8")  # no folder of a test
+
+
+def test_operations_keep_their_names(product: Product) -> None:
+    """Clients are generated with them: one that is renamed or goes breaks those that exist."""
+    with product.client() as client:
+        page = client.get("/openapi.json").json()
+
+    names = {
+        f"{operation['operationId']} {method.upper()} {path}"
+        for path, methods in page["paths"].items()
+        for method, operation in methods.items()
+    }
+    known = set(OPERATION_IDS.read_text("utf-8").splitlines())
+    assert (known - names, names - known) == (set(), set()), f"say it in {OPERATION_IDS.name}"
 
 
 def test_every_operation_that_sends_json_is_asked(product: Product) -> None:
