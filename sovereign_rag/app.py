@@ -24,6 +24,7 @@ from sovereign_rag.api import (
     keys,
     roles,
     search,
+    settings,
     uploads,
     usage,
     webhooks,
@@ -62,6 +63,7 @@ from sovereign_rag.services.container import Service
 from sovereign_rag.version import VERSION
 from sovereign_rag.web import (
     asking,
+    design,
     directory,
     document_list,
     history,
@@ -103,7 +105,19 @@ def create_app(service: Service) -> FastAPI:
     app.state.leaving = threading.Event()  # set when the service goes down
 
     ours = (
-        *(answers, search, documents, contents, uploads, jobs, access, keys, roles, usage),
+        *(
+            answers,
+            search,
+            documents,
+            contents,
+            uploads,
+            jobs,
+            access,
+            keys,
+            roles,
+            settings,
+            usage,
+        ),
         *(webhooks, curated, health),
     )
     for module in ours:
@@ -113,6 +127,7 @@ def create_app(service: Service) -> FastAPI:
     app.router.routes.extend(mcp.routes())
     for module in (
         asking,
+        design,
         history,
         searching,
         document_list,

@@ -14,6 +14,7 @@ from ingest.parse.process.pool import ParserPool
 from ingest.pipeline import Pipeline
 from ingest.reindex.build import BuildProgress, Built, Reindexing
 from ingest.reindex.plan import ReindexEstimate, estimate
+from ingest.reindex.work import index_work
 from ingest.sources.build import NamedSource
 from ingest.sources.folder import find_files
 from ingest.sync.plan import Step
@@ -26,6 +27,8 @@ from sovereign_rag.catalog.indexes import IndexRecord
 from sovereign_rag.embedding.protocol import Embedder
 from sovereign_rag.indexes.open_indexes import OpenIndex
 from sovereign_rag.services.container import Service
+from sovereign_rag.services.maintenance import Handler, MaintenanceWork
+from sovereign_rag.services.model_work import model_work
 from sovereign_rag.services.parts import part
 from sovereign_rag.services.stated import read_stated
 from sovereign_rag.settings import Settings
@@ -120,6 +123,12 @@ class Application(Service):
             settings=self.settings,
         )
 
+    def maintenance(self, **more: Handler) -> MaintenanceWork:
+        """Does what admins asked for on the console; `more` kinds are another layer's."""
+        indexes = index_work(lambda: self.reindexing, self.catalog, self.indexes.wanted)
+        handlers = {**model_work(lambda: self.settings), **indexes, **more}
+        return MaintenanceWork(catalog=self.catalog, operations=self.operations, handlers=handlers)
+
     def estimate(self, wanted: IndexSpec, begun: IndexRecord | None) -> ReindexEstimate:
         """What is still to be done for an index, and what it takes; see `reindex_plan`."""
         return estimate(
@@ -178,6 +187,7 @@ class Application(Service):
             pipeline=lambda: self.pipeline,
             ingestion=self.ingestion,
             settings=self.settings,
+            remote=self.remote_sources,
         )
 
     def source_previewer(self) -> SyncPreviewer:

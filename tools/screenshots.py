@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,6 +46,7 @@ class Shot:
     do: Callable[[Page], None] = lambda window: None
     viewport: tuple[int, int] = (WIDE["width"], WIDE["height"])
     dark: bool = False
+    tallest: int = TALLEST  # what is below is cut off
 
 
 def _ask(question: str) -> Callable[[Page], None]:
@@ -60,6 +61,30 @@ def _ask(question: str) -> Callable[[Page], None]:
 
 def _open(selector: str) -> Callable[[Page], None]:
     return lambda window: window.locator(selector).first.click()
+
+
+def _leaf(window: Page) -> None:
+    """A page of the first document that has several, with the others as small pictures."""
+    window.locator("table.documents th a", has_text="Amcor").first.click()
+    window.locator("details.thumbnails summary").click()
+    window.wait_for_timeout(2_000)
+
+
+def _find(window: Page) -> None:
+    window.locator("table.documents th a", has_text="Amcor").first.click()
+    window.locator("#find").fill("dividend")
+    window.locator("#find").press("Enter")
+    window.wait_for_url("**/find?**")
+
+
+def _source(window: Page) -> None:
+    """A folder that is added, and its page."""
+    window.locator("summary").first.click()
+    window.locator("#name").fill("contracts")
+    folder = window.locator("#folder")
+    folder.fill(folder.input_value())
+    window.locator("form.sheet-form button.primary").first.click()
+    window.get_by_role("link", name="contracts").click()
 
 
 def _keep(window: Page) -> None:
@@ -80,7 +105,7 @@ def _kept(window: Page) -> None:
 _PHONE: Final = (NARROW["width"], NARROW["height"])
 ADMIN: Final = (
     *("documents", "upload", "jobs", "sources", "people", "keys", "quality", "usage"),
-    *("words", "audit", "models", "settings"),
+    *("words", "audit", "models", "index", "settings", "webhooks"),
 )
 SHOTS: Final = (
     Shot("ask", "/"),
@@ -93,24 +118,40 @@ SHOTS: Final = (
     Shot("house-answer", "/", _ask(QUESTION)),
     Shot("conversations", "/c"),
     Shot("search", "/search?q=dividend"),
-    Shot("search-empty", "/search?q=zebra+crossing"),
+    Shot("search-empty", "/search?q=dividend&from=2099-01-01"),
     Shot("documents", "/documents"),
     Shot("documents-phone", "/documents", viewport=_PHONE),
-    Shot("viewer", "/documents", _open("table.documents th a")),
+    Shot("viewer", "/documents", _leaf),
+    Shot("find", "/documents", _find),
     Shot("missing", "/documents/none/pages/1"),
     Shot("sign-in", "/sign-in"),
     Shot("overview", "/admin"),
     *(Shot(f"admin-{part}", f"/admin/{part}") for part in ADMIN),
     Shot("settings-phone", "/admin/settings", viewport=_PHONE),
-    Shot("settings-change", "/admin/settings", _open("details.setting summary")),
-    Shot("jobs", "/jobs"),
+    Shot("settings-change", "/admin/settings", _open("details.setting summary"), tallest=760),
+    Shot("edit", "/admin/documents", _open("a[href$='/edit']")),
+    Shot("people-why", "/admin/people/why?user=ada"),
+    Shot("source", "/admin/sources", _source),
+    Shot("job", "/jobs", _open("table.documents th a")),
+    Shot("api", "/docs"),
+    Shot("design", "/design", tallest=5_000),
+    Shot("design-dark", "/design", dark=True, tallest=5_000),
 )
 
 
+LED_TO: Final = frozenset(
+    {
+        *("/documents/{document_id}/pages/{number}", "/documents/{document_id}/find"),
+        *("/admin/documents/{document_id}/edit", "/admin/sources/{name:path}"),
+        *("/admin/words/answers/new", "/jobs/{job_id}", "/jobs"),
+    }
+)
+"""Pages whose picture is reached by way of another, or looks like another's."""
+
+
 def main(wanted: list[str]) -> None:
-    TARGET.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        data = ("--data-dir", f"{folder}/data")
+        data = ("--data-dir", f"{folder}/data", "--config", _settings(Path(folder)))
         taken_in = [COMMAND, "ingest", *DOCUMENTS, "--readers", "everyone", *data]
         subprocess.run(taken_in, cwd=ROOT, check=True)
         key = _key(data)
@@ -119,9 +160,24 @@ def main(wanted: list[str]) -> None:
             assert server.stdout is not None
             address = server.stdout.readline().strip()
             try:
-                _photograph(address, key, [s for s in SHOTS if not wanted or s.name in wanted])
+                chosen = [s for s in SHOTS if not wanted or s.name in wanted]
+                photograph(address, key, chosen, TARGET)
             finally:
                 server.terminate()
+
+
+def _settings(folder: Path) -> str:
+    """A settings file by which every page is open, with a folder to add as a source."""
+    sources = folder / "files"
+    sources.mkdir()
+    (sources / "lease.md").write_text("# Lease\n\nThe lease ends in May.\n", encoding="utf-8")
+    file = folder / "settings.toml"
+    file.write_text(
+        f'[server]\ndesign_page = true\n[console]\nsource_folders = ["{sources}"]\n'
+        f'import_folders = ["{sources}"]\n',
+        encoding="utf-8",
+    )
+    return str(file)
 
 
 def _key(data: tuple[str, ...]) -> str:
@@ -137,7 +193,9 @@ def _key(data: tuple[str, ...]) -> str:
     return done.stdout.strip().splitlines()[-1].strip()
 
 
-def _photograph(address: str, key: str, shots: list[Shot]) -> None:
+def photograph(address: str, key: str, shots: Sequence[Shot], target: Path) -> None:
+    """Sign in with `key` at a running service, and write a picture of each into `target`."""
+    target.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         window = browser.new_context(locale="en-GB").new_page()
@@ -153,17 +211,17 @@ def _photograph(address: str, key: str, shots: list[Shot]) -> None:
             shot.do(window)
             window.wait_for_load_state("networkidle")
             window.evaluate("window.scrollTo(0, 0)")
-            path = TARGET / f"{shot.name}.png"
+            path = target / f"{shot.name}.png"
             window.screenshot(path=path, full_page=True)
-            _shrink(path)
+            _shrink(path, shot.tallest)
             print(shot.name, window.evaluate("document.documentElement.scrollWidth"), flush=True)
         browser.close()
 
 
-def _shrink(path: Path) -> None:
+def _shrink(path: Path, tallest: int) -> None:
     """Few colours, and no taller than what is looked at."""
     picture = Image.open(path).convert("RGB")
-    picture = picture.crop((0, 0, picture.width, min(picture.height, TALLEST)))
+    picture = picture.crop((0, 0, picture.width, min(picture.height, tallest)))
     picture.quantize(COLOURS).save(path, optimize=True)
 
 

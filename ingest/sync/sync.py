@@ -37,6 +37,7 @@ from sovereign_rag.catalog.sources import KnownDocument, SourceRecord
 from sovereign_rag.errors import DocumentError, SyncRefused
 from sovereign_rag.services.erasure import Erasure
 from sovereign_rag.services.operations import Act, OperationRecorder
+from sovereign_rag.services.remote_sources import RemoteSources
 from sovereign_rag.services.stated import read_stated
 from sovereign_rag.settings import Settings
 from sovereign_rag.settings.sources import parse_max_delete
@@ -89,18 +90,22 @@ class Sync:
         pipeline: Callable[[], Pipeline],
         ingestion: Ingestion,
         settings: Settings,
+        remote: RemoteSources,
         clock: Callable[[], float] = since_boot,
     ) -> None:
         """`clock` gives seconds; whether a sync's lease still stands is told by it."""
         self._catalog, self._content, self._audit = catalog, content, audit
         self._pipeline, self._ingestion, self._settings = pipeline, ingestion, settings
         self._lifecycle, self._erasure, self._clock = lifecycle, erasure, clock
-        self._operations = operations
+        self._operations, self._remote = operations, remote
+
+    def named(self) -> Settings:
+        """The settings, with the sources that were added on the console."""
+        return with_added(self._settings, self._catalog, self._remote)
 
     def find(self, wanted: str, tenant: str = DEFAULT_TENANT) -> NamedSource:
         """The source that somebody means. Raises NotFound, BadInput."""
-        settings = with_added(self._settings, self._catalog)
-        return chosen(wanted, settings, self._catalog.sources.all(), tenant)
+        return chosen(wanted, self.named(), self._catalog.sources.all(), tenant)
 
     def sync(
         self,
@@ -123,8 +128,7 @@ class Sync:
         """
         request = request or SyncRequest()
         source = _with_options(source, request)
-        named = with_added(self._settings, self._catalog)
-        refuse_overlap(source, named, self._catalog.sources.all())
+        refuse_overlap(source, self.named(), self._catalog.sources.all())
         if request.dry_run:
             record = self._catalog.sources.find(source.section.tenant, source.name)
             with open_source(source, self._settings) as opened:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest.sources.added import with_added
 from ingest.sources.build import NamedSource, all_sources
 from ingest.sync.sync import Sync, SyncReport, SyncRequest
 from sovereign_rag.access import local_owner
@@ -118,7 +117,7 @@ class Watcher:
             EnvironmentFault: The catalog does not answer.
         """
         plans = {plan.name: plan for plan in self._catalog.source_plans.all()}
-        for source in all_sources(with_added(self._settings, self._catalog)).values():
+        for source in all_sources(self._sync.named()).values():
             if stop.is_set():
                 return
             try:

@@ -175,10 +175,13 @@ def get_page_image(
     service: CurrentService,
     start: SpanStart = None,
     end: SpanEnd = None,
+    width: Annotated[
+        int | None, Query(ge=64, le=1_000, description="That small, in pixels; else as it is kept.")
+    ] = None,
 ) -> Response:
     """Show a page as an image (PNG), with the span `start` to `end` of its text marked on it."""
     marks = span_boxes(document_id, number, start, end, principal, service)
-    image = service.documents.page_image(document_id, number, principal, marks)
+    image = service.documents.page_image(document_id, number, principal, marks, width=width)
     return Response(image, media_type="image/png")
 
 

@@ -22,6 +22,7 @@ from sovereign_rag.catalog.keys import Keys
 from sovereign_rag.catalog.late_writes import LateWrites
 from sovereign_rag.catalog.leases import Leases
 from sovereign_rag.catalog.locks import Locks
+from sovereign_rag.catalog.maintenance import MaintenanceTasks
 from sovereign_rag.catalog.migrate import upgrade
 from sovereign_rag.catalog.operations import Operations
 from sovereign_rag.catalog.outages import Outages
@@ -84,6 +85,7 @@ class Catalog:
         self.house_words = HouseWords(database, clock)
         self.curated_answers = CuratedAnswerRows(database, clock)
         self.setting_values = SettingValues(database, clock)
+        self.maintenance = MaintenanceTasks(database, clock)
         self.jobs = Jobs(database, clock)
         self.job_lists = JobLists(database, clock)
         self.leases = Leases(database, clock, max_attempts, most_awaiting)

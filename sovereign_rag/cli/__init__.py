@@ -30,6 +30,7 @@ from sovereign_rag.cli import (
     retention,
     roles,
     serve,
+    settings,
     sources,
     sync,
     usage,
@@ -77,6 +78,7 @@ app.add_typer(compliance.egress_app, name="egress")
 app.add_typer(serve.app)
 app.add_typer(workers.app)
 app.add_typer(mcp.app)
+app.add_typer(settings.app, name="settings")
 app.add_typer(config.app)
 app.add_typer(doctor.app)
 app.add_typer(evaluate.app, name="eval")

@@ -281,30 +281,10 @@ def _compare(
     questions: Path,
     limit: int | None,
 ) -> "Comparison":
-    from sovereign_rag.evaluation.compare import compare
-    from sovereign_rag.evaluation.indexes import run_over
-    from sovereign_rag.evaluation.scratch import ScratchIndex
-    from sovereign_rag.wiring import open_service
+    from sovereign_rag.cli.index_comparison import compare_indexes
 
-    folder = service.settings.data_dir / "reindex"
-    runs = []
-    for record in (service.catalog.indexes.live(), index):
-        opened = service.indexes.open(record)
-        with (
-            open_service(service.settings, embedder=opened.embedder, index=record.id) as asked,
-            progress_bar(run, "Asking") as bar,
-        ):
-            runs.append(
-                run_over(
-                    ScratchIndex(asked),
-                    questions,
-                    folder / f"index-{record.id}.json",
-                    spec=opened.spec.plain,
-                    limit=limit,
-                    on_progress=bar.count,
-                )
-            )
-    return compare(*runs)
+    with progress_bar(run, "Asking") as bar:
+        return compare_indexes(service, index, questions, limit=limit, on_progress=bar.count)
 
 
 def _falls(compared: "Comparison", fail_below: float | None) -> bool:

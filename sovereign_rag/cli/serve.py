@@ -312,15 +312,25 @@ def _asking_directory(service: "Application") -> Iterator[None]:
 
 @contextmanager
 def _following_schedules(service: "Application") -> Iterator[None]:
-    """Sync sources when they are due or wanted, in a thread beside the workers."""
+    """Sync sources when they are due or wanted, and do what admins asked for on the console, in
+    threads beside the workers.
+    """
+    from sovereign_rag.cli.index_comparison import comparing
+
     stop = threading.Event()
-    thread = threading.Thread(target=service.watcher.run_schedules, args=(stop,), name="schedules")
-    thread.start()
+    work = service.maintenance(compare=comparing(service))
+    threads = [
+        threading.Thread(target=service.watcher.run_schedules, args=(stop,), name="schedules"),
+        threading.Thread(target=work.run, args=(stop,), name="maintenance"),
+    ]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         stop.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
 
 
 @contextmanager

@@ -78,6 +78,10 @@ def _all(settings: Settings) -> Iterator[Destination]:
         elif isinstance(source, ReaderSource):
             sent = f"whatever {source.reader} sends, which is not ours"
             yield Destination("not known", f"sources.{name}.reader", sent, "at each sync", False)
+    for address in settings.console.source_addresses:
+        sent = "credentials; documents come from there"
+        when = "at each sync of a source that an admin added there"
+        yield _to(address, "console.source_addresses", sent, when)
     if settings.client.url is not None:
         sent = "questions and documents that are typed at this command line"
         yield _to(settings.client.url, "client.url", sent, "by commands that ask a service")

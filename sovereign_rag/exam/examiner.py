@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 _IDLE_S: Final = 120.0  # without a question: after the engine measured its speed, at 30
 _LONGEST_S: Final = 3_600.0  # of work for one exam; a model that needs more is for the command
 _CLOSE_S: Final = 5.0
+_LOOK_S: Final = 0.5
 
 
 class Examiner:
@@ -71,6 +72,16 @@ class Examiner:
             with self._lock:
                 self._asking -= 1
                 self._quiet_since = time.monotonic()
+
+    def wait_until_answered(self, closing: threading.Event, *, longest_s: float) -> None:
+        """Until no question is being answered, `closing` is set, or the time is over."""
+        until = time.monotonic() + longest_s
+        while time.monotonic() < until:
+            with self._lock:
+                if not self._asking:
+                    return
+            if closing.wait(_LOOK_S):
+                return
 
     def close(self) -> None:
         """Give up an exam that is under way; nothing of it is kept."""

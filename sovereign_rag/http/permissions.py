@@ -10,7 +10,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import Scope as HttpScope
 
-from sovereign_rag.access import Principal
+from sovereign_rag.access import DEFAULT_TENANT, Principal
 from sovereign_rag.errors import Forbidden
 from sovereign_rag.roles import SCOPES_OF, Role, Scope
 
@@ -78,6 +78,9 @@ NEEDS: Final[Mapping[str, Need]] = {
     "GET /v1/roles": _ADMIN,
     "POST /v1/roles": _ADMIN,
     "DELETE /v1/roles/{user}/{role}": _ADMIN,
+    "GET /v1/settings": _ADMIN,
+    "PATCH /v1/settings": _ADMIN,
+    "POST /v1/settings/{name}/undo": _ADMIN,
     "GET /v1/usage": _OVERSEE,
     "GET /metrics": _OVERSEE,
     # the page
@@ -127,6 +130,7 @@ NEEDS: Final[Mapping[str, Need]] = {
     "POST /admin/keys/{key_id}/end": _ADMIN,
     "GET /admin/sources": _ADMIN,
     "POST /admin/sources": _ADMIN,
+    "POST /admin/sources/remote": _ADMIN,
     "GET /admin/sources/{name:path}": _ADMIN,
     "GET /admin/sources/{name:path}/preview": _ADMIN,
     "POST /admin/sources/{name:path}/run": _ADMIN,
@@ -150,6 +154,18 @@ NEEDS: Final[Mapping[str, Need]] = {
     "POST /admin/words/answers/{answer_id}/check": _ADMIN,
     "POST /admin/words/answers/{answer_id}/remove": _ADMIN,
     "GET /admin/models": _ADMIN,
+    "POST /admin/models/exam": _ADMIN,
+    "POST /admin/models/import": _ADMIN,
+    "POST /admin/models/switch": _ADMIN,
+    "POST /admin/models/undo": _ADMIN,
+    "POST /admin/models/stop": _ADMIN,
+    "GET /admin/index": _ADMIN,
+    "POST /admin/index/build": _ADMIN,
+    "POST /admin/index/compare": _ADMIN,
+    "POST /admin/index/switch": _ADMIN,
+    "POST /admin/index/back": _ADMIN,
+    "POST /admin/index/drop": _ADMIN,
+    "POST /admin/index/stop": _ADMIN,
     "GET /admin/settings": _ADMIN,
     "POST /admin/settings": _ADMIN,
     "POST /admin/settings/undo": _ADMIN,
@@ -163,6 +179,7 @@ NEEDS: Final[Mapping[str, Need]] = {
     "GET /house/logo": _OPEN,
     "GET /house/colours.css": _OPEN,
     "GET /docs": _OPEN,
+    "GET /design": _OPEN,  # where the settings open it, and of nobody's documents
     "POST /mcp": _ANY,  # each tool has its own need, see TOOLS
     "GET /healthz": _OPEN,
     "GET /readyz": _OPEN,
@@ -220,3 +237,14 @@ def require(principal: Principal, need: Need) -> None:
             f"This takes the scope {wanted}, which the role {roles} has and this caller has not. "
             "An admin makes another key: `sovereign-rag keys create --role ROLE`."
         )
+
+
+def looks_after_the_machine(principal: Principal) -> bool:
+    """Whether somebody may see addresses, folders and settings of the machine."""
+    return principal.is_admin and principal.tenant == DEFAULT_TENANT
+
+
+def require_machine(principal: Principal) -> None:
+    """Raises Forbidden: it concerns all tenants, and `principal` is another one's."""
+    if not looks_after_the_machine(principal):
+        raise Forbidden("This concerns the whole machine: an admin of the house's own does it.")

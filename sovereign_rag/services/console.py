@@ -13,11 +13,15 @@ from sovereign_rag.services.curated_desk import CuratedDesk
 from sovereign_rag.services.document_desk import DocumentDesk
 from sovereign_rag.services.documents import DocumentService
 from sovereign_rag.services.editing import DocumentEditor
+from sovereign_rag.services.import_folders import ImportFolders
+from sovereign_rag.services.index_desk import IndexDesk
+from sovereign_rag.services.maintenance import MaintenanceDesk
 from sovereign_rag.services.model_desk import ModelDesk
 from sovereign_rag.services.operations import OperationRecorder
 from sovereign_rag.services.overview import OverviewDesk
 from sovereign_rag.services.people import PeopleDesk
 from sovereign_rag.services.quality import QualityDesk
+from sovereign_rag.services.remote_sources import RemoteSources
 from sovereign_rag.services.running_settings import RunningSettings
 from sovereign_rag.services.settings_desk import SettingsDesk
 from sovereign_rag.services.source_desk import SourceDesk, SourcePreviewer
@@ -39,6 +43,7 @@ class Console:
     people: PeopleDesk
     quality: QualityDesk
     models: ModelDesk
+    indexes: IndexDesk
     words: WordsDesk
     webhooks: WebhookDesk
     curated: CuratedDesk
@@ -60,6 +65,7 @@ class Console:
         documents: DocumentService,
         editor: DocumentEditor,
         previewer: Callable[[], SourcePreviewer],
+        remote: RemoteSources,
         curated: CuratedAnswers,
         quotes: Callable[[], QuoteFinder],
         differences: Callable[[], Mapping[str, tuple[object, object]]],
@@ -68,6 +74,8 @@ class Console:
         desk = CuratedDesk(
             catalog=catalog, answers=curated, audit=audit, operations=operations, quotes=quotes
         )
+        work = MaintenanceDesk(catalog=catalog, audit=audit)
+        folders = ImportFolders(settings.console.import_folders)
         return cls(
             overview=OverviewDesk(
                 settings=settings,
@@ -92,6 +100,7 @@ class Console:
                 audit=audit,
                 operations=operations,
                 previewer=previewer,
+                remote=remote,
             ),
             people=PeopleDesk(catalog=catalog, audit=audit),
             quality=QualityDesk(catalog=catalog, audit=audit),
@@ -99,12 +108,16 @@ class Console:
             words=WordsDesk(catalog=catalog, audit=audit, operations=operations),
             webhooks=WebhookDesk(settings.webhooks, catalog=catalog, audit=audit),
             models=ModelDesk(
-                settings=settings,
-                catalog=catalog,
+                running=running,
+                values=catalog.setting_values,
                 audit=audit,
-                language_model=language_model,
-                examiner=examiner,
-                differences=differences,
+                operations=operations,
+                work=work,
+                folders=folders,
+                follow=follow,
+            ),
+            indexes=IndexDesk(
+                catalog=catalog, audit=audit, work=work, folders=folders, differences=differences
             ),
             documents=DocumentDesk(documents, editor),
         )

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 
 from sovereign_rag.answer import AnswerService
 from sovereign_rag.answering.page_check import PageCheck
-from sovereign_rag.answering.prompt import system_prompts
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.operations import Operation
 from sovereign_rag.embedding.answer_embedder import AnswerEmbedder
 from sovereign_rag.embedding.vector_cache import KeptVectors
-from sovereign_rag.errors import EnvironmentFault, ModelMissing
+from sovereign_rag.errors import EnvironmentFault
 from sovereign_rag.exam.examiner import Examiner
-from sovereign_rag.generation.opening import open_language_model
 from sovereign_rag.generation.protocol import LanguageModel
 from sovereign_rag.indexes.all_indexes import EveryIndexStore
 from sovereign_rag.indexes.open_indexes import OpenIndex, OpenIndexes
@@ -36,10 +34,12 @@ from sovereign_rag.services.first_look import FirstLookService
 from sovereign_rag.services.identities import Identities
 from sovereign_rag.services.jobs import JobService
 from sovereign_rag.services.keys import KeyService
+from sovereign_rag.services.language_model import ModelInUse
 from sovereign_rag.services.operations import DELETE, EDIT, OperationRecorder
 from sovereign_rag.services.oversight import Oversight
 from sovereign_rag.services.parts import part, part_of_index
 from sovereign_rag.services.readiness import readiness_of
+from sovereign_rag.services.remote_sources import RemoteSources
 from sovereign_rag.services.rereading import Rereading
 from sovereign_rag.services.running_settings import FollowsSettings, RunningSettings
 from sovereign_rag.services.search import SearchService
@@ -104,6 +104,8 @@ class Service(FollowsSettings):
         with self.making:
             for made in ("conversations", "_answers_of_index"):
                 vars(self).pop(made, None)
+            if "model_in_use" in vars(self):
+                self.model_in_use.follow()
             if "oversight" in vars(self):
                 self.oversight.limiter.follow(self.settings.limits)
 
@@ -129,18 +131,20 @@ class Service(FollowsSettings):
 
     def language_model(self) -> LanguageModel | None:
         """The language model, loading nothing but its header; None: there is none."""
-        return self._language_model
+        return self.model_in_use.get()
 
     @part
-    def _language_model(self) -> LanguageModel | None:
-        try:
-            opened = open_language_model(self.settings, public_prompts=system_prompts())
-        except ModelMissing:
-            if self.settings.generation.model is not None:
-                raise
-            return None  # no model named and no package that ships one: extracts only
-        self._close.append(opened.close)
-        return opened
+    def model_in_use(self) -> ModelInUse:
+        made = ModelInUse(lambda: self.settings, examiner=self._examiner_of)
+        self._close.append(made.close)
+        return made
+
+    def _examiner_of(self, settings: Settings) -> Examiner:
+        return Examiner(settings, embedder=lambda: self.embedder, lexical=self.lexical)
+
+    @property
+    def examiner(self) -> Examiner:
+        return self.model_in_use.examiner
 
     @part
     def reranker(self) -> CrossEncoderReranker | None:
@@ -294,10 +298,15 @@ class Service(FollowsSettings):
             documents=self.documents,
             editor=self.editor,
             previewer=self.source_previewer,
+            remote=self.remote_sources,
             curated=self.curated,
             quotes=lambda: self.answers.quotes,
             differences=self.indexes.differences,
         )
+
+    @part
+    def remote_sources(self) -> RemoteSources:
+        return RemoteSources(self.running.base, self.sealer)
 
     def source_previewer(self) -> SourcePreviewer:
         raise EnvironmentFault("This process syncs no sources; ask a running service.")
@@ -360,12 +369,6 @@ class Service(FollowsSettings):
     @part
     def page_check(self) -> PageCheck:
         return PageCheck(self.content, self._renderer)
-
-    @part
-    def examiner(self) -> Examiner:
-        made = Examiner(self.settings, embedder=lambda: self.embedder, lexical=self.lexical)
-        self._close.append(made.close)
-        return made
 
     def readiness(self) -> dict[str, str]:
         """Each component with "ok", or what is wrong with it.

@@ -154,9 +154,17 @@ class DocumentService:
         return boxes(self._page(self._readable(document_id, principal), number), start, end)
 
     def page_image(
-        self, document_id: str, number: int, principal: Principal, highlights: Sequence[Box] = ()
+        self,
+        document_id: str,
+        number: int,
+        principal: Principal,
+        highlights: Sequence[Box] = (),
+        *,
+        width: int | None = None,
     ) -> bytes:
         """A page as PNG with `highlights` marked on it, on the audit record.
+
+        `width` makes it that small, in pixels; the page as it is kept is drawn once in either case.
 
         Raises:
             NotFound: Not this principal's to read, no such page, or a format without a layout.
@@ -177,7 +185,8 @@ class DocumentService:
             )
             self._content.put_page_image(record.content_hash, key, number, image)
         self._record("page.image", principal, record, {"page": number})
-        return marked(image, highlights) if highlights else image
+        image = marked(image, highlights) if highlights else image
+        return image if width is None else narrowed(image, width)
 
     def delete(self, document_id: str, principal: Principal) -> None:
         """Remove a document: its chunks, its text, its original, its page images.
@@ -291,4 +300,18 @@ def marked(png: bytes, highlights: Sequence[Box]) -> bytes:
     out = BytesIO()
     # Multiplied, so that the print shows through as under a real highlighter.
     ImageChops.multiply(image, ink).save(out, "PNG")
+    return out.getvalue()
+
+
+def narrowed(png: bytes, width: int) -> bytes:
+    """The image `width` pixels wide, in few greys and colours; never wider than it was."""
+    from PIL import Image
+
+    with Image.open(BytesIO(png)) as opened:
+        image = opened.convert("RGB")
+    height = max(1, round(image.height * width / image.width))
+    if width < image.width:
+        image = image.resize((width, height), Image.Resampling.BOX, reducing_gap=2.0)
+    out = BytesIO()
+    image.quantize(32).save(out, "PNG")
     return out.getvalue()

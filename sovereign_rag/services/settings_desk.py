@@ -15,7 +15,15 @@ from sovereign_rag.services.running_settings import RunningSettings
 from sovereign_rag.services.settings_record import without_password
 from sovereign_rag.settings import Settings, names, variable
 from sovereign_rag.settings.load import Origin
-from sovereign_rag.settings.running import choices, may_change, read, value_of, with_value
+from sovereign_rag.settings.running import (
+    MODEL,
+    choices,
+    may_change,
+    may_switch_model,
+    read,
+    value_of,
+    with_value,
+)
 from sovereign_rag.storage.audit import AuditTrail, entry
 
 _ELSEWHERE: Final = frozenset({"sources", "front_ends", "webhooks"})
@@ -127,7 +135,8 @@ class SettingsDesk:
                 continue
             value, row = _at(settings, name), rows.get(name)
             can_change = may_change(base, name)
-            is_said_here = can_change and row is not None and bool(row.value)
+            here = can_change or (name == MODEL and may_switch_model(base))
+            is_said_here = here and row is not None and bool(row.value)
             before = None if row is None else row.before.get("value", _at(base, name))
             yield SettingView(
                 name=name,

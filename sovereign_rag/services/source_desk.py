@@ -5,6 +5,7 @@ nobody reaches files of the machine, or of another tenant, by adding a source.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -18,7 +19,14 @@ from sovereign_rag.catalog.source_plans import SourcePlan, SourceRun
 from sovereign_rag.catalog.sources import SourceRecord
 from sovereign_rag.errors import BadInput, Forbidden, NotFound
 from sovereign_rag.services.operations import OperationRecorder
-from sovereign_rag.settings import FolderSource, Settings
+from sovereign_rag.services.remote_sources import (
+    SEALED,
+    RemoteSources,
+    WantedSource,
+    hold_the_same,
+    read_section,
+)
+from sovereign_rag.settings import AnySource, FolderSource, Settings
 from sovereign_rag.settings.load import SOURCE_NAME
 from sovereign_rag.storage.audit import AuditTrail, entry
 
@@ -88,8 +96,10 @@ class SourceDesk:
         audit: AuditTrail,
         operations: OperationRecorder,
         previewer: Callable[[], SourcePreviewer],
+        remote: RemoteSources,
     ) -> None:
         self._settings, self._catalog, self._audit = settings, catalog, audit
+        self._remote = remote
         self._operations, self._previewer = operations, previewer
 
     def folders_of(self, tenant: str) -> tuple[Path, ...]:
@@ -99,6 +109,10 @@ class SourceDesk:
             for folder in self._settings.console.source_folders
             if _TENANT in folder or tenant == DEFAULT_TENANT
         )
+
+    def addresses_of(self, tenant: str, kind: str) -> tuple[str, ...]:
+        """Where admins of a tenant may add object storages ("s3") or mailboxes ("imap")."""
+        return self._remote.addresses(tenant, kind)
 
     def all(self, asker: Principal) -> tuple[SourceView, ...]:
         """By name. Raises AuditError."""
@@ -131,11 +145,7 @@ class SourceDesk:
             Forbidden: The settings allow no such folder.
             AuditError: It can't be recorded; nothing is added.
         """
-        if not SOURCE_NAME.fullmatch(name) or name in {"file", "upload", *self._settings.sources}:
-            raise BadInput(
-                f"{name!r} can't name a source: take small letters, digits and - +, begin with a "
-                "letter, and take no name that another source has."
-            )
+        self._require_name(name)
         path = self._allowed(folder, asker.tenant)
         parse_readers(readers)
         section = {
@@ -149,6 +159,28 @@ class SourceDesk:
         told = {"source": name, **section}
         with self._operations.begun("source.add", asker, told):
             self._catalog.source_plans.add(name, asker.tenant, section, asker.label)
+
+    def add_remote(self, wanted: WantedSource, asker: Principal) -> None:
+        """Add an object storage or a mailbox; its secret is sealed, and on no record.
+
+        Raises:
+            BadInput: Something about it is impossible, or another source holds the same.
+            Forbidden: The settings allow no such address.
+            AuditError: It can't be recorded; nothing is added.
+        """
+        self._require_name(wanted.name)
+        parse_readers(wanted.readers)
+        section = self._remote.section(wanted, asker.tenant)
+        mine = read_section(section, asker.tenant, wanted.secret)
+        added = self._added_sections()
+        if any(hold_the_same(mine, other) for other in (*self._settings.sources.values(), *added)):
+            raise BadInput(
+                "Another source holds documents of this place, and both would undo each other's "
+                "work. Name another one."
+            )
+        told = {"source": wanted.name, **{k: v for k, v in section.items() if k != SEALED}}
+        with self._operations.begun("source.add", asker, told):
+            self._catalog.source_plans.add(wanted.name, asker.tenant, section, asker.label)
 
     def remove(self, name: str, asker: Principal) -> None:
         """Remove a source that was added on the console; its documents stay.
@@ -201,6 +233,22 @@ class SourceDesk:
             )
         )
         return replace(whole, changes=tuple(islice(seen, _MOST_CHANGES)))
+
+    def _added_sections(self) -> list[AnySource]:
+        """Those of all tenants, without their secrets; one that can't be read holds nothing."""
+        found: list[AnySource] = []
+        for plan in self._catalog.source_plans.all():
+            if plan.section is not None:
+                with suppress(ValidationError):
+                    found.append(read_section(plan.section, plan.tenant, None))
+        return found
+
+    def _require_name(self, name: str) -> None:
+        if not SOURCE_NAME.fullmatch(name) or name in {"file", "upload", *self._settings.sources}:
+            raise BadInput(
+                f"{name!r} can't name a source: take small letters, digits and - +, begin with a "
+                "letter, and take no name that another source has."
+            )
 
     def _view(self, name: str, asker: Principal) -> SourceView:
         view = self._views(asker.tenant).get(name)
@@ -259,7 +307,11 @@ class SourceDesk:
     def _held(self) -> list[Path]:
         """The folders of all sources, whoever's, and this service's own."""
         named = [s.path for s in self._settings.sources.values() if isinstance(s, FolderSource)]
-        added = [Path(p.section["path"]) for p in self._catalog.source_plans.all() if p.section]
+        added = [
+            Path(plan.section["path"])
+            for plan in self._catalog.source_plans.all()
+            if plan.section and plan.section["kind"] == "folder"
+        ]
         synced = [
             Path(r.name)
             for r in self._catalog.sources.all()
@@ -273,6 +325,10 @@ def _view_of(
     name: str, section: Mapping[str, Any], plan: SourcePlan | None, record: SourceRecord | None
 ) -> SourceView:
     place = section.get("path") or section.get("endpoint") or section.get("host") or name
+    if section["kind"] == "s3" and section.get("bucket"):
+        place = f"{place}/{section['bucket']}/{section.get('prefix') or ''}".rstrip("/")
+    elif section["kind"] == "imap" and section.get("user"):
+        place = f"{section['user']} · {place}"
     return SourceView(
         name=name,
         kind=section["kind"],

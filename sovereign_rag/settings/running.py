@@ -21,10 +21,21 @@ RUNNING: Final = (
 )
 """No address, no folder, no file, no secret: nothing that opens the machine to who changes it."""
 
+MODEL: Final = "generation.model"
+"""Changed on the page of models alone, to the name of one that was imported."""
+
 
 def may_change(settings: Settings, name: str) -> bool:
     """Whether a setting is the console's to change; the machine's own word is stronger."""
     return name in RUNNING and settings.origin(name) not in ("environment", "command")
+
+
+def may_switch_model(settings: Settings) -> bool:
+    """Whether the console may have another imported model write: a file of this machine writes
+    as the settings stand, and neither the environment nor the command line names it.
+    """
+    said = settings.origin(MODEL) in ("environment", "command")
+    return not said and not settings.generation.endpoint.urls
 
 
 def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
@@ -34,7 +45,7 @@ def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
     with a word in the log.
     """
     for name, value in values.items():
-        if not may_change(settings, name):
+        if not (may_switch_model(settings) if name == MODEL else may_change(settings, name)):
             log.warning("The console's value of %s is not used: another place says it.", name)
             continue
         try:
@@ -49,6 +60,8 @@ def with_value(settings: Settings, name: str, value: Any) -> Settings:
     section_name, _, field = name.partition(".")
     section: BaseModel = getattr(settings, section_name)
     given = {key: getattr(section, key) for key in type(section).model_fields}
+    if name == MODEL:
+        given["sha256"] = None  # that of the settings' own; an imported one is held to its list's
     try:
         new = type(section).model_validate({**given, field: value})
     except ValidationError as error:

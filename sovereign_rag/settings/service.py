@@ -44,6 +44,10 @@ class ServerSettings(Section):
     max_upload_mib: PositiveInt = Field(200, description="A larger upload is refused.")
     max_question_chars: PositiveInt = Field(4_000, description="A longer question is refused.")
     session_hours: PositiveFloat = Field(12.0, description="How long a sign-in on the page lasts.")
+    design_page: bool = Field(
+        False,
+        description="Serve /design, every part of the pages in every state: for who changes them.",
+    )
     queue: NonNegativeInt = Field(
         64, description="Questions and searches that may wait for their turn; more get 429."
     )

@@ -43,6 +43,8 @@ def _templates() -> Environment:
         page_url=page_url,
         front_door=front_door,
         image_url=views.image_url,
+        thumbnail_url=views.thumbnail_url,
+        pages_around=views.pages_around,
         passage_url=views.passage_url,
         type_name=views.type_name,
         leads_with_name=views.leads_with_name,

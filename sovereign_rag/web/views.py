@@ -19,6 +19,8 @@ _WORTH_SHOWING: Final = 0.15  # confidence that the passages hold an answer; bel
 _AROUND: Final = 90  # characters
 _SHORT_TITLE: Final = 4
 _NEAR: Final = 0.6  # of the best one's score
+_PAGES_NEAR: Final = 4  # on each side
+THUMBNAIL_PX: Final = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,25 @@ def kept_turn(turn: KeptTurn, conversation: str | None) -> TurnView:
         is_helpful=turn.is_helpful,
         reason=turn.reason,
     )
+
+
+def pages_around(number: int, pages: int) -> list[int | None]:
+    """Pages that are offered as small pictures: those around, the first and the last; None stands
+    for those left out. At most eleven, however long the document is.
+    """
+    near = range(max(1, number - _PAGES_NEAR), min(pages, number + _PAGES_NEAR) + 1)
+    shown = sorted({1, *near, pages})
+    offered: list[int | None] = []
+    for page in shown:
+        if offered and offered[-1] is not None and page - offered[-1] > 1:
+            offered.append(None)
+        offered.append(page)
+    return offered
+
+
+def thumbnail_url(document_id: str, page: int) -> str:
+    """A page as a small picture, through the same rights as the page."""
+    return f"{image_url(document_id, page, None, None)}?width={THUMBNAIL_PX}"
 
 
 def image_url(document_id: str, page: int, start: int | None, end: int | None) -> str:

@@ -100,7 +100,7 @@ def product(
         answer=AnswerSettings(kind="extracts", writing_s=0.1),
         generation=GenerationSettings(max_tokens=32, context_tokens=2_048, slots=1),
         parse=ParseSettings(workers=1),
-        server=ServerSettings(max_upload_mib=1, max_question_chars=500),
+        server=ServerSettings(max_upload_mib=1, max_question_chars=500, design_page=True),
         webhooks={"tickets": NOBODY},
     )
     folder = tmp_path_factory.mktemp("documents")

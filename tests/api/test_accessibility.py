@@ -19,7 +19,7 @@ PAGES: Final = (
     *("/admin", "/admin/documents", "/admin/upload", "/admin/jobs", "/admin/sources"),
     *("/admin/people", "/admin/people/why", "/admin/keys", "/admin/quality", "/admin/usage"),
     *("/admin/words", "/admin/words/answers/new", "/admin/audit", "/admin/models"),
-    "/admin/settings",
+    *("/admin/index", "/admin/settings"),
 )
 LOOKS: Final[tuple[dict[str, Any], ...]] = (
     {"color_scheme": "light", "forced_colors": "none"},
@@ -49,6 +49,19 @@ def test_every_page_is_in_order_on_a_phone_in_each_language_and_look(
             wrong[f"{path} {language}"] = _faults(window.page)
 
     assert {path: found for path, found in wrong.items() if found} == {}
+
+
+def test_every_part_in_every_state_is_in_order_in_each_look(
+    browser: Browser, product: Product
+) -> None:
+    wrong: dict[str, Any] = {}
+    with visit(browser, product, viewport={"width": 320, "height": 720}) as window:
+        for number, look in enumerate(LOOKS):
+            window.page.emulate_media(**look)
+            window.open(f"/design?lang={LANGUAGES[number]}")
+            wrong[str(look)] = _faults(window.page)
+
+    assert {look: found for look, found in wrong.items() if found} == {}
 
 
 def _faults(page: Any) -> list[str]:

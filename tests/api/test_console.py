@@ -20,9 +20,9 @@ HTML = {"Accept": "text/html"}
 PAGES = [
     *("/admin", "/admin/documents", "/admin/upload", "/admin/jobs", "/admin/sources"),
     *("/admin/people", "/admin/people/why", "/admin/keys", "/admin/quality", "/admin/usage"),
-    *("/admin/words", "/admin/audit", "/admin/models", "/admin/settings"),
+    *("/admin/words", "/admin/audit", "/admin/models", "/admin/index", "/admin/settings"),
 ]
-OF_THE_MACHINE = ["/admin/models", "/admin/settings"]
+OF_THE_MACHINE = ["/admin/models", "/admin/index", "/admin/settings"]
 
 
 def get(product: Product, who: str | None, path: str) -> httpx.Response:

@@ -119,6 +119,12 @@ SENT: dict[str, tuple[str, Call]] = {
     ),
     "who calls": ("get /v1/me", lambda c, p: c.get("/v1/me")),
     "usage": ("get /v1/usage", lambda c, p: c.get("/v1/usage")),
+    "settings": ("get /v1/settings", lambda c, p: c.get("/v1/settings")),
+    "a changed setting": ("patch /v1/settings", lambda c, p: _changed(c)),
+    "an undone setting": (
+        "post /v1/settings/{name}/undo",
+        lambda c, p: (_changed(c), c.post("/v1/settings/house.notice/undo"))[1],
+    ),
     "messages": ("get /v1/webhooks/deliveries", lambda c, p: c.get("/v1/webhooks/deliveries")),
     "a message sent again": (
         "post /v1/webhooks/deliveries/{delivery_id}/resend",
@@ -204,6 +210,10 @@ def _curated(
         return call(kept)
     finally:
         client.delete(f"/v1/curated/{kept}")
+
+
+def _changed(client: httpx.Client) -> httpx.Response:
+    return client.patch("/v1/settings", json={"name": "house.notice", "value": None})
 
 
 def _granted(client: httpx.Client) -> str:

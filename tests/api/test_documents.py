@@ -87,6 +87,20 @@ def test_a_quote_is_marked_on_the_image_of_its_page(product: Product) -> None:
     assert _yellow(marked.content) > 50
 
 
+def test_a_page_comes_as_a_small_picture_to_who_may_read_it(product: Product) -> None:
+    address = f"/v1/documents/{product.documents['Temperature-de-chauffage.pdf']}/pages/1/image"
+    hidden = f"/v1/documents/{product.documents['salaries.md']}/pages/1/image"
+    with product.client("ana") as client:
+        whole, small = client.get(address), client.get(address, params={"width": 160})
+        huge = client.get(address, params={"width": 100_000})
+        refused = client.get(hidden, params={"width": 160})
+
+    with Image.open(BytesIO(small.content)) as picture:
+        assert picture.width == 160
+    assert len(small.content) < len(whole.content) / 5
+    assert (huge.status_code, refused.status_code) == (400, 404)
+
+
 @pytest.mark.parametrize(
     "query", [{"start": 3}, {"end": 3}, {"start": 5, "end": 5}, {"start": -1, "end": 5}]
 )

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -23,7 +24,7 @@ from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.roles import Role
 from sovereign_rag.settings import AnswerSettings, ServerSettings, Settings
 from sovereign_rag.wiring import open_service
-from tests.api.conftest import serving
+from tests.api.conftest import Product, serving
 
 EXAMPLES = int(os.environ.get("OPERATION_EXAMPLES", "3"))
 CHECKS = [not_a_server_error, status_code_conformance]
@@ -97,3 +98,14 @@ def test_what_one_answer_leads_to_does_too(
             case.validate_response(response, checks=CHECKS)
 
     Caller.run(settings=RUN)
+
+
+def test_the_page_of_every_part_is_closed_unless_the_settings_open_it(
+    served: tuple[BaseSchema, dict[str, str]], product: Product
+) -> None:
+    address = served[0].location or ""
+    closed = httpx.get(address.replace("/openapi.json", "/design"))
+    with product.client() as client:
+        opened = client.get("/design")
+
+    assert (closed.status_code, opened.status_code) == (404, 200)

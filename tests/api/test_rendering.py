@@ -20,7 +20,7 @@ from sovereign_rag.domain import (
 )
 from sovereign_rag.http.sources import page_url
 from sovereign_rag.web.rendering import fragment
-from sovereign_rag.web.views import answer_view, marked_text
+from sovereign_rag.web.views import answer_view, marked_text, pages_around
 
 DOCUMENT = "11111111-1111-5111-8111-111111111111"
 HOSTILE = "<img src=x onerror=alert(1)> \"&'</span>"
@@ -183,3 +183,17 @@ def test_of_what_was_not_found_at_most_three_near_passages_are_shown_and_none_fa
     assert re.findall(r'<blockquote lang="fr">(Text \d)', near) == ["Text 0", "Text 1", "Text 3"]
     assert "<blockquote" not in far_off
     assert "/search?q=Who%3F" in far_off
+
+
+@pytest.mark.parametrize(
+    ("number", "pages", "offered"),
+    [
+        (1, 2, [1, 2]),
+        (1, 400, [1, 2, 3, 4, 5, None, 400]),
+        (200, 400, [1, None, *range(196, 205), None, 400]),
+    ],
+)
+def test_few_pages_are_offered_as_small_pictures_however_long_a_document_is(
+    number: int, pages: int, offered: list[int | None]
+) -> None:
+    assert pages_around(number, pages) == offered

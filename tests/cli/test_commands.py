@@ -52,6 +52,7 @@ def test_the_commands_that_scripts_rely_on_are_all_there() -> None:
         *("webhooks list", "webhooks resend", "webhooks ping"),
         *("keys create", "keys list", "keys rotate", "keys revoke"),
         *("roles grant", "roles list", "roles revoke", "directory refresh", "directory show"),
+        *("settings list", "settings set", "settings undo"),
         *("curated add", "curated check", "curated list", "curated remove"),
         *("encryption key", "encryption status", "encryption convert", "encryption rotate"),
         *("encryption forget", "erased list", "erased allow"),

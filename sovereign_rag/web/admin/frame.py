@@ -17,6 +17,7 @@ _DONE: Final = frozenset(
     | {"curated_kept", "curated_checked", "curated_removed"}
     | {"setting_changed", "setting_undone"}
     | {"role_granted", "role_revoked"}
+    | {"work_asked", "work_stopped", "model_switched"}
 )
 """What a page may say was done; anything else in an address is not repeated."""
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-from sovereign_rag.access import DEFAULT_TENANT, Principal
+from sovereign_rag.access import Principal
 from sovereign_rag.errors import Forbidden
 from sovereign_rag.http.identity import CurrentPrincipal
-from sovereign_rag.http.permissions import need_of_page
+from sovereign_rag.http.permissions import looks_after_the_machine, need_of_page
 
 
 class Part(StrEnum):
@@ -26,6 +26,7 @@ class Part(StrEnum):
     WORDS = "words"
     AUDIT = "audit"
     MODELS = "models"
+    INDEX = "index"
     SETTINGS = "settings"
 
     @property
@@ -38,7 +39,7 @@ class Part(StrEnum):
         return self.value or "overview"
 
 
-_OF_THE_MACHINE: Final = frozenset({Part.MODELS, Part.SETTINGS})
+_OF_THE_MACHINE: Final = frozenset({Part.MODELS, Part.INDEX, Part.SETTINGS})
 """What concerns all tenants is shown to the admins of the house's own."""
 
 
@@ -50,11 +51,6 @@ def parts_of(principal: Principal) -> tuple[Part, ...]:
         if principal.may(*need_of_page(part.url))
         and (part not in _OF_THE_MACHINE or looks_after_the_machine(principal))
     )
-
-
-def looks_after_the_machine(principal: Principal) -> bool:
-    """Whether somebody may see addresses, folders and settings of the machine."""
-    return principal.is_admin and principal.tenant == DEFAULT_TENANT
 
 
 def entering(part: Part) -> Callable[[Principal], Principal]:

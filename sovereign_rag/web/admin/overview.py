@@ -8,8 +8,9 @@ from starlette.responses import Response
 
 from sovereign_rag.access import Principal
 from sovereign_rag.http.identity import CurrentService
+from sovereign_rag.http.permissions import looks_after_the_machine
 from sovereign_rag.web.admin.frame import console_page
-from sovereign_rag.web.admin.guard import Part, entering, looks_after_the_machine
+from sovereign_rag.web.admin.guard import Part, entering
 
 router = APIRouter()
 _KNOWN: Final = frozenset({"catalog", "embedding", "store", "generation", "index", "disk"})

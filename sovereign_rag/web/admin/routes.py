@@ -7,6 +7,7 @@ from sovereign_rag.web.admin import (
     curated,
     documents,
     edits,
+    indexes,
     jobs,
     keys,
     models,
@@ -40,6 +41,7 @@ for module in (
     webhooks,
     audit,
     models,
+    indexes,
     settings,
 ):
     router.include_router(module.router)

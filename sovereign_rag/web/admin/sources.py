@@ -1,6 +1,6 @@
 """Sources: added, looked at beforehand, run, paused, with how their syncs went."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Form, Path
 from starlette.requests import Request
@@ -8,8 +8,10 @@ from starlette.responses import Response
 
 from sovereign_rag.access import HIGHEST_LEVEL, Principal
 from sovereign_rag.http.identity import CurrentService
+from sovereign_rag.http.permissions import looks_after_the_machine
+from sovereign_rag.services.remote_sources import WantedSource
 from sovereign_rag.web.admin.frame import back_to, console_page
-from sovereign_rag.web.admin.guard import Part, entering, looks_after_the_machine
+from sovereign_rag.web.admin.guard import Part, entering
 
 router = APIRouter()
 _KINDS: Final = ("new", "changed", "moved", "rights", "metadata", "deleted")
@@ -30,6 +32,8 @@ def sources_page(request: Request, admin: _Admin, service: CurrentService) -> Re
         principal=admin,
         sources=desk.all(admin),
         folders=desk.folders_of(admin.tenant),
+        storages=desk.addresses_of(admin.tenant, "s3"),
+        mail_servers=desk.addresses_of(admin.tenant, "imap"),
         highest_level=HIGHEST_LEVEL,
     )
 
@@ -52,6 +56,27 @@ def add(
         level=level,
         schedule=schedule.strip(),
     )
+    return back_to(Part.SOURCES, "source_added")
+
+
+@router.post("/admin/sources/remote")
+def add_remote(
+    admin: _Admin,
+    service: CurrentService,
+    kind: Annotated[Literal["s3", "imap"], Form()] = "s3",
+    name: _Words = "",
+    address: _Words = "",
+    user: _Words = "",
+    secret: _Words = "",
+    place: _Words = "",
+    readers: _Words = "",
+    level: Annotated[int, Form(ge=0, le=HIGHEST_LEVEL)] = 0,
+    schedule: _Words = "",
+) -> Response:
+    wanted = WantedSource(
+        name.strip(), kind, address, user, secret, place, readers, level, schedule.strip()
+    )
+    service.console.sources.add_remote(wanted, admin)
     return back_to(Part.SOURCES, "source_added")
 
 

@@ -106,6 +106,7 @@ def test_a_sync_that_stood_still_changes_nothing(
         pipeline=pipeline,
         ingestion=application.ingestion,
         settings=application.settings,
+        remote=application.remote_sources,
         clock=lambda: seconds[-1],
     )
     request = SyncRequest(max_delete="100%")
