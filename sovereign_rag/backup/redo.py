@@ -7,7 +7,7 @@ from typing import Any
 
 from sovereign_rag.access import local_owner
 from sovereign_rag.catalog.records import AuditEntry
-from sovereign_rag.errors import NotFound
+from sovereign_rag.errors import EnvironmentFault, NotFound
 from sovereign_rag.privacy.encryption import FORGET, EncryptionDesk
 from sovereign_rag.privacy.erase import ACTION as ERASE
 from sovereign_rag.privacy.erase import Eraser
@@ -25,6 +25,9 @@ def redo(
 
     Returns:
         How many of each.
+
+    Raises:
+        EnvironmentFault: The store fails, or a file still holds what was erased.
     """
     done = {"deleted": 0, "revoked": 0, "erased": 0, "forgotten": 0}
     acts, eraser = list(acts), Eraser(service)
@@ -50,7 +53,13 @@ def redo(
         elif act.action == FORGET:
             done["forgotten"] += _forget_again(service, act.detail["tenant"])
     for facts in tombstones.values():
-        done["erased"] += eraser.erase_again(facts, local_owner(facts["tenant"])) is not None
+        again = eraser.erase_again(facts, local_owner(facts["tenant"]))
+        if again is not None and not again.scan.is_clean:
+            raise EnvironmentFault(
+                f"Words that were erased are still in {', '.join(again.scan.found[:5])}. Run "
+                "`erase` for the documents of the certificate before anybody searches."
+            )
+        done["erased"] += again is not None
     return done
 
 

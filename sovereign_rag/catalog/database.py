@@ -156,7 +156,10 @@ class Database:
                 return
             connection = plain.execution_options(isolation_level="AUTOCOMMIT")
             for table in tables:
-                connection.execute(text(f"VACUUM (FULL) {table}"))
+                connection.execute(text(f"VACUUM (FULL, ANALYZE) {table}"))
+                _forget_samples(connection, table)
+            # Where values were sampled for the planner. A role that may not is warned alone.
+            connection.execute(text("VACUUM (FULL) pg_catalog.pg_statistic"))
 
     @contextmanager
     def listening(self, channel: str) -> Iterator["Line"]:
@@ -350,3 +353,18 @@ def _postgresql_engine(url: URL, settings: CatalogSettings) -> Engine:
             connection.exec_driver_sql(limits)
 
     return engine
+
+
+_SAMPLED = text(
+    "SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_stats s JOIN pg_attribute a "
+    "ON a.attrelid = to_regclass(CAST(:name AS text)) AND a.attname = s.attname "
+    "WHERE s.schemaname = current_schema() AND s.tablename = CAST(:name AS text)"
+)
+
+
+def _forget_samples(connection: Connection, table: str) -> None:
+    """Of an empty table, which ANALYZE leaves as they were; a column's type set anew drops them."""
+    if connection.execute(text(f"SELECT EXISTS (SELECT FROM {table})")).scalar_one():  # noqa: S608  - a name of ours
+        return
+    for column, kind in connection.execute(_SAMPLED, {"name": table}).all():
+        connection.execute(text(f'ALTER TABLE {table} ALTER COLUMN "{column}" TYPE {kind}'))

@@ -5,6 +5,7 @@ member of pg_read_server_files with EXECUTE on pg_read_binary_file.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,11 +17,11 @@ from sovereign_rag.errors import CatalogError
 _BLOCK: Final = 4 << 20
 _OVERLAP: Final = 4 << 10  # a trace is shorter
 _OWN: Final = text(
+    "WITH own AS (SELECT oid, relkind, reltoastrelid FROM pg_class WHERE "
+    "relnamespace = current_schema()::regnamespace OR oid = 'pg_statistic'::regclass) "
     "SELECT pg_relation_filepath(c.oid) FROM pg_class c WHERE c.relkind IN ('r', 'i', 't') AND "
-    "(c.relnamespace = current_schema()::regnamespace OR c.oid IN (SELECT unnest(ARRAY["
-    "t.reltoastrelid, i.indexrelid]) FROM pg_class t LEFT JOIN pg_index i ON "
-    "i.indrelid = t.reltoastrelid WHERE t.relnamespace = current_schema()::regnamespace)) "
-    "ORDER BY 1"
+    "c.oid IN (SELECT unnest(ARRAY[t.oid, t.reltoastrelid, i.indexrelid]) FROM own t "
+    "LEFT JOIN pg_index i ON i.indrelid = t.reltoastrelid) ORDER BY 1"
 )
 _LOG: Final = text("SELECT 'pg_wal/' || name FROM pg_ls_waldir() ORDER BY 1")
 
@@ -58,12 +59,14 @@ class RawFiles(CatalogPart):
         return RawSearch(tables[0] + log[0], tables[1] + log[1], tuple(tables[2]), tuple(log[2]))
 
     def checkpoint(self) -> None:
-        """Have the server write its tables to their files, where the role may."""
-        try:
-            with self._database.reading() as connection:
-                connection.execute(text("CHECKPOINT"))
-        except CatalogError:
-            return
+        """Have the server write its tables to their files, and leave its log, where the role may.
+
+        What was logged so far is in segments that the server needs no more; with `wal_recycle`
+        off it removes them.
+        """
+        for statement in ("SELECT pg_switch_wal()", "CHECKPOINT"):
+            with suppress(CatalogError), self._database.reading() as connection:
+                connection.execute(text(statement))
 
 
 def _search(

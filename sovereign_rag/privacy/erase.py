@@ -9,7 +9,7 @@ that `erase` on the record names.
 
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 from sovereign_rag.access import Principal
 from sovereign_rag.catalog.raw_files import RawSearch
+from sovereign_rag.errors import StoreError
 from sovereign_rag.privacy.find import Asked, Finder, Plan
 from sovereign_rag.privacy.scan import Scan, finder, scan
 from sovereign_rag.services.container import Service
@@ -26,6 +27,8 @@ from sovereign_rag.settings import Settings
 from sovereign_rag.storage.audit_erasure import Forgotten, erase_words
 from sovereign_rag.store.embedded.client import EngineTransport
 from sovereign_rag.version import VERSION
+
+_PATIENCE_S: Final = 120.0  # with the store: an engine that has just begun reads its collections
 
 ACTION: Final = "erase"
 KIND: Final = "erasure"
@@ -118,19 +121,30 @@ class Eraser:
         plan = self.finder.plan(Asked(tenant, documents=ids, person=person))
         return self.erase(plan, principal, lines)
 
-    def _remove(self, plan: Plan, told: dict[str, Any]) -> dict[str, int]:
+    def _remove(self, plan: Plan, tombstone: dict[str, Any]) -> dict[str, int]:
         service, asked = self._service, plan.asked
         traces, rows = service.catalog.traces, {"documents": len(plan.documents), "traces": 0}
         for record in plan.documents:
             service.erasure.erase(asked.tenant, record.id, record.content_hash)
+        self._wait_for_store(record.id for record in plan.documents)
         for id_ in [*(record.id for record in plan.documents), *plan.gone]:
             rows["traces"] += traces.forget_document(asked.tenant, id_)
         if asked.person:
             label = f"user:{asked.person}"
-            for id_ in traces.named_as_reader(asked.tenant, label):
+            read = list(traces.named_as_reader(asked.tenant, label))
+            for id_ in read:
                 self._take_right(asked.tenant, id_, label)
-            rows |= traces.forget_person(asked.tenant, asked.person, told["person"])
+            self._wait_for_store(read)
+            rows |= traces.forget_person(asked.tenant, asked.person, tombstone["person"])
         return rows
+
+    def _wait_for_store(self, document_ids: Iterable[str]) -> None:
+        """Its files are written anew next: what it was not told yet would be copied."""
+        if not self._service.erasure.wait_told(document_ids, within_s=_PATIENCE_S):
+            raise StoreError(
+                "The vector store does not answer: nobody finds what was erased, and its bytes may "
+                "still be there. Run the command again when the store is back."
+            )
 
     def _take_right(self, tenant: str, document_id: str, label: str) -> None:
         """Documents that nobody else could read are the owner's alone afterwards."""

@@ -7,6 +7,8 @@ crash on the way is mended by whoever comes next.
 """
 
 import logging
+import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
@@ -25,6 +27,7 @@ from sovereign_rag.system.holder import holder_name, is_dead
 log = logging.getLogger(__name__)
 
 _PATIENCE_S: Final = 2.0
+_AGAIN_S: Final = 0.2
 
 
 class Erasure:
@@ -133,6 +136,19 @@ class Erasure:
             return telling.result(_PATIENCE_S)
         except FutureTimeout:
             return False
+
+    def wait_told(self, document_ids: Iterable[str], *, within_s: float) -> bool:
+        """Wait until the store was told of documents what the catalog says; False: it was not.
+
+        For whoever is to find the bytes gone, not only what they say.
+        """
+        until = time.monotonic() + within_s
+        for id_ in document_ids:
+            while not self._follow_up(id_, None):
+                if time.monotonic() > until:
+                    return False
+                time.sleep(_AGAIN_S)
+        return True
 
     def close(self) -> None:
         """What the store is being told, it is told; what it is to be told yet is in the catalog."""

@@ -1,7 +1,9 @@
 """Documents are taken away in one place: from everybody, or from some of their readers."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -9,9 +11,12 @@ from sovereign_rag.access import Principal, local_owner
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.catalog.records import DocumentRecord, Lease, TaskState
 from sovereign_rag.errors import NotFound
+from sovereign_rag.privacy.erase import Eraser
+from sovereign_rag.privacy.find import Asked
 from sovereign_rag.services.erasure import Erasure
 from sovereign_rag.services.parts import part
 from sovereign_rag.settings import Settings
+from sovereign_rag.store.protocol import AllIndexes
 from sovereign_rag.wiring import Application
 
 pytestmark = pytest.mark.model
@@ -47,6 +52,40 @@ class Crowded(Application):
             content=self.content,
             all_indexes=self.all_indexes,
         )
+
+
+class SlowToPrune:
+    """A store that takes longer than a person is kept waiting, as an engine that starts does."""
+
+    def __init__(self, indexes: AllIndexes) -> None:
+        self._indexes = indexes
+
+    def prune(self, tenant: str, document_id: str, *, keep: str | None) -> None:
+        time.sleep(2.5)
+        self._indexes.prune(tenant, document_id, keep=keep)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._indexes, name)
+
+
+class Slow(Application):
+    """The product over such a store."""
+
+    @part
+    def erasure(self) -> Erasure:
+        return Erasure(
+            documents=self.catalog.documents,
+            follow_ups=self.catalog.follow_ups,
+            content=self.content,
+            all_indexes=cast(AllIndexes, SlowToPrune(self.all_indexes)),
+        )
+
+
+@pytest.fixture
+def slow(product_settings: Callable[..., Settings]) -> Iterator[Application]:
+    application = Slow(product_settings())
+    yield application
+    application.close()
 
 
 @pytest.fixture
@@ -135,3 +174,16 @@ def test_a_document_that_is_deleted_while_its_readers_change_is_taken_in_anew(
     ingested(crowded, tmp_path, "user:bo")
 
     assert (found(crowded, ANA), found(crowded, BO)) == (0, 1)
+
+
+def test_bytes_are_erased_once_the_store_was_told_also_where_it_is_slow(
+    slow: Application, tmp_path: Path
+) -> None:
+    known = ingested(slow, tmp_path, "user:ana")
+    eraser = Eraser(slow)
+
+    done = eraser.erase(eraser.finder.plan(Asked("default", documents=[known.id])), OWNER)
+
+    files = [path for path in slow.settings.data_dir.rglob("*") if path.is_file()]
+    assert done.scan.is_clean
+    assert not [path for path in files if b"The gate of the yard" in path.read_bytes()]
