@@ -14,6 +14,7 @@ from rich.text import Text
 
 import sovereign_rag
 from sovereign_rag.cli.app import CommandRun, command
+from sovereign_rag.cli.doctor_endpoints import endpoints_found
 from sovereign_rag.cli.finding import Finding, State, directory_found
 from sovereign_rag.cli.output import print_json, table
 from sovereign_rag.cli.packages import NEEDED, NamedPackage, is_installed, stranger_named_ingest
@@ -65,6 +66,7 @@ def _examine(run: CommandRun) -> Iterator[Finding]:
     yield from (_package(package) for package in NEEDED)
     yield _ingest_package()
     yield from _models(settings)
+    yield from endpoints_found(settings)
     yield _tesseract(settings)
     yield _libmagic()
     yield _libreoffice()

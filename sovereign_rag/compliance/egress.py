@@ -32,6 +32,9 @@ def _all(settings: Settings) -> Iterator[Destination]:
     for server in settings.embedding.endpoint.urls:
         sent = "texts of all documents in pieces, and questions, to be made vectors of"
         yield _to(server, "embedding.endpoint.urls", sent, "at ingestion and at each question")
+    for server in settings.retrieval.reranker_endpoint.urls:
+        sent = "questions and the passages that the asker may read, to be put in order"
+        yield _to(server, "retrieval.reranker_endpoint.urls", sent, "at each question")
     for node in settings.store.addresses:
         sent = "texts of all documents in pieces, their vectors and readers; vectors of questions"
         yield _to(node, "store.url", sent, "at ingestion and at each question")

@@ -8,6 +8,7 @@ import itertools
 import json
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Self
@@ -17,12 +18,12 @@ import numpy as np
 
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.embedding.protocol import Vectors
-from sovereign_rag.errors import EnvironmentFault, ModelError
+from sovereign_rag.errors import EnvironmentFault, ModelError, SovereignError
 from sovereign_rag.settings import EmbeddingEndpointSettings, Settings
 from sovereign_rag.settings.api_key import read_api_key
 from sovereign_rag.system.allowed_addresses import AllowList, Resolve, look_up, place
 from sovereign_rag.system.breaker import Breaker
-from sovereign_rag.system.listed_client import ListedClient, NotReached, tls_of
+from sovereign_rag.system.listed_client import ListedClient, NotReached, ServerHealth, tls_of
 
 _SECTION: Final = "embedding.endpoint"
 _FIRST_WAIT_S: Final = 0.5
@@ -125,6 +126,10 @@ class EndpointEmbedder:
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         return self._embed(self._local.cut_to_window(texts), query=True, urgent=True)
 
+    def health(self) -> list[ServerHealth]:
+        """Have each server embed the probes, held against the model here; for `doctor`."""
+        return [self._health(server) for server in self._servers]
+
     def close(self) -> None:
         self._leaving.set()
         self._threads.shutdown()
@@ -137,6 +142,18 @@ class EndpointEmbedder:
         self._require_alike()
         return self._asked(texts, query=query, urgent=urgent)
 
+    def _health(self, server: "_Server") -> ServerHealth:
+        begun, took_s, url = time.monotonic(), 0.0, server.at.url
+        try:
+            for query in (False, True):
+                sent = self._prefixed(_PROBES, query=query)
+                vectors = self._checked(server.embed(sent, query=query), len(_PROBES), server)
+                took_s = time.monotonic() - begun
+                self._compare(vectors, query=query)
+        except (_NotNow, SovereignError) as error:
+            return ServerHealth(url, str(error), time.monotonic() - begun)
+        return ServerHealth(url, None, took_s)
+
     def _require_alike(self) -> None:
         """Raises ModelError: the vectors from there are not those of the model here."""
         if self._is_alike:
@@ -145,20 +162,25 @@ class EndpointEmbedder:
             if self._is_alike:  # somebody else has compared meanwhile
                 return
             for query in (False, True):
-                embed = self._local.embed_queries if query else self._local.embed_passages
-                theirs = self._asked(_PROBES, query=query, urgent=True)
-                alike = np.sum(embed(_PROBES) * theirs, axis=1)
-                if not np.all(alike >= _ALIKE):
-                    role = "questions" if query else "passages"
-                    raise ModelError(
-                        f"The embedding endpoint makes other vectors of {role} than "
-                        f"{self.model_id} here (cosine {alike.min():.4f}, needed {_ALIKE}). Have "
-                        "it serve the same model, with its pooling and without quantization, or "
-                        f"see {_SECTION}.adds_prefix."
-                    )
+                self._compare(self._asked(_PROBES, query=query, urgent=True), query=query)
             self._is_alike = True
             if self._owns_local:
                 self._local.unload()
+
+    def _compare(self, theirs: Vectors, *, query: bool) -> None:
+        """Raises ModelError: these are not the probes' vectors by the model here."""
+        embed = self._local.embed_queries if query else self._local.embed_passages
+        alike = np.sum(embed(_PROBES) * theirs, axis=1)
+        if not np.all(alike >= _ALIKE):
+            role = "questions" if query else "passages"
+            raise ModelError(
+                f"The embedding endpoint makes other vectors of {role} than {self.model_id} here "
+                f"(cosine {alike.min():.4f}, needed {_ALIKE}). Have it serve the same model, with "
+                f"its pooling and without quantization, or see {_SECTION}.adds_prefix."
+            )
+
+    def _prefixed(self, texts: Sequence[str], *, query: bool) -> Sequence[str]:
+        return texts if self._own.adds_prefix else self._local.prefixed(texts, query=query)
 
     def _asked(self, texts: Sequence[str], *, query: bool, urgent: bool) -> Vectors:
         size = self._own.batch_size
@@ -172,7 +194,7 @@ class EndpointEmbedder:
         return np.concatenate([empty, *found])
 
     def _of_a_batch(self, texts: Sequence[str], *, query: bool, urgent: bool) -> Vectors:
-        prefixed = texts if self._own.adds_prefix else self._local.prefixed(texts, query=query)
+        prefixed = self._prefixed(texts, query=query)
         wait_s, said = _FIRST_WAIT_S, {server.at.url: "" for server in self._servers}
         for left in range(self._own.retries, -1, -1):
             for server in self._in_turn():

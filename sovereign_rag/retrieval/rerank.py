@@ -109,6 +109,11 @@ class CrossEncoderReranker:
         ]
         return sorted(weighed, key=lambda passage: -passage.score_parts["rerank"])
 
+    def unload(self) -> None:
+        """Let go of the weights; the next use loads them anew."""
+        with self._one_at_a_time:
+            vars(self).pop("_model", None)
+
     @cached_property
     def _model(self) -> "CrossEncoder":
         from sentence_transformers import CrossEncoder

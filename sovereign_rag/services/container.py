@@ -19,7 +19,8 @@ from sovereign_rag.exam.examiner import Examiner
 from sovereign_rag.generation.protocol import LanguageModel
 from sovereign_rag.indexes.all_indexes import EveryIndexStore
 from sovereign_rag.indexes.open_indexes import OpenIndex, OpenIndexes
-from sovereign_rag.retrieval.rerank import CrossEncoderReranker
+from sovereign_rag.retrieval.rerank import Reranker
+from sovereign_rag.retrieval.rerank_endpoint import EndpointReranker, open_reranker
 from sovereign_rag.retrieval.retriever import Retriever
 from sovereign_rag.services.attempts import FailedAttempts
 from sovereign_rag.services.console import Console
@@ -147,8 +148,11 @@ class Service(FollowsSettings):
         return self.model_in_use.examiner
 
     @part
-    def reranker(self) -> CrossEncoderReranker | None:
-        return CrossEncoderReranker.open(self.settings)
+    def reranker(self) -> Reranker | None:
+        opened = open_reranker(self.settings)
+        if isinstance(opened, EndpointReranker):
+            self._close.append(opened.close)
+        return opened
 
     @part_of_index
     def retriever(self, index: OpenIndex) -> Retriever:

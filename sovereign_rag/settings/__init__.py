@@ -18,6 +18,7 @@ from sovereign_rag.settings.ingestion import (
 )
 from sovereign_rag.settings.labels import LabelSettings, LevelRule
 from sovereign_rag.settings.load import FILE_NAME, PREFIX, Settings, load_settings, names, variable
+from sovereign_rag.settings.reranking import RerankerEndpointSettings
 from sovereign_rag.settings.service import ClientSettings, HistorySettings, ServerSettings
 from sovereign_rag.settings.sources import (
     AnySource,
@@ -63,6 +64,7 @@ __all__ = [
     "MetadataMapping",
     "ParseSettings",
     "ReaderSource",
+    "RerankerEndpointSettings",
     "RetrievalSettings",
     "S3Source",
     "ServerSettings",

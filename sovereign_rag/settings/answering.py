@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, model_validator
 
 from sovereign_rag.domain import RequestedKind, SearchMode
+from sovereign_rag.settings.reranking import RerankerEndpointSettings
 from sovereign_rag.settings.section import Section
 
 
@@ -29,6 +30,7 @@ class RetrievalSettings(Section):
         pattern=r"^[0-9a-f]{64}$",
         description="Expected hash of that folder (`sovereign-rag models`); another one is refused.",
     )
+    reranker_endpoint: RerankerEndpointSettings = RerankerEndpointSettings()
     acronyms: Path | None = Field(
         None,
         description='The house\'s list of acronyms, a text file with lines like "RTT = réduction du temps de travail": a question with either is searched with both.',

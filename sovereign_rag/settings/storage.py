@@ -28,7 +28,7 @@ class StoreSettings(Section):
     )
     read_timeout_s: PositiveFloat = Field(
         2.0,
-        description="Longest wait for a node's answer to a read, before the next node is asked; a read fails after a quarter more.",
+        description="Longest wait for a node's answer to a read, before the next node is asked; the reads of one search take together a quarter more at most, then it fails.",
     )
     node_pause_s: PositiveFloat = Field(
         3.0,

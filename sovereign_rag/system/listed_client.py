@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,15 @@ from sovereign_rag.system.allowed_addresses import (
 
 class NotReached(Exception):
     """Nothing came of a request; the text says why, and is fit to be shown to admins."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerHealth:
+    """How a listed server is, for `doctor`."""
+
+    url: str
+    trouble: str | None  # None: it answers as it should
+    took_s: float
 
 
 class ListedClient:

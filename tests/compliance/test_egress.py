@@ -19,6 +19,7 @@ TOLD = {
     "content.endpoint",
     "generation.endpoint.urls",
     "embedding.endpoint.urls",
+    "retrieval.reranker_endpoint.urls",
     "identity.ldap.url",
     "identity.oidc.jwks_url",
     "identity.oidc.token_url",
