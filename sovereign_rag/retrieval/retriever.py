@@ -40,6 +40,7 @@ from sovereign_rag.store.protocol import (
     SearchFilter,
     point_id,
 )
+from sovereign_rag.system.patience import one_wait
 from sovereign_rag.system.tracing import span
 from sovereign_rag.text.locale import DEFAULT
 
@@ -146,6 +147,24 @@ class Retriever:
         and lift, what a passage in another language is put forward by, beside its score.
         """
         mode = mode or self._settings.mode
+        with one_wait():
+            query, found = self._found(query, scope, mode, search_filter, limit)
+        if self._reranker is None:
+            return self._passages(found, query, scope, mode, limit)
+        some = max(self._settings.rerank_candidates, limit)
+        passages = self._passages(found, query, scope, mode, some)
+        with span("retrieval.rerank", passages=len(passages)):
+            return self._reranker.rerank(query.whole, passages)[:limit]
+
+    def _found(
+        self,
+        query: Query,
+        scope: ReadScope,
+        mode: SearchMode,
+        search_filter: SearchFilter,
+        limit: int,
+    ) -> tuple[Query, LegResults]:
+        """What the legs say, and the query with the weights of its terms."""
         candidates = max(self._settings.candidates, limit)
         legs: list[DenseQuery | LexicalQuery] = []
         if mode != "lexical":
@@ -161,14 +180,7 @@ class Retriever:
         dense = results[0] if mode != "lexical" else []
         lexical = results[-1] if mode != "dense" else []
         found = LegResults.by(dense, lexical)
-        if mode == "hybrid":
-            found = self._complete(found, legs, scope)
-        if self._reranker is None:
-            return self._passages(found, query, scope, mode, limit)
-        some = max(self._settings.rerank_candidates, limit)
-        passages = self._passages(found, query, scope, mode, some)
-        with span("retrieval.rerank", passages=len(passages)):
-            return self._reranker.rerank(query.whole, passages)[:limit]
+        return query, self._complete(found, legs, scope) if mode == "hybrid" else found
 
     def context(
         self,

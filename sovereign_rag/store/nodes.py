@@ -16,6 +16,7 @@ import httpx
 
 from sovereign_rag.errors import StoreError
 from sovereign_rag.system.breaker import Breaker
+from sovereign_rag.system.patience import waiting
 
 _PORT: Final = 6333
 _READS: Final = (
@@ -25,7 +26,7 @@ _READS: Final = (
     "/points/scroll",
     "/facet",
 )
-_PATIENCE: Final = 1.25  # times the wait for one node: what a read may take with all of them
+_PATIENCE: Final = 1.25  # times the wait for one node: what a search's reads take with all of them
 _MARGIN_S: Final = 5.0  # beyond what the server was told that a change may take
 
 
@@ -55,7 +56,8 @@ class NodesTransport(httpx.BaseTransport):
         Args:
             addresses: URLs, with port 6333 where they name none.
             read_timeout_s: Longest wait for a node's answer to a read; a read fails with an error
-                after a quarter more, however many nodes there are.
+                after a quarter more, however many nodes there are, and so do the reads of one
+                search together: see `one_wait`.
             write_timeout_s: Longest wait for a node's answer to a write.
             pause_s: For how long a node is passed over that failed.
         """
@@ -82,7 +84,15 @@ class NodesTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.read()
-        wait_s, until = self._patience(request)
+        if not _is_read(request):
+            wait_s = self._write_wait_s(request)
+            return self._sent(request, wait_s, wait_s * len(self._nodes) + _MARGIN_S)
+        with waiting(self._read_s * _PATIENCE, self._clock) as left_s:
+            return self._sent(request, self._read_s, left_s)
+
+    def _sent(self, request: httpx.Request, wait_s: float, all_s: float) -> httpx.Response:
+        """The answer of the first node that gives one; so much time for one, and for all."""
+        until = self._clock() + all_s
         refusal: httpx.Response | None = None
         refused: list[_Node] = []
         said: dict[str, str] = {}
@@ -115,13 +125,9 @@ class NodesTransport(httpx.BaseTransport):
         for node in self._nodes:
             node.close()
 
-    def _patience(self, request: httpx.Request) -> tuple[float, float]:
-        """Seconds for one node, and the moment at which none is tried any more."""
-        if _is_read(request):
-            return self._read_s, self._clock() + self._read_s * _PATIENCE
+    def _write_wait_s(self, request: httpx.Request) -> float:
         told = request.url.params.get("timeout")  # to the server: a change of a collection
-        wait_s = self._write_s if told is None else float(told) + _MARGIN_S
-        return wait_s, self._clock() + wait_s * len(self._nodes) + _MARGIN_S
+        return self._write_s if told is None else float(told) + _MARGIN_S
 
     def _in_turn(self) -> Iterator["_Node"]:
         """Those that work, then those that failed at once; each a single time."""

@@ -13,6 +13,7 @@ from sovereign_rag.errors import StoreError
 from sovereign_rag.store.nodes import origin
 from sovereign_rag.store.protocol import ChunkStore, DenseQuery
 from sovereign_rag.store.qdrant import QdrantStore
+from sovereign_rag.system.patience import one_wait
 from tests.faults import Fault, FaultProxy
 from tests.store.chunks import EAST, EVERYWHERE, HR, IT, OWNER, chunk
 from tests.store.nodes import FAR_TOO_LONG_S, PAUSE_S, SOON_S, Clock, over
@@ -151,6 +152,26 @@ def test_where_every_node_hangs_the_error_comes_in_time_and_says_when_to_come_ag
 
     assert first.value.retry_after_s >= 1
     assert [len(node.asked) for node in nodes] == asked  # nobody waits for them again
+
+
+def test_the_reads_of_one_search_wait_together_no_longer_than_one_alone(
+    hasty: QdrantStore, nodes: list[FaultProxy]
+) -> None:
+    for node in nodes:
+        node.fault = "hangs"
+
+    def waited() -> float:
+        begun = time.monotonic()
+        with pytest.raises(StoreError, match="servers answers"):
+            hasty.count(OWNER)
+        return time.monotonic() - begun
+
+    with one_wait():
+        first = waited()
+        rest = waited()
+
+    assert first >= SOON_S
+    assert rest < SOON_S / 4
 
 
 def test_one_server_that_was_away_answers_the_first_question_after_its_return(
