@@ -8,6 +8,7 @@ has a profile of its own, so that several may run at once.
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from ingest.parse.document.blocks import DocumentDraft
@@ -26,25 +27,30 @@ _FILTERS = {
     "odp": "impress8",
 }
 """LibreOffice's names of the formats that files are converted to, by extension."""
+_OBJECTS = "ObjectPool".encode("utf-16-le")
+"""The folder of what is embedded in an old Word document."""
+_WITHOUT_OBJECTS = "What is embedded in the document was not read; read it again to try once more."
 
 
 def via_office(target: str, reader: Reader) -> Reader:
     """A reader that converts a file, to the format with the extension `target`, for another one."""
 
     def read(path: Path, job: Job) -> DocumentDraft:
-        return reader(_converted(path, target), job)
+        made, warnings = _converted(path, target)
+        draft = reader(made, job)
+        return replace(draft, warnings=(*draft.warnings, *warnings)) if warnings else draft
 
     return read
 
 
-def _converted(path: Path, target: str) -> Path:
+def _converted(path: Path, target: str) -> tuple[Path, tuple[str, ...]]:
+    """The file in the other format, and what it lacks."""
     folder = _program().resolve().parent
     out = path.parent / "office"
     out.mkdir()
     made = out / f"{path.stem}.{target}"
-    # A start of the suite can fail on a busy machine, which says nothing of the file.
-    for profile in ("profile", "second-profile"):
-        _convert(folder, path.parent / profile, path, made)
+    for way in (kit.SHOWN, kit.ALONE):
+        _convert(folder, path, made, way)
         if made.exists():
             break
     if not made.exists():
@@ -54,15 +60,17 @@ def _converted(path: Path, target: str) -> Path:
             f"it as {target.upper()} or PDF.",
         )
     check_zip(made)
-    return made
+    lacks_objects = way == kit.ALONE and _OBJECTS in path.read_bytes()
+    return made, (_WITHOUT_OBJECTS,) if lacks_objects else ()
 
 
-def _convert(folder: Path, profile: Path, path: Path, made: Path) -> None:
+def _convert(folder: Path, path: Path, made: Path, way: str) -> None:
     scratch = path.parent
+    profile = scratch / f"profile-{way}"
     done = subprocess.run(
         [
             *(sys.executable, "-I", "-S", kit.__file__),
-            *(str(folder), str(profile), str(path), str(made), _FILTERS[made.suffix[1:]]),
+            *(str(folder), str(profile), str(path), str(made), _FILTERS[made.suffix[1:]], way),
         ],
         env={"HOME": str(scratch), "TMPDIR": str(scratch), "PATH": _PATH, "LANG": "C.UTF-8"},
         stdin=subprocess.DEVNULL,

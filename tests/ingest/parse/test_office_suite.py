@@ -17,24 +17,30 @@ def converted() -> list[Path]:
     return []
 
 
-def convert(document: Path, converted: list[Path]) -> None:
+def convert(document: Path, converted: list[Path]) -> tuple[str, ...]:
+    """Returns the warnings."""
+
     def keep(path: Path, job: Job) -> DocumentDraft:
         converted.append(path)
         return DocumentDraft((), paged=False)
 
-    via_office("odt", keep)(document, Job(1, "parse", str(document.parent)))
+    return via_office("odt", keep)(document, Job(1, "parse", str(document.parent))).warnings
 
 
-def test_a_start_of_the_suite_that_failed_is_not_taken_for_a_broken_file(
-    tmp_path: Path, converted: list[Path]
+@pytest.mark.parametrize(
+    ("embedded", "warned"), [(b"", []), ("ObjectPool".encode("utf-16-le"), ["embedded"])]
+)
+def test_a_file_whose_window_failed_is_opened_without_one_and_what_it_lacks_is_told(
+    tmp_path: Path, converted: list[Path], embedded: bytes, warned: list[str]
 ) -> None:
-    (tmp_path / "profile").touch()  # where the first start wants a folder
+    (tmp_path / "profile-shown").touch()  # where the first start wants a folder
     document = tmp_path / "fee.doc"
-    document.write_bytes(RICH_TEXT)
+    document.write_bytes(RICH_TEXT + embedded)
 
-    convert(document, converted)
+    warnings = convert(document, converted)
 
     assert [path.suffix for path in converted] == [".odt"]
+    assert [word for text in warnings for word in text.split() if word == "embedded"] == warned
 
 
 def test_a_file_that_can_not_be_opened_is_told_with_the_way_out(
