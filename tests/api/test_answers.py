@@ -14,7 +14,7 @@ SALARY_QUESTION = "What is the salary band of grade seven?"
 ANSWER_FIELDS = {
     "question", "answer", "kind", "abstained", "certainty", "notice", "statements", "citations",
     "passages", "ai",
-    "language", "model", "prompt_version", "index_version", "timings_ms", "usage", "energy",
+    "language", "model", "models", "prompt_version", "index_version", "timings_ms", "usage", "energy",
     "follow_up", "turns_dropped", "confidence", "other_versions", "house", "level",
 }  # fmt: skip
 
