@@ -37,6 +37,7 @@ BODIES: Final[dict[str, Any]] = {
         "due": "2027-06-30",
         "revision": 1,
     },
+    "change_setting": {"name": "history.keep_days", "value": 30},
     "check_curated": {"due": "2027-12-31"},
     "complete": {
         "model": "sovereign-rag",

@@ -119,7 +119,7 @@ SENT: dict[str, tuple[str, Call]] = {
     ),
     "who calls": ("get /v1/me", lambda c, p: c.get("/v1/me")),
     "usage": ("get /v1/usage", lambda c, p: c.get("/v1/usage")),
-    "settings": ("get /v1/settings", lambda c, p: c.get("/v1/settings")),
+    "settings": ("get /v1/settings", lambda c, p: c.get("/v1/settings?changed=true")),
     "a changed setting": ("patch /v1/settings", lambda c, p: _changed(c)),
     "an undone setting": (
         "post /v1/settings/{name}/undo",
