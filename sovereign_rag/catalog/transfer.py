@@ -31,7 +31,8 @@ from sovereign_rag.catalog.database import CatalogPart, Database, batches
 from sovereign_rag.catalog.migrate import revision_of, upgrade_to
 from sovereign_rag.errors import BadInput
 
-_VERSIONS: Final = "alembic_version"
+_OWN: Final = ("alembic_version", "document_changes")
+"""What each database keeps for itself: its revision, and how often documents changed in it."""
 _NUMBERED: Final = ("tasks", "indexes", "conversation_turns")  # whose numbers are never given again
 
 
@@ -171,8 +172,9 @@ def _set_sequence(connection: Connection, name: str, number: int, *, is_sqlite: 
 def _tables(connection: Connection) -> MetaData:
     found = MetaData()
     found.reflect(connection)
-    if _VERSIONS in found.tables:
-        found.remove(found.tables[_VERSIONS])
+    for name in _OWN:
+        if name in found.tables:
+            found.remove(found.tables[name])
     return found
 
 
