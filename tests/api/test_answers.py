@@ -13,8 +13,8 @@ HEATING_QUESTION = "Quelle est la température maximale de chauffage d'un logeme
 SALARY_QUESTION = "What is the salary band of grade seven?"
 ANSWER_FIELDS = {
     "question", "answer", "kind", "abstained", "certainty", "notice", "statements", "citations",
-    "passages", "ai",
-    "language", "model", "models", "prompt_version", "index_version", "timings_ms", "usage", "energy",
+    "passages", "ai", "language",
+    "model", "models", "prompt_version", "index_version", "timings_ms", "usage", "energy",
     "follow_up", "turns_dropped", "confidence", "other_versions", "house", "level",
 }  # fmt: skip
 
