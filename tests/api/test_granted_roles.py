@@ -76,7 +76,9 @@ def test_a_granted_role_counts_from_the_next_request_on_and_no_longer_than_it_is
     assert granted["groups"] == ["hr"]  # nothing more is read for it
     assert me(client, token)["roles"] == ["reader"]
     acts = [r.entry for r in application.audit.read() if r.entry.detail.get("user") == "grete"]
-    told = [(act.action, act.principal) for act in acts if act.action.count(".") == 1]
+    told = [
+        (act.action, act.principal) for act in acts if act.action in ("role.grant", "role.revoke")
+    ]
     assert told == [("role.grant", "user:adam"), *[("role.revoke", "user:adam")] * 2]
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.model
 OWNER, BO = local_owner(), Principal("bo")
 GATE = "The gate of the yard opens at seven and closes at nine in the evening."
 QUESTION = "When does the gate of the yard open?"
-BUCKET = "content"
+BUCKET = "backed-up"
 
 
 @pytest.fixture(scope="module")

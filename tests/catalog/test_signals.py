@@ -33,8 +33,8 @@ def test_who_follows_a_job_is_told_of_its_changes_and_not_of_others(
     listening: Catalog, there: Catalog
 ) -> None:
     signals = listening.signals
-    mine, other = submit(there, "file:///a"), submit(there, "file:///b")
-    wait_until(lambda: signals.changed(0, of_job(other.id)))
+    other, mine = submit(there, "file:///b"), submit(there, "file:///a")
+    wait_until(lambda: signals.changed(0, of_job(mine.id)))  # then all of the other's has come
     before = signals.mark()
 
     there.jobs.cancel(mine.id, "default")

@@ -125,14 +125,14 @@ def test_whoever_has_the_public_key_alone_can_verify_the_record_after_an_erasure
     erase_words(log, ANA, OWNER)
     checkpoint()
 
-    first, last, vouched = outside.verify(log.folder, key.public_key(), [])
+    first, last, vouched = outside.verify(log.folder, key.public_key(), [], outside.Stamps(None))
     inside = log.verify(is_signed=lambda one: is_signed(one, key.public_key()))
     assert (first, inside.ok, inside.signed) == (1, True, vouched)
     assert vouched == last - 1
     file = log.files()[0]
     file.write_bytes(file.read_bytes().replace(b"erased:0001", b"erased:0002"))
     with pytest.raises(outside.Broken):
-        outside.verify(log.folder, key.public_key(), [])
+        outside.verify(log.folder, key.public_key(), [], outside.Stamps(None))
 
 
 def test_a_remainder_is_a_record_by_itself(log: AuditLog) -> None:
