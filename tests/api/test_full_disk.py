@@ -6,10 +6,11 @@ The disk is full for this process: files may not grow beyond what the audit log 
 
 import json
 import resource
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import httpx
 import pytest
@@ -58,6 +59,14 @@ def audit_bytes(application: Application) -> int:
     return sum(file.stat().st_size for file in application.audit.folder.glob("*.jsonl"))
 
 
+def outgrow_the_catalog(application: Application, client: httpx.Client) -> None:
+    """Have the record be longer than what the catalog writes beside it: the limit is for both."""
+    for _ in range(25):
+        client.post("/v1/answers", json=QUESTION)
+    with closing(sqlite3.connect(application.audit.folder.parent / "catalog.sqlite3")) as catalog:
+        catalog.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 @contextmanager
 def full_beyond(size: int) -> Iterator[None]:
     """No file of this process grows beyond `size` bytes; `write` fails as on a full disk."""
@@ -104,6 +113,7 @@ def test_an_answer_whose_own_record_does_not_fit_any_more_is_not_released(
     start = audit_bytes(application)
     client.post("/v1/answers", json=QUESTION)
     both = audit_bytes(application) - start
+    outgrow_the_catalog(application, client)
 
     with full_beyond(audit_bytes(application) + both - 100):
         refused = client.post("/v1/answers", json=QUESTION)
@@ -124,6 +134,7 @@ def test_a_stream_whose_answer_can_not_be_recorded_ends_with_the_error(
     client.post("/v1/answers", json=streamed)
     file = max(application.audit.folder.glob("*.jsonl"))
     found, answered = (len(line) for line in file.read_bytes().splitlines()[-2:])
+    outgrow_the_catalog(application, client)
 
     with full_beyond(audit_bytes(application) + found + answered // 2):
         lines = client.post("/v1/answers", json=streamed).text.splitlines()
