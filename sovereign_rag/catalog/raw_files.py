@@ -65,6 +65,7 @@ class RawFiles(CatalogPart):
         off it removes them.
         """
         for statement in ("SELECT pg_switch_wal()", "CHECKPOINT"):
+            # A role that may not leaves the files as they are, and the search finds what is there.
             with suppress(CatalogError), self._database.reading() as connection:
                 connection.execute(text(statement))
 

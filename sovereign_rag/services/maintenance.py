@@ -122,7 +122,7 @@ class MaintenanceWork:
         except SovereignError as error:
             log.warning("%s was not done: %s", task.kind, error)
             self._finish(task, error=str(error))
-        except Exception:
+        except Exception:  # one task's fault must not end the thread that does all of them
             log.exception("%s was not done", task.kind)
             self._finish(task, error="It failed in an unexpected way; see the log of the service.")
         else:

@@ -239,7 +239,7 @@ class SourceDesk:
         found: list[AnySource] = []
         for plan in self._catalog.source_plans.all():
             if plan.section is not None:
-                with suppress(ValidationError):
+                with suppress(ValidationError):  # of other settings; nothing is sent there
                     found.append(read_section(plan.section, plan.tenant, None))
         return found
 
