@@ -1,28 +1,30 @@
 """Who people are by others' word than a key's, and what they were granted beside it."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from sovereign_rag.access import Principal
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.errors import Unauthenticated
-from sovereign_rag.services.directory_sign_in import DirectorySignIn
-from sovereign_rag.services.ldap_directory import LdapDirectory
 from sovereign_rag.services.newest_claims import NewestClaims
-from sovereign_rag.services.oidc import TokenDirectory
 from sovereign_rag.services.operations import OperationRecorder
 from sovereign_rag.services.role_grants import RoleGrants
 from sovereign_rag.settings.identity import IdentitySettings
 from sovereign_rag.storage.audit import AuditTrail
+
+if TYPE_CHECKING:  # a tenth of a second of libraries that an installation without them never needs
+    from sovereign_rag.services.directory_sign_in import DirectorySignIn
+    from sovereign_rag.services.ldap_directory import LdapDirectory
+    from sovereign_rag.services.oidc import TokenDirectory
 
 
 @dataclass(frozen=True, slots=True)
 class Identities:
     """The organisation's directory as far as the settings name one, and granted roles."""
 
-    tokens: TokenDirectory | None  # says whom a token names
-    token_sign_in: DirectorySignIn | None  # signs people in on the page by that directory
-    ldap: LdapDirectory | None  # says who is in which groups, and takes passwords on the page
+    tokens: "TokenDirectory | None"  # says whom a token names
+    token_sign_in: "DirectorySignIn | None"  # signs people in on the page by that directory
+    ldap: "LdapDirectory | None"  # says who is in which groups, and takes passwords on the page
     roles: RoleGrants
     newest_claims: NewestClaims | None  # what the newest token of each person says
     token_issuer: str | None
@@ -36,14 +38,23 @@ class Identities:
         audit: AuditTrail,
         operations: OperationRecorder,
     ) -> Self:
-        oidc, ldap = settings.oidc, settings.ldap
-        newest = None if oidc.issuer is None else NewestClaims(oidc, catalog=catalog, audit=audit)
-        tokens = None if newest is None else TokenDirectory(oidc, newest=newest)
-        by_page = tokens is not None and oidc.client_id is not None
+        oidc = settings.oidc
+        newest = tokens = token_sign_in = ldap = None
+        if oidc.issuer is not None:
+            from sovereign_rag.services.directory_sign_in import DirectorySignIn
+            from sovereign_rag.services.oidc import TokenDirectory
+
+            newest = NewestClaims(oidc, catalog=catalog, audit=audit)
+            tokens = TokenDirectory(oidc, newest=newest)
+            token_sign_in = None if oidc.client_id is None else DirectorySignIn(oidc, tokens)
+        if settings.ldap.url is not None:
+            from sovereign_rag.services.ldap_directory import LdapDirectory
+
+            ldap = LdapDirectory(settings.ldap, catalog=catalog, audit=audit)
         return cls(
             tokens=tokens,
-            token_sign_in=DirectorySignIn(oidc, tokens) if tokens and by_page else None,
-            ldap=None if ldap.url is None else LdapDirectory(ldap, catalog=catalog, audit=audit),
+            token_sign_in=token_sign_in,
+            ldap=ldap,
             roles=RoleGrants(catalog=catalog, audit=audit, operations=operations),
             newest_claims=newest,
             token_issuer=oidc.issuer,

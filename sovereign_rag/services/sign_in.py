@@ -1,6 +1,7 @@
 """Signing in and out of the page: a key becomes a session, on the record before it does."""
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from sovereign_rag.access import DEFAULT_TENANT, Principal
 from sovereign_rag.catalog.catalog import Catalog
@@ -9,8 +10,10 @@ from sovereign_rag.catalog.records import AuditEntry
 from sovereign_rag.catalog.sessions import Vouched
 from sovereign_rag.errors import Unauthenticated
 from sovereign_rag.services.attempts import FailedAttempts
-from sovereign_rag.services.ldap_directory import LdapDirectory
 from sovereign_rag.storage.audit import AuditTrail, entry
+
+if TYPE_CHECKING:
+    from sovereign_rag.services.ldap_directory import LdapDirectory
 
 
 class SignInService:
@@ -41,7 +44,7 @@ class SignInService:
 
     def sign_in_by_password(
         self,
-        directory: LdapDirectory,
+        directory: "LdapDirectory",
         user: str,
         password: str,
         *,

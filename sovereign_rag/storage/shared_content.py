@@ -24,7 +24,6 @@ from sovereign_rag.embedding.vector_cache import KeptVectors
 from sovereign_rag.errors import EnvironmentFault
 from sovereign_rag.settings import Settings
 from sovereign_rag.storage.content import ContentStore, Received
-from sovereign_rag.storage.objects import Objects
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +50,8 @@ class SharedContent(ContentStore):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings.data_dir, settings.encryption)
+        from sovereign_rag.storage.objects import Objects  # its library takes a while to import
+
         self._objects = Objects(settings.content)
         self._room = settings.content.cache_mib << 20
         self._seen: datetime | None = None  # the newest mark that was followed

@@ -14,15 +14,15 @@ from typing import Any
 from sovereign_rag.domain import LANGUAGES
 
 
-@cache
 def table(language: str, name: str) -> Mapping[str, str | Sequence[str]]:
     """The table `name` of a language; English's where it has no file, empty where it has none."""
-    folder = resources.files("sovereign_rag.text") / "lexicons"
-    file = folder / f"{language if language in LANGUAGES else 'en'}.toml"
-    tables: Mapping[str, Mapping[str, str | Sequence[str]]] = tomllib.loads(
-        file.read_text(encoding="utf-8")
-    )
-    return tables.get(name, {})
+    return _tables(language if language in LANGUAGES else "en").get(name, {})
+
+
+@cache
+def _tables(language: str) -> Mapping[str, Mapping[str, str | Sequence[str]]]:
+    file = resources.files("sovereign_rag.text") / "lexicons" / f"{language}.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
 @cache

@@ -9,7 +9,7 @@ It is opened in a confined process, as every document is: the files go into its 
 
 from pathlib import Path
 
-from ingest.parse.archive import mailbox, seven, tarred, zipped
+from ingest.parse.archive import mailbox, tarred, zipped
 from ingest.parse.archive.run import (
     ArchiveLimits,
     Contents,
@@ -23,12 +23,13 @@ from sovereign_rag.errors import DocumentError
 __all__ = ["ArchiveLimits", "Contents", "UnpackedFile", "may_be_archive", "safe_path", "unpack"]
 
 _HEAD = 64 * 1024
+_SEVEN = b"7z\xbc\xaf\x27\x1c"
 
 
 def may_be_archive(path: Path, name: str) -> bool:
     """Whether a file begins as archives do; a document may, too."""
     head = _head(path)
-    starts = (*zipped.STARTS, *tarred.STARTS, seven.START)
+    starts = (*zipped.STARTS, *tarred.STARTS, _SEVEN)
     return head.startswith(starts) or tarred.is_tar(head) or mailbox.is_mailbox(head, name)
 
 
@@ -52,8 +53,10 @@ def _kind_of(path: Path, name: str, limits: ArchiveLimits) -> Kind | None:
     head = _head(path)
     if head.startswith(zipped.STARTS):
         return zipped.take_zip if zipped.is_folder(path, limits) else None
-    if head.startswith(seven.START):
-        return seven.take_seven
+    if head.startswith(_SEVEN):
+        from ingest.parse.archive.seven import take_seven  # its library takes a while to import
+
+        return take_seven
     if head.startswith(tarred.STARTS) or tarred.is_tar(head):
         return tarred.named(name)
     return mailbox.take_mailbox if mailbox.is_mailbox(head, name) else None

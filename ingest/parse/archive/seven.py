@@ -13,7 +13,6 @@ from py7zr.exceptions import ArchiveError, PasswordRequired, UnsupportedCompress
 from ingest.parse.archive.run import Run, blocks_of, broken, safe_path
 from sovereign_rag.errors import DocumentError, TooLarge
 
-START: Final = b"7z\xbc\xaf\x27\x1c"
 _IN_MEMORY: Final = 1 << 20  # of a file, before it is written to the disk
 _DAMAGED = (ArchiveError, EOFError, lzma.LZMAError, zlib.error, OSError, ValueError, KeyError)
 

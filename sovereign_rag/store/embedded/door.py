@@ -12,17 +12,10 @@ import secrets
 import socket
 from hmac import compare_digest
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from typing import Final
 
 from sovereign_rag.errors import StoreError
 from sovereign_rag.system.peer import is_of
-
-if TYPE_CHECKING:
-    _Protocol = asyncio.Protocol
-else:
-    _Protocol = AutoHTTPProtocol
 
 SECRET_BYTES: Final = 32
 ENTER_WITHIN_S: Final = 5.0
@@ -69,40 +62,3 @@ async def admits(
     except (TimeoutError, asyncio.IncompleteReadError):
         return False
     return compare_digest(shown, secret)
-
-
-def guarded_http(secret: bytes) -> type[asyncio.Protocol]:
-    """Uvicorn's HTTP, of which nothing runs for a connection before it has shown the secret."""
-
-    class GuardedHttp(_Protocol):
-        _shown = b""
-        _is_in = False
-
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            assert isinstance(transport, asyncio.Transport)
-            super().connection_made(transport)
-            self._door = transport
-            connected = transport.get_extra_info("socket")
-            if not is_of(connected, os.geteuid()):
-                transport.abort()
-            self._late = asyncio.get_running_loop().call_later(ENTER_WITHIN_S, transport.abort)
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._late.cancel()
-            super().connection_lost(exc)
-
-        def data_received(self, data: bytes) -> None:
-            if not self._is_in:
-                self._shown += data
-                if len(self._shown) < SECRET_BYTES:
-                    return
-                shown, data = self._shown[:SECRET_BYTES], self._shown[SECRET_BYTES:]
-                self._is_in, self._shown = compare_digest(shown, secret), b""
-                self._late.cancel()
-                if not self._is_in:
-                    self._door.abort()
-                    return
-            if data:
-                super().data_received(data)
-
-    return GuardedHttp

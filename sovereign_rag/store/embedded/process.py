@@ -17,6 +17,7 @@ from sovereign_rag.errors import StoreError
 from sovereign_rag.store.embedded import door
 from sovereign_rag.store.embedded.engine import Engine
 from sovereign_rag.store.embedded.folder import EngineFolder, locked
+from sovereign_rag.store.embedded.guarded_http import guarded_http
 from sovereign_rag.store.embedded.rest_server import create_app
 from sovereign_rag.version import VERSION
 
@@ -98,7 +99,7 @@ async def _serve(folder: EngineFolder, engine: Engine, ready: Callable[[], None]
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(engine),
-            http=door.guarded_http(secret),
+            http=guarded_http(secret),
             log_config=None,
             access_log=False,
             lifespan="off",
