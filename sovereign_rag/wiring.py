@@ -151,7 +151,7 @@ class Application(Service):
             seal=Seal(self.sealer),
             pipeline=lambda: self.pipeline,
             unpacker=self._unpacker(),
-            store_check=lambda: self.indexes.store(self.catalog.indexes.live()).check(),
+            store_check=lambda: self.indexes.store(self.catalog.indexes.live()).check(writes=True),
             read_beside=partial(read_stated, kinds=self.settings.metadata.fields),
             settings=self.settings.ingest,
             workers=self.settings.parse.workers,

@@ -6,6 +6,7 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
 from sovereign_rag.errors import StoreError
+from sovereign_rag.store.filters import document
 from sovereign_rag.store.schema import (
     DENSE,
     PAYLOAD_INDEXES,
@@ -27,8 +28,8 @@ class Layout:
         self._client, self._collection = client, collection
         self._dimension, self._server = dimension, server
 
-    def check(self) -> None:
-        """See that the collection is there, is ours, and can work.
+    def check(self, *, writes: bool = False) -> None:
+        """See that the collection is there, is ours, and can work, or be written to, too.
 
         Raises:
             StoreError: It isn't made yet, holds other vectors, or the server says that it is red.
@@ -40,6 +41,9 @@ class Layout:
                 "it starts, as `sovereign-rag init` does; try again in a moment."
             )
         self._check(info)
+        if writes:
+            nothing = models.FilterSelector(filter=document("", ""))
+            self._client.delete(self._collection, nothing, wait=True)
 
     def is_whole(self) -> bool:
         """Whether nothing is left for `make` to do. Raises StoreError as `check`."""

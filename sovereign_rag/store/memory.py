@@ -43,7 +43,7 @@ class MemoryStore:
     def make(self) -> None:
         """Memory is there."""
 
-    def check(self) -> None:
+    def check(self, *, writes: bool = False) -> None:
         """Memory is there."""
 
     def put(self, chunks: Sequence[IndexedChunk]) -> None:

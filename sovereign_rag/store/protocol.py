@@ -128,8 +128,11 @@ class ChunkStore(Protocol):
         """
         ...
 
-    def check(self) -> None:
-        """Raises StoreError: the engine is away, or the collection is not there or can't work."""
+    def check(self, *, writes: bool = False) -> None:
+        """Raises StoreError: the engine is away, or the collection is not there or can't work.
+
+        With `writes` also where it takes no write: a cluster that lost most copies still answers.
+        """
         ...
 
     def put(self, chunks: Sequence[IndexedChunk]) -> None:

@@ -111,9 +111,9 @@ class QdrantStore:
         with self._in_our_words():
             self._layout.make()
 
-    def check(self) -> None:
-        with self._in_our_words():
-            self._layout.check()
+    def check(self, *, writes: bool = False) -> None:
+        with self._changing(set()) if writes else self._in_our_words():
+            self._layout.check(writes=writes)
 
     def put(self, chunks: Sequence[IndexedChunk]) -> None:
         for indexed in chunks:

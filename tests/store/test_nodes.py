@@ -39,6 +39,7 @@ CALLS: dict[str, Callable[[ChunkStore], object]] = {
     "facet": lambda store: store.facet("language", OWNER),
     "is_made": lambda store: store.is_made(),
     "check": lambda store: store.check(),
+    "check of writes": lambda store: store.check(writes=True),
     "make": lambda store: store.make(),
 }
 

@@ -67,6 +67,32 @@ def test_what_came_in_while_the_store_was_away_is_found_when_it_is_back(
     assert catalog.outages.current() is None
 
 
+def test_a_document_waits_while_the_store_answers_but_takes_no_write(
+    application: Application, node: FaultProxy, folder: Path
+) -> None:
+    catalog, owner, stop = application.catalog, local_owner(), threading.Event()
+    node.only, node.fault = "wait=true", "fails"
+    one = next(iter(folder.iterdir()))
+    job = application.ingestion.submit([task(one)], owner, origin=["test"])
+    worker = threading.Thread(target=application.ingestion.run_worker, args=(stop,))
+    worker.start()
+
+    def asked(method: str, of: str) -> int:
+        return sum(m == method and of in path for m, path in node.asked)
+
+    try:
+        wait_until(lambda: asked("POST", "/points/delete") >= 3)
+        offered = asked("PUT", "/points")
+        node.fault = "none"
+        wait_until(lambda: catalog.jobs.get(job.id, owner.tenant).finished is not None)
+    finally:
+        stop.set()
+        worker.join()
+
+    assert offered == 1  # not again and again: each refusal would make it wait twice as long
+    assert application.store.count(read_scope(owner)) > 0
+
+
 def task(path: Path) -> NewTask:
     return NewTask(path.as_uri(), path.name, frozenset({"everyone"}), 0, path=str(path))
 
