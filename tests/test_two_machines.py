@@ -1,5 +1,6 @@
 """Two machines, a data folder each: what one takes in the other answers from, shows and erases."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from pydantic import SecretStr
 from sovereign_rag.access import local_owner
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.embedding.dense import DenseEmbedder
+from sovereign_rag.privacy.erase import Erased, Eraser
+from sovereign_rag.privacy.find import Asked
 from sovereign_rag.settings import (
     AuditSettings,
     CatalogSettings,
@@ -104,3 +107,36 @@ def test_what_one_machine_took_in_the_other_answers_from_shows_and_erases(
     assert [name.split("/")[0] for name in stored] == ["erased"]
     assert all(machine.audit.verify().ok for machine in machines)
     assert set(here.catalog.audit_heads.writers()) <= {"a", "b"}
+
+
+def test_an_erasure_names_the_record_of_the_other_machine_which_is_erased_there(
+    machines: list[Application], tmp_path: Path
+) -> None:
+    here, there = machines
+    letter = tmp_path / "letter.md"
+    letter.write_text("# Letter\n\nJean Dupont was treated for a broken wrist.\n")
+    here.ingestion.ingest([letter], OWNER, readers=EVERYONE)
+    for machine in machines:
+        machine.searching.search("What was Jean Dupont treated for?", OWNER)
+    asked = Asked("default", texts=["Jean Dupont"])
+
+    def erase(machine: Application) -> Erased:
+        eraser = Eraser(machine)
+        return eraser.erase(eraser.finder.plan(asked), OWNER)
+
+    def recorded(machine: Application) -> bool:
+        files = (machine.settings.data_dir / "audit").glob("*")
+        return any(b"Jean Dupont" in file.read_bytes() for file in files if file.is_file())
+
+    while len(here.catalog.audit_heads.writers()) < 2:  # each is noted within a second
+        time.sleep(0.05)
+    first = erase(here)
+    after_first = (recorded(here), recorded(there))
+    second = erase(there)
+
+    assert any("the record that b writes" in place for place in first.facts["not_looked_at"])
+    assert len(first.facts["documents"]) == 1
+    assert after_first == (False, True)
+    assert second.facts["records"] > 0
+    assert not recorded(there)
+    assert all(machine.audit.verify().ok for machine in machines)

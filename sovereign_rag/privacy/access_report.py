@@ -39,7 +39,7 @@ def write_report(
     service.audit.append(entry("access.report", principal, {"person": f"user:{person}"}))
     held = service.catalog.traces.held_of(tenant, person)
     acts = list(_acts(service, tenant, f"user:{person}"))
-    finder = Finder(service.catalog, service.content)
+    finder = Finder(service.catalog, service.content, service.settings.audit.writer)
     uploads = _uploads(service, tenant, person)
     pages = list(_mentions(service, finder, tenant, mentions))
     readable = service.catalog.traces.named_as_reader(tenant, f"user:{person}")

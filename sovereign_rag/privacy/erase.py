@@ -49,7 +49,7 @@ class Eraser:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self.finder = Finder(service.catalog, service.content)
+        self.finder = Finder(service.catalog, service.content, service.settings.audit.writer)
 
     def erase(
         self, plan: Plan, principal: Principal, lines: Mapping[int, str] | None = None
@@ -182,7 +182,11 @@ class Eraser:
 
     def _not_looked_at(self, server: RawSearch | None) -> list[str]:
         settings = self._service.settings
-        places = []
+        places = [
+            f"the record that {writer} writes on its machine: run the command there too, with "
+            "--person or --mentioning; titles and addresses of documents stay in it"
+            for writer in self.finder.other_records()
+        ]
         if settings.store.url is not None:
             places.append(f"the files of the Qdrant server {settings.store.url}")
         if settings.content.url is not None:
