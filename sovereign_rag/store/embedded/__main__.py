@@ -30,6 +30,9 @@ def _run(data_dir: Path, tell: int) -> int:
     from sovereign_rag.system.garbage import collect_seldom
 
     collect_seldom()
+    from sovereign_rag.store.embedded.models_alone import leave_out_the_client
+
+    leave_out_the_client()
     from sovereign_rag.store.embedded.process import run
 
     def ready() -> None:
