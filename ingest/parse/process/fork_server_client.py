@@ -82,7 +82,7 @@ class ForkServerClient:
         while (left := deadline - time.monotonic()) > 0:
             if cancel is not None and cancel.is_set() and not is_killed:
                 is_killed = True
-                self._kill(job.id)
+                self.kill(job.id)
             try:
                 found = outcome.get(timeout=left if is_killed else min(left, _LOOK_EVERY_S))
             except queue.Empty:
@@ -93,8 +93,9 @@ class ForkServerClient:
         self.close()
         raise ForkServerDied("it did not answer in time")
 
-    def _kill(self, job_id: int) -> None:
-        with self._lock, contextlib.suppress(OSError):  # a dead fork server has killed it already
+    def kill(self, job_id: int) -> None:
+        """End a job's process, if it still runs; whoever waits for the job learns of its end."""
+        with self._lock, contextlib.suppress(OSError, ValueError):  # gone, or closed: with its jobs
             assert self._process is not None
             _pipe(self._process.stdin).write(json.dumps({"kill": job_id}) + "\n")
             _pipe(self._process.stdin).flush()
@@ -120,7 +121,7 @@ class ForkServerClient:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                env=_environment(),
+                env=child_environment(),
                 cwd="/",
                 start_new_session=True,  # Ctrl-C is for the parent, which then closes the pipe
             )
@@ -162,7 +163,7 @@ def readable_paths() -> list[str]:
     return sorted({sys.prefix, sys.base_prefix, sys.exec_prefix, *packages, *ours})
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
     """All that a parser learns of where it runs: no secrets, no home, one thread each."""
     return {
         "PATH": os.pathsep.join(os.get_exec_path()),

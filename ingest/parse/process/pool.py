@@ -1,6 +1,7 @@
 """The pool of parsing processes: a hostile document costs one failed document."""
 
 import hashlib
+import itertools
 import logging
 import os
 import shutil
@@ -19,6 +20,7 @@ from ingest.parse.document.job import (
     INPUT_NAME,
     UNPACKED_NAME,
     Job,
+    JobOutcome,
 )
 from ingest.parse.ocr.tesseract import installed_tesseract
 from ingest.parse.process.fork_server_client import (
@@ -26,6 +28,7 @@ from ingest.parse.process.fork_server_client import (
     ForkServerDied,
     readable_paths,
 )
+from ingest.parse.process.fork_servers import OF_THIS_PROGRAM, ForkServers
 from ingest.parse.process.outcome import read_made, result_of
 from ingest.parse.process.sandbox import Protections, readable_root_of
 from ingest.parse.process.scratch import ScratchRoot, remove_tree
@@ -54,6 +57,7 @@ _ENGINES = (
 )
 _MAX_IMAGE_BYTES = 64 << 20
 _ROOM_MIB, _ROOM_ENTRIES = 64, 1_000  # beside what may come out of an archive
+_job_ids = itertools.count(1)  # of all pools, which share a fork server
 _TRIES = 2  # a fork server that dies is replaced, and the document gets one more chance
 
 
@@ -61,14 +65,15 @@ class ParserPool:
     """Reads documents, each in a process of its own without network, files or secrets.
 
     Thread-safe; `settings.workers` documents at once, further callers wait. Nothing is started
-    before the first document. `close` ends the process; a pool that is not closed ends with the
-    program, also when that is killed.
+    before the first document. The process that forks is the program's, and ends with the last pool
+    that is closed; a pool that is not closed ends with the program, also when that is killed.
 
     Args:
         settings: Limits of one document.
         scratch_dir: Where documents are unpacked; unset: the system's folder for temporary
             files. Everything in it is removed after use, and at the next start after a crash.
         data_dir: The data folder, which no parser may reach.
+        fork_servers: Whose fork server is asked.
     """
 
     def __init__(
@@ -77,15 +82,17 @@ class ParserPool:
         *,
         scratch_dir: Path | None = None,
         data_dir: Path | None = None,
+        fork_servers: ForkServers = OF_THIS_PROGRAM,
     ) -> None:
         self._settings = settings
         self._data_dir = data_dir
         self._scratch = ScratchRoot(scratch_dir)
         self._places = threading.BoundedSemaphore(settings.workers or usable_cores())
         self._lock = threading.Lock()
-        self._zygote: ForkServerClient | None = None
+        self._fork_servers = fork_servers
+        self._has_joined = False
+        self._jobs: dict[int, ForkServerClient] = {}  # in work, where
         self._told = False
-        self._ids = iter(range(1, 1 << 62))
 
     def parse(
         self,
@@ -233,11 +240,14 @@ class ParserPool:
             return replace(found, network_denied=found.network_denied and not result["network"])
 
     def close(self) -> None:
-        """End the process and remove what it wrote. Documents in work fail."""
+        """End what this pool started and remove what it wrote. Documents in work fail."""
         with self._lock:
-            if self._zygote is not None:
-                self._zygote.close()
-                self._zygote = None
+            if self._has_joined:
+                for job_id, client in self._jobs.items():
+                    client.kill(job_id)
+                self._jobs.clear()
+                self._fork_servers.leave()
+                self._has_joined = False
             self._scratch.remove()
 
     def __enter__(self) -> "ParserPool":
@@ -283,8 +293,8 @@ class ParserPool:
                 try:
                     if path is not None:
                         self._copy_in(path, scratch / INPUT_NAME, job.name)
-                    numbered = replace(job, id=self._next_id(), scratch=str(scratch))
-                    outcome = self._running().run(numbered, cancel)
+                    numbered = replace(job, id=next(_job_ids), scratch=str(scratch))
+                    outcome = self._run(numbered, cancel)
                     if cancel is not None and cancel.is_set():
                         raise DocumentError(
                             "cancelled",
@@ -325,15 +335,27 @@ class ParserPool:
                 ", ".join(map(str, layers)),
             )
 
-    def _next_id(self) -> int:
+    def _run(self, job: Job, cancel: threading.Event | None) -> JobOutcome:
         with self._lock:
-            return next(self._ids)
+            if not self._has_joined:
+                self._fork_servers.join()
+                self._has_joined = True
+            client = self._jobs[job.id] = self._fork_servers.running()
+        try:
+            outcome = client.run(job, cancel)
+        except ForkServerDied:
+            self._put_down(job)
+            raise
+        self._put_down(job)
+        return outcome
 
-    def _running(self) -> ForkServerClient:
+    def _put_down(self, job: Job) -> None:
         with self._lock:
-            if self._zygote is None or not self._zygote.alive:
-                self._zygote = ForkServerClient()
-            return self._zygote
+            if self._jobs.pop(job.id, None) is None:
+                raise ParserUnavailable(
+                    f"{job.name!r} was being read when this program was told to end. Start it "
+                    "again: what was not finished is taken up."
+                )
 
     def _copy_in(self, path: Path, target: Path, name: str) -> None:
         """Copy, so that the child needs no right to read the original and can't change it."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest.parse.archive import ArchiveLimits
+from ingest.parse.process.fork_servers import ForkServers
 from ingest.parse.process.pool import ParserPool
 from ingest.parse.process.sandbox import Protections, readable_root_of
 from ingest.parse.process.validate import validated, validated_contents
@@ -122,7 +123,7 @@ def test_secrets_of_the_environment_do_not_reach_the_parsing_process(
     letter: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOVEREIGN_RAG_STORE__API_KEY", "hunter2")
-    with ParserPool(ParseSettings(workers=1)) as pool:
+    with ParserPool(ParseSettings(workers=1), fork_servers=ForkServers()) as pool:
         before = set(zygotes())
         pool.parse(letter, name="letter.txt")
 

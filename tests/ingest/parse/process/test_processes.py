@@ -1,17 +1,20 @@
 """The life of parsing processes: started, killed, replaced, cleaned up after."""
 
+import os
 import signal
 import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # the package has no types
 import pytest
 
+from ingest.parse.process.fork_servers import ForkServers
 from ingest.parse.process.pool import ParserPool
 from ingest.parse.process.scratch import ScratchRoot
-from sovereign_rag.errors import DocumentError
+from sovereign_rag.errors import DocumentError, ParserUnavailable
 from sovereign_rag.settings import ParseSettings
 from tests.ingest.parse.process.letters import SENTENCE, run_python, zygotes
 
@@ -30,7 +33,7 @@ def test_documents_are_read_from_several_threads_at_once(pool: ParserPool, tmp_p
 
 
 def test_a_pool_started_in_a_thread_that_has_ended_goes_on(letter: Path) -> None:
-    with ParserPool(ParseSettings(workers=1)) as pool:
+    with ParserPool(ParseSettings(workers=1), fork_servers=ForkServers()) as pool:
         thread = threading.Thread(target=pool.parse, args=(letter,), kwargs={"name": "a.txt"})
         thread.start()
         thread.join()
@@ -43,7 +46,7 @@ def test_a_pool_started_in_a_thread_that_has_ended_goes_on(letter: Path) -> None
 
 
 def test_a_parsing_process_that_was_killed_is_replaced(letter: Path) -> None:
-    with ParserPool(ParseSettings(workers=1)) as pool:
+    with ParserPool(ParseSettings(workers=1), fork_servers=ForkServers()) as pool:
         before = set(zygotes())
         pool.parse(letter, name="letter.txt")
         (started,) = set(zygotes()) - before
@@ -57,7 +60,7 @@ def test_a_parsing_process_that_was_killed_is_replaced(letter: Path) -> None:
 
 def test_nothing_is_left_behind_by_a_closed_pool(letter: Path, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
-    pool = ParserPool(ParseSettings(workers=1), scratch_dir=scratch)
+    pool = ParserPool(ParseSettings(workers=1), scratch_dir=scratch, fork_servers=ForkServers())
     before = set(zygotes())
     pool.parse(letter, name="letter.txt")
     started = set(zygotes()) - before
@@ -65,12 +68,70 @@ def test_nothing_is_left_behind_by_a_closed_pool(letter: Path, tmp_path: Path) -
     pool.close()
 
     assert list(scratch.iterdir()) == []
+    assert len(started) == 1
     assert not any(process.is_running() for process in started)
+
+
+def test_pools_share_one_process_which_ends_with_the_last_of_them(letter: Path) -> None:
+    shared = ForkServers()
+    first, second = (ParserPool(ParseSettings(workers=1), fork_servers=shared) for _ in range(2))
+    before = set(zygotes())
+
+    for pool in (first, second):
+        pool.parse(letter, name="letter.txt")
+    (started,) = set(zygotes()) - before
+    first.close()
+    found = second.parse(letter, name="letter.txt")
+    outlived_the_first = started.is_running()
+    second.close()
+
+    assert found.pages[0].text == SENTENCE
+    assert outlived_the_first
+    assert not started.is_running()
+
+
+def test_a_pool_that_closes_ends_its_own_document_and_no_other_s(
+    letter: Path, tmp_path: Path
+) -> None:
+    endless = tmp_path / "endless.md"
+    endless.write_text("> " * 400_000 + SENTENCE)  # each level is read anew
+    shared = ForkServers()
+    with (
+        ThreadPoolExecutor(1) as threads,
+        ParserPool(ParseSettings(workers=1), fork_servers=shared) as other,
+    ):
+        pool = ParserPool(ParseSettings(workers=1), fork_servers=shared)
+        reading = threads.submit(pool.parse, endless, name="endless.md")
+        while not any(process.children() for process in zygotes()):
+            time.sleep(0.01)  # a child of the fork server can only be looked for
+        pool.close()
+        with pytest.raises(ParserUnavailable, match="Start it again"):
+            reading.result(30)
+
+        found = other.parse(letter, name="letter.txt")
+
+    assert found.pages[0].text == SENTENCE
+
+
+def test_a_program_whose_path_has_changed_reads_with_the_new_one(
+    letter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = ForkServers()
+    before = set(zygotes())
+    with ParserPool(ParseSettings(workers=1), fork_servers=shared) as pool:
+        pool.parse(letter, name="letter.txt")
+        monkeypatch.setenv("PATH", f"/nowhere:{os.environ['PATH']}")
+
+        pool.parse(letter, name="letter.txt")
+
+        paths = [one.environ()["PATH"] for one in set(zygotes()) - before]
+    assert sorted(path.startswith("/nowhere:") for path in paths) == [False, True]
 
 
 SERVICE = """
 import sys, time
 from pathlib import Path
+from ingest.parse.process.fork_servers import ForkServers
 from ingest.parse.process.pool import ParserPool
 from sovereign_rag.settings import ParseSettings
 import psutil
