@@ -9,9 +9,12 @@ from tests import costs, egress_guard
 
 egress_guard.install()
 
+from ingest.parse.process.fork_servers import OF_THIS_PROGRAM  # noqa: E402  - the guard sees it
 from sovereign_rag.embedding.dense import DenseEmbedder  # noqa: E402  - the guard sees its import
 from sovereign_rag.settings import Settings, load_settings  # noqa: E402  - likewise
 from sovereign_rag.wiring import Application, open_service  # noqa: E402  - likewise
+from tests.made_catalogs import upgrade  # noqa: E402  - likewise
+from tests.warm_engines import WarmEngines  # noqa: E402  - likewise
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -21,6 +24,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 stay_on_this_machine = egress_guard.stay_on_this_machine
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_parsing_process() -> Iterator[None]:
+    """What is started for the first document forks for all products of a run."""
+    OF_THIS_PROGRAM.join()
+    yield
+    OF_THIS_PROGRAM.leave()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def made_catalogs() -> Iterator[None]:
+    """New catalogs are copies of one that was made."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sovereign_rag.catalog.catalog.upgrade", upgrade)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Engines of data folders that this process opens begin with their imports done."""
+    engines = WarmEngines(tmp_path_factory.mktemp("engines"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sovereign_rag.store.embedded.client.launch", engines.launch)
+        yield
+    engines.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,20 @@
 """A catalog on each database that is supported.
 
-PostgreSQL is the one that CATALOG_TEST_URL names, or a server on this machine that lets the user
-`root` into the database `root` without a password; without either its tests say so.
+PostgreSQL is the one that CATALOG_TEST_URL names, as who may make databases, or a server on
+this machine that lets the user `root` into the database `root` without a password; without either
+its tests say so.
 """
 
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import NullPool, create_engine, make_url, text
+from sqlalchemy import URL, NullPool, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from sovereign_rag.catalog.catalog import Catalog
@@ -53,29 +56,47 @@ def clock() -> SetClock:
     return SetClock()
 
 
+@pytest.fixture(scope="session")
+def catalog_to_copy() -> Iterator[str]:
+    """The name of a database of the server with the catalog's tables, made by the product."""
+    assert TEST_URL is not None
+    with _database(TEST_URL) as (name, url):
+        Catalog.open(_on_server(url)).close()
+        yield name
+
+
 @pytest.fixture(params=["sqlite", *(["postgresql"] if TEST_URL else [])])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
-    """Names an empty database, which is gone after the test."""
+    """Names a database, which is gone after the test: an empty one; on PostgreSQL, one with the
+    catalog's tables where the test begins with `catalog`.
+    """
     if request.param == "sqlite":
         yield Settings(data_dir=tmp_path)
         return
     assert TEST_URL is not None
-    schema = f"test_{uuid.uuid4().hex}"
-    admin = create_engine(TEST_URL, isolation_level="AUTOCOMMIT")
+    has_tables = "catalog" in request.fixturenames
+    copied = request.getfixturevalue("catalog_to_copy") if has_tables else "template1"
+    with _database(TEST_URL, copied) as (_, url):
+        yield _on_server(url, data_dir=tmp_path)
+
+
+@contextmanager
+def _database(server: str, copied: str = "template1") -> Iterator[tuple[str, URL]]:
+    """A database of its own on the server: its name and its URL."""
+    name = f"test_{uuid.uuid4().hex}"
+    admin = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with admin.connect() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    url = make_url(TEST_URL).update_query_dict({"options": f"-csearch_path={schema}"})
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {copied}"))
     try:
-        yield Settings(
-            data_dir=tmp_path,
-            catalog=CatalogSettings.model_validate(
-                {"url": url.render_as_string(hide_password=False)}
-            ),
-        )
+        yield name, make_url(server).set(database=name)
     finally:
         with admin.connect() as connection:
-            connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-        admin.dispose()
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def _on_server(url: URL, **more: Any) -> Settings:
+    address = {"url": url.render_as_string(hide_password=False)}
+    return Settings(catalog=CatalogSettings.model_validate(address), **more)
 
 
 @pytest.fixture

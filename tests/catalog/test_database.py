@@ -28,6 +28,12 @@ ELSEWHERE = {("postgresql", "ix_documents_overview")}
 """Made on the other database alone."""
 
 
+@pytest.fixture(autouse=True)
+def made_by_the_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Revision by revision, not by `tests/made_catalogs.py`."""
+    monkeypatch.setattr("sovereign_rag.catalog.catalog.upgrade", migrate.upgrade)
+
+
 def test_what_was_written_is_there_when_the_catalog_is_opened_again(settings: Settings) -> None:
     with Catalog.open(settings) as first:
         first.documents.publish(stored())

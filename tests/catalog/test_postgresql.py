@@ -147,13 +147,12 @@ def test_a_role_that_may_not_read_the_servers_files_is_told_apart_from_a_clean_s
     role = f"limited_{uuid.uuid4().hex[:12]}"
     assert settings.catalog.url is not None
     url = make_url(settings.catalog.url.get_secret_value())
-    schema = str(url.query["options"]).removeprefix("-csearch_path=")
-    admin = create_engine(TEST_URL or "", isolation_level="AUTOCOMMIT")
+    admin = create_engine(url, isolation_level="AUTOCOMMIT")
     Catalog.open(settings, clock=clock).close()
     with admin.connect() as connection:
         connection.execute(text(f"CREATE ROLE {role} LOGIN PASSWORD 'limited'"))
-        connection.execute(text(f"GRANT ALL ON SCHEMA {schema} TO {role}"))
-        connection.execute(text(f"GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO {role}"))
+        connection.execute(text(f"GRANT ALL ON SCHEMA public TO {role}"))
+        connection.execute(text(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"))
     try:
         own = url.set(username=role, password="limited").render_as_string(hide_password=False)
         limited = CatalogSettings(url=SecretStr(own))

@@ -20,6 +20,7 @@ from sovereign_rag.store.embedded.folder import EngineFolder
 from sovereign_rag.store.embedded.unix_transport import UnixTransport
 from sovereign_rag.system.peer import is_of
 from tests.store.test_embedded import chunks, ends, engine_of
+from tests.store.test_embedded import started_by_the_product as started_by_the_product  # a fixture
 
 OWNER = read_scope(local_owner())
 QUESTION = (

@@ -21,7 +21,7 @@ from sovereign_rag.domain import Chunk, PageSpan, SparseVector
 from sovereign_rag.errors import StoreError
 from sovereign_rag.settings import Settings, StoreSettings
 from sovereign_rag.store.connect import open_store
-from sovereign_rag.store.embedded.client import EngineTransport
+from sovereign_rag.store.embedded.client import EngineTransport, launch
 from sovereign_rag.store.protocol import ChunkStore, IndexedChunk
 
 OWNER = read_scope(local_owner())
@@ -46,6 +46,12 @@ sys.stdin.read()
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
 )
+
+
+@pytest.fixture(autouse=True)
+def started_by_the_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process of its own, not by `tests/warm_engines.py`."""
+    monkeypatch.setattr("sovereign_rag.store.embedded.client.launch", launch)
 
 
 @pytest.fixture

@@ -22,10 +22,11 @@ def main(arguments: list[str]) -> int:
             return 0 if pipe.read() == _READY else 1
     os.close(hear)
     os.setsid()
-    return _run(Path(arguments[0]), tell)
+    return run_engine(Path(arguments[0]), tell)
 
 
-def _run(data_dir: Path, tell: int) -> int:
+def run_engine(data_dir: Path, tell: int) -> int:
+    """Be the engine, which writes to `tell` when it can be joined; returns the exit status."""
     from sovereign_rag.errors import StoreError
     from sovereign_rag.system.garbage import collect_seldom
 

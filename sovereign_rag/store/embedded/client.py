@@ -196,23 +196,14 @@ def _start(folder: EngineFolder) -> None:
     said_before = folder.log_size()
     handle = os.open(folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        ended = subprocess.run(
-            [sys.executable, "-P", "-m", "sovereign_rag.store.embedded", str(folder.data_dir)],
-            env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONUTF8": "1"},
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=handle,
-            stderr=handle,
-            timeout=_START_TIMEOUT_S,
-            check=False,
-        )
+        code = launch(folder.data_dir, handle)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise StoreError(
             f"The embedded engine could not be started ({error}); look into {folder.log}."
         ) from error
     finally:
         os.close(handle)
-    if ended.returncode != 0:
+    if code != 0:
         with folder.log.open("rb") as log:
             log.seek(said_before)
             said = log.read().decode("utf-8", "replace").strip()
@@ -221,3 +212,24 @@ def _start(folder: EngineFolder) -> None:
                 f"The embedded engine could not be started. It said:\n{said[-1500:]}\n"
                 f"The whole log is {folder.log}."
             )
+
+
+def launch(data_dir: Path, log: int) -> int:
+    """Start an engine that outlives this process; 0: it can be joined.
+
+    `log` is the open file that its standard output and error go to.
+    """
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "sovereign_rag.store.embedded", str(data_dir)],
+        env={
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "PYTHONUTF8": "1",
+            "OPENBLAS_NUM_THREADS": "1",  # it multiplies no matrices; each thread has its memory
+        },
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        timeout=_START_TIMEOUT_S,
+        check=False,
+    ).returncode
