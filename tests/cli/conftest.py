@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sovereign_rag.cli import run_arguments
 from tests.cli.running import CommandLine, command
 
 
@@ -38,7 +39,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
     done = command("ingest", str(folder), "--json", "--data-dir", str(data))
     assert done.returncode == 6, done.stderr
     for_hr = ("--readers", "group:hr", "--data-dir", str(data))
-    assert command("ingest", str(restricted), *for_hr).returncode == 0
+    assert run_arguments(["ingest", str(restricted), *for_hr]) == 0
     return data, json.loads(done.stdout)
 
 

@@ -27,15 +27,15 @@ def test_ingest_reports_every_document_in_the_shape_that_scripts_read(
 
 
 def test_a_second_time_everything_is_unchanged_and_a_failure_is_told_again(
-    filled: tuple[Path, dict[str, Any]],
+    reading: CommandLine, filled: tuple[Path, dict[str, Any]]
 ) -> None:
     folder = Path(document_named(filled[1], "urlaub.md")["uri"].removeprefix("file://")).parent
 
-    done = command("ingest", str(folder), "--data-dir", str(filled[0]))
+    done = reading("ingest", str(folder))
 
-    assert done.returncode == 6
-    assert "failed: broken.pdf: " in done.stderr
-    assert {tuple(line.split()) for line in done.stdout.splitlines()} >= {
+    assert done.code == 6
+    assert "failed: broken.pdf: " in done.err
+    assert {tuple(line.split()) for line in done.out.splitlines()} >= {
         ("unchanged", "3"),
         ("failed", "1"),
     }
@@ -66,16 +66,18 @@ def test_ingest_says_which_files_it_did_not_look_at(cli: CommandLine, tmp_path: 
 
 
 @pytest.mark.model
-def test_an_ingestion_that_is_interrupted_goes_on_with_the_same_command(tmp_path: Path) -> None:
-    folder, data = tmp_path / "many", tmp_path / "data"
+def test_an_ingestion_that_is_interrupted_goes_on_with_the_same_command(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    folder = tmp_path / "many"
     folder.mkdir()
     (folder / "00.pdf").write_bytes(b"%PDF-1.7\nits failure shows that the work has begun")
     for number in range(1, 25):
         (folder / f"{number:02d}.txt").write_text(f"Satz Nummer {number} steht hier.\n")
-    arguments = ("ingest", str(folder), "--json", "--data-dir", str(data))
+    arguments = ("ingest", str(folder), "--json")
 
     running = subprocess.Popen(
-        [sys.executable, "-m", "sovereign_rag.cli", *arguments],
+        [sys.executable, "-m", "sovereign_rag.cli", *arguments, "--data-dir", str(cli.data_dir)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -84,15 +86,15 @@ def test_an_ingestion_that_is_interrupted_goes_on_with_the_same_command(tmp_path
     begun = running.stderr.readline()
     running.send_signal(signal.SIGINT)
     out, _ = running.communicate(timeout=300)
-    again = command(*arguments)
+    again = cli(*arguments)
 
     assert "00.pdf" in begun
     assert running.returncode == 130
     assert json.loads(out)["counts"]["waiting"] > 0
-    assert again.returncode == 6  # the broken one
-    counts = json.loads(again.stdout)["counts"]
+    assert again.code == 6  # the broken one
+    counts = again.json["counts"]
     assert (counts["indexed"] + counts["unchanged"], counts["failed"]) == (24, 1)
-    listed = json.loads(command("documents", "list", "--json", "--data-dir", str(data)).stdout)
+    listed = cli("documents", "list", "--json").json
     assert sum(document["status"] == "indexed" for document in listed["documents"]) == 24
 
 
