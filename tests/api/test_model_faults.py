@@ -26,6 +26,8 @@ NOTICE = "# Notice\n\nThe notice period for employees is three months.\n"
 STORY = Message("user", "Tell a very long story about a fox, a crow and a piece of cheese.")
 QUESTION = {"question": "What is the notice period?", "kind": "generated", "language": "en"}
 
+SHA256 = bundled.SMOLLM2_SHA256[:12]
+
 Started = Callable[..., AbstractContextManager["_Running"]]
 
 
@@ -135,6 +137,7 @@ def test_a_killed_engine_ends_the_answer_with_an_error_and_the_next_one_is_writt
     assert "signal 9" in end["detail"]
     assert (meanwhile[0], meanwhile[1].startswith("limited: its process ended")) == (200, True)
     assert (after.status_code, after.json()["kind"]) == (200, "generated")
+    assert after.json()["model"] == f"{bundled.smollm2().stem}@{SHA256}+q8_0"  # copied weights
     assert healed == (200, "ok")
 
 
@@ -181,6 +184,7 @@ def test_a_model_that_is_no_good_is_named_and_the_right_one_works_without_a_rest
     assert reason in refused.json()["detail"]
     assert told[1] != "ok"
     assert (after.status_code, after.json()["kind"]) == (200, "generated")
+    assert after.json()["model"] == f"house@{SHA256}"  # the file's own weights
     assert healed == (200, "ok")
 
 
@@ -226,14 +230,3 @@ def test_ready_tells_of_endpoints_that_are_left_alone_and_not_where_they_are(
     assert refused.status_code == 503
     assert (status, state.startswith("limited: 1 of 1 endpoints")) == (200, True)
     assert str(server.port) not in state
-
-
-@pytest.mark.model
-def test_an_answer_tells_whether_the_copied_weights_wrote_it(start: Started) -> None:
-    ids = []
-    for weights in ("auto", "as_is"):
-        with start(weights=weights) as service:
-            ids.append(service.ask().json()["model"])
-
-    file = f"{bundled.smollm2().stem}@{bundled.SMOLLM2_SHA256[:12]}"
-    assert ids == [f"{file}+q8_0", file]
