@@ -10,6 +10,7 @@ browser keeps meanwhile (`Pending`) opens nothing by itself.
 import base64
 import hashlib
 import hmac
+import logging
 import secrets
 import time
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ from sovereign_rag.catalog.sessions import Vouched
 from sovereign_rag.errors import DirectoryLost, SettingsError, Unauthenticated
 from sovereign_rag.services.oidc import TokenDirectory, asked_of
 from sovereign_rag.settings.identity import OidcSettings
+
+log = logging.getLogger(__name__)
 
 _LOGOUT: Final = "http://schemas.openid.net/event/backchannel-logout"
 _LOGOUT_AGE_S: Final = 300  # a logout token that is older says nothing any more
@@ -135,6 +138,14 @@ class DirectorySignIn:
             ) from error
         token = body.get("id_token") if isinstance(body, dict) else None
         if response.status_code != httpx.codes.OK or not isinstance(token, str):
+            why = str(body.get("error", ""))[:80] if isinstance(body, dict) else ""
+            log.warning(
+                "%s gave no ID token for a code (status %d, %r). Where it says invalid_client, "
+                "compare identity.oidc.client_id and client_secret_file with what it knows",
+                self._settings.token_url,
+                response.status_code,
+                why,
+            )
             raise Unauthenticated("The directory does not vouch for this sign-in. Begin it again.")
         return token
 
