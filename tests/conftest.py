@@ -1,5 +1,6 @@
 """What all tests share: the guard against egress, and one small real product."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from tests import costs, egress_guard
 egress_guard.install()
 
 from ingest.parse.process.fork_servers import OF_THIS_PROGRAM  # noqa: E402  - the guard sees it
-from sovereign_rag.embedding.dense import DenseEmbedder  # noqa: E402  - the guard sees its import
+from sovereign_rag.embedding import opening  # noqa: E402  - likewise
+from sovereign_rag.embedding.dense import DenseEmbedder  # noqa: E402  - likewise
+from sovereign_rag.embedding.opening import OpenedEmbedder, open_embedder  # noqa: E402  - likewise
 from sovereign_rag.settings import Settings, load_settings  # noqa: E402  - likewise
 from sovereign_rag.wiring import Application, open_service  # noqa: E402  - likewise
 from tests.made_catalogs import upgrade  # noqa: E402  - likewise
@@ -69,10 +72,33 @@ def product_settings(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
     return make
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_model() -> Iterator[None]:
+    """Products and commands of a process that want the usual embedding model share one."""
+    usual, kept, lock = load_settings(), list[DenseEmbedder](), threading.Lock()
+
+    def opened(settings: Settings) -> OpenedEmbedder:
+        if (settings.embedding, settings.models_dir) != (usual.embedding, usual.models_dir):
+            return open_embedder(settings)
+        with lock:
+            if not kept:
+                kept.append(DenseEmbedder.open(settings))
+                patch.setattr(kept[0], "close", lambda: None)
+        return kept[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sovereign_rag.embedding.opening.open_embedder", opened)
+        yield
+    for embedder in kept:
+        embedder.close()
+
+
 @pytest.fixture(scope="session")
-def embedder() -> DenseEmbedder:
+def embedder(one_model: None) -> DenseEmbedder:
     """The default embedding model, loaded once."""
-    return DenseEmbedder.open(load_settings())
+    found = opening.open_embedder(load_settings())
+    assert isinstance(found, DenseEmbedder)
+    return found
 
 
 @pytest.fixture(scope="session")
