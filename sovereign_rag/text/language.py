@@ -1,10 +1,14 @@
 """Which language a text is in."""
 
 import math
+import mmap
+import os
 import re
+import sys
+from array import array
 from collections.abc import Sequence
 from functools import cache
-from typing import Protocol, cast
+from typing import Literal, Protocol, cast
 
 from sovereign_rag.domain import LANGUAGES
 from sovereign_rag.errors import EnvironmentFault
@@ -43,14 +47,32 @@ def _identifier() -> _Identifier:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     try:
-        identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
+        whole = LanguageIdentifier.from_model_file(MODEL_FILE)
     except OSError as error:  # it unpacks its model into a temporary file first
         raise EnvironmentFault(
             f"What tells languages apart can't be unpacked: {error.strerror or error}. Free disk "
             "space where temporary files go (TMPDIR), and ask again."
         ) from error
-    identifier.set_languages(list(_KNOWN))
-    return cast(_Identifier, identifier)
+    whole.set_languages(list(_KNOWN))
+    # Another one, because that one keeps the weights of all its languages.
+    moves = _beside_the_heap(whole.tk_nextmove)
+    known = whole.nb_ptc, whole.nb_pc, whole.nb_classes, moves, whole.tk_output
+    return cast(_Identifier, LanguageIdentifier(*known, tk_row=whole.tk_row))
+
+
+def _beside_the_heap(table: "array[int]") -> "array[int] | memoryview[int]":
+    """A table in a file without a name, of which a fork copies nothing.
+
+    The kernel enters each page of the heap anew in each forked process; those of a file only where
+    it reads them. Mapped for this process alone: what a child writes there the others don't see.
+    """
+    if sys.platform != "linux":
+        return table
+    with os.fdopen(os.memfd_create("languages"), "r+b") as file:
+        file.write(table)
+        file.flush()
+        mapped = mmap.mmap(file.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ)
+    return memoryview(mapped).cast(cast(Literal["H", "I"], table.typecode))
 
 
 def load() -> None:

@@ -2,7 +2,8 @@
 
 The stock module downloads an English spaCy model when a document is first classified. Three of
 its functions are used, to tell a title from running text; these rules need no model and serve
-every language.
+every language. Its list of English words is asked for and never acted upon, unless checks are
+switched on that we leave off; 57 MiB of it would be copied, page by page, for each document.
 """
 
 import re
@@ -10,6 +11,7 @@ import sys
 import types
 
 _MODULE = "unstructured.nlp.tokenize"
+_WORD_LIST = "unstructured.nlp.english_words"
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'»“”)\]]*\s+(?=[\"'«„“(\[]?[A-ZÄÖÜÀÂÇÉÈÊËÎÏÔÙÛŸ¿¡0-9])")
 _WORD = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
 _VERBS = re.compile(
@@ -41,8 +43,11 @@ def pos_tag(text: str) -> list[tuple[str, str]]:
 
 
 def install() -> None:
-    """Take the place of the stock module; before anything of unstructured is imported."""
+    """Take the place of the stock modules; before anything of unstructured is imported."""
     module = types.ModuleType(_MODULE)
     for function in (sent_tokenize, word_tokenize, pos_tag):
         setattr(module, function.__name__, function)
     sys.modules[_MODULE] = module
+    words = types.ModuleType(_WORD_LIST)
+    words.__dict__["ENGLISH_WORDS"] = frozenset[str]()
+    sys.modules[_WORD_LIST] = words

@@ -45,6 +45,17 @@ def test_a_pool_started_in_a_thread_that_has_ended_goes_on(letter: Path) -> None
     assert found.pages[0].text == SENTENCE
 
 
+def test_the_process_that_is_forked_for_each_document_is_small(letter: Path) -> None:
+    with ParserPool(ParseSettings(workers=1)) as pool:
+        before = set(zygotes())
+        pool.parse(letter, name="letter.txt")
+        (started,) = set(zygotes()) - before
+
+        memory = started.memory_info()
+
+    assert memory.rss - memory.shared < 130 << 20
+
+
 def test_a_parsing_process_that_was_killed_is_replaced(letter: Path) -> None:
     with ParserPool(ParseSettings(workers=1), fork_servers=ForkServers()) as pool:
         before = set(zygotes())
