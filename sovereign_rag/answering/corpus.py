@@ -7,6 +7,7 @@ nor counted. What is shown of a document is quoted from it, like everything else
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Protocol
 
 from sovereign_rag.access import ReadScope
@@ -35,6 +36,7 @@ _FEWEST_CALLED: Final = 2
 _SECTIONS: Final = 6
 _LONGEST: Final = 260  # characters of a quote in a list
 _PAGE_CHARS: Final = 1500
+_YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 
 class DocumentList(Protocol):
@@ -60,6 +62,7 @@ class _Found:
     title: str
     name: str
     best: Passage | None
+    modified: datetime | None = None  # where a year is asked for
 
 
 class CorpusDesk:
@@ -102,6 +105,7 @@ class CorpusDesk:
             found = self._called(asked, language, scope)
         else:
             found = self._about(asked, language, scope, search_filter)
+        found = [one for one in found if _is_of(asked, one.title, one.name, one.modified)]
         if not found:
             return None
         passages = tuple(d.best for d in found[:_MOST_LISTED] if d.best is not None)
@@ -114,7 +118,7 @@ class CorpusDesk:
         records = [
             record
             for record in self._records(scope)
-            if asked.since is None or (record.modified and record.modified.year >= asked.since)
+            if _is_of(asked, record.title, record.name, record.modified)
         ]
         records.sort(key=lambda record: record.modified or record.created, reverse=True)
         if not records:
@@ -123,10 +127,11 @@ class CorpusDesk:
             Statement(_titled(record.title, record.name, record.modified), Verdict.SUPPORTED, ())
             for record in records[:_MOST_LISTED]
         )
-        total = len(records) if asked.since else self._catalog.count(scope)
-        notice = message(
-            "corpus_all", language, count=str(total), shown=str(min(len(records), _MOST_LISTED))
-        )
+        year = asked.year or asked.since
+        total = len(records) if year else self._catalog.count(scope)
+        shown = str(min(len(records), _MOST_LISTED))
+        kind = "corpus_year" if asked.year else "corpus_since" if asked.since else "corpus_all"
+        notice = message(kind, language, count=str(total), shown=shown, year=str(year))
         return AboutDocuments(Draft(AnswerKind.CATALOG, notice, statements=statements), ())
 
     def _about(
@@ -145,8 +150,10 @@ class CorpusDesk:
         for passage in passages:
             best.setdefault(passage.chunk.document_id, passage)
         most = max((p.score_parts.get("coverage", 0.0) for p in passages), default=0.0)
+        dated = asked.year is not None or asked.since is not None
+        dates = {r.id: r.modified for r in self._records(scope)} if dated else {}
         return [
-            _Found(passage.title, _name(passage.uri), passage)
+            _Found(passage.title, _name(passage.uri), passage, dates.get(passage.chunk.document_id))
             for passage in best.values()
             if passage.score_parts.get("coverage", 0.0) >= max(_MENTIONS * most, 1e-6)
             or self._share(query, f"{passage.title} {_name(passage.uri)}", passage) >= _NAMED
@@ -172,7 +179,7 @@ class CorpusDesk:
         for passage in self._retriever.retrieve(query, scope, limit=_CHUNKS, search_filter=within):
             best.setdefault(passage.chunk.document_id, passage)
         return [
-            _Found(record.title, record.name, best[record.id])
+            _Found(record.title, record.name, best[record.id], record.modified)
             for record in called
             if record.id in best
         ]
@@ -254,6 +261,21 @@ class CorpusDesk:
             if len(batch) < _BATCH:
                 return
             after, seen = batch[-1].id, seen + len(batch)
+
+
+def _is_of(asked: CorpusQuestion, title: str, name: str, modified: datetime | None) -> bool:
+    """Whether a document is of the year that is asked for, by its name, its title or its date.
+
+    A name tells more than the date of the file, which is often that of a copy.
+    """
+    if asked.year is None and asked.since is None:
+        return True
+    years = {int(year) for year in _YEAR.findall(f"{title} {name}")}
+    if not years and modified is not None:
+        years = {modified.year}
+    if asked.year is not None:
+        return asked.year in years
+    return any(year >= (asked.since or 0) for year in years)
 
 
 def _listed(document: _Found, pages: StoredPages) -> Statement:

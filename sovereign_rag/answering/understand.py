@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from sovereign_rag.access import ReadScope
+from sovereign_rag.answering.corpus_question import corpus_question
 from sovereign_rag.answering.parts import Part, parts
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.answering.rewrite import Rewriter
 from sovereign_rag.answering.small_talk import small_talk
 from sovereign_rag.domain import FollowUp
 from sovereign_rag.embedding.protocol import LexicalEncoder
-from sovereign_rag.retrieval.conversation import Turn, leans, newest
+from sovereign_rag.retrieval.conversation import Turn, leans, newest, points_back
 from sovereign_rag.retrieval.query import Query
 from sovereign_rag.retrieval.retriever import Retriever
 from sovereign_rag.retrieval.spelling import respelled
@@ -116,7 +117,7 @@ class Understanding:
         history: Sequence[Turn],
         rewritten: FollowUp | None,
     ) -> Question:
-        turns = () if rewritten or part.side else history
+        turns = () if rewritten or part.side or _stands(part.text, language) else history
         query = self.retriever.query(part.text, language, scope, history=turns)
         meant = respelled(query, self.retriever, self.lexical, scope, request.search_filter)
         if meant:
@@ -135,3 +136,9 @@ class Understanding:
         return self.rewriter.rewrite(
             request.question, language, history, request.principal, cancel=request.cancel
         )
+
+
+def _stands(text: str, language: str) -> bool:
+    """Whether a question about documents says itself what they are about."""
+    asked = corpus_question(text, language)
+    return asked is not None and bool(asked.topic) and not points_back(asked.topic, language)

@@ -98,6 +98,11 @@ def turns_of(messages: Iterable[tuple[str, str]]) -> tuple[Turn, ...]:
     return tuple(turns)
 
 
+def points_back(text: str, language: str) -> bool:
+    """Whether a text has words that stand for something said before, or goes on from it."""
+    return bool(_LEANS.get(language, _LEANS["en"]).search(text.replace("’", "'")))
+
+
 def leans(question: str, language: str, lexical: LexicalEncoder) -> bool:
     """Whether `question` can't be understood without what was said before it.
 
@@ -106,8 +111,7 @@ def leans(question: str, language: str, lexical: LexicalEncoder) -> bool:
     questions, see docs/quality.md; to take a question for leaning that stands alone costs little,
     since what was asked before counts for a third.
     """
-    pattern = _LEANS.get(language, _LEANS["en"])
-    if pattern.search(question.replace("’", "'")):
+    if points_back(question, language):
         return True
     return len(lexical.encode_query(question, language).indices) <= _FEW_TERMS
 

@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 
 from sovereign_rag.access import Principal, local_owner
+from sovereign_rag.answering.corpus_question import corpus_question
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.domain import Answer, AnswerKind
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.errors import Busy
+from sovereign_rag.retrieval.conversation import Turn
 from sovereign_rag.settings import ServerSettings, Settings
+from sovereign_rag.text import language as languages
 from sovereign_rag.wiring import Application, open_service
 
 HR = Principal("ana", groups=frozenset({"hr"}))
@@ -26,6 +29,7 @@ FILES = {
         "hospitality.md": "# Hospitality\n\n| Value | Authorisation |\n| --- | --- |\n"
         "| up to 100 euros | nobody |\n| 100 to 500 euros | the board director |\n",
     },
+    "group:finance": {"expenses-2021.md": "# Expenses\n\nTrains were dear in that year.\n"},
     "group:hr": {
         "grievances.md": "# Grievances\n\nEmma Watson hears grievances in the first week.\n"
     },
@@ -86,7 +90,55 @@ def test_counts_of_what_may_be_read_wait_for_their_turn_too(library: Application
 
 def test_documents_are_counted_for_each_asker(library: Application) -> None:
     assert ": 4;" in ask(library, "How many documents do you have?", HR).notice
-    assert ": 3;" in ask(library, "How many documents do you have?", FINANCE).notice
+    assert ": 3;" in ask(library, "How many documents do you have?", Principal("eve")).notice
+
+
+@pytest.mark.parametrize(
+    ("question", "of", "since"),
+    [
+        ("List all documents from 2021", 2021, None),
+        ("Welche Dokumente gibt es aus dem Jahr 2021?", 2021, None),
+        ("Liste tous les documents de 2021", 2021, None),
+        ("Muestra todos los documentos de 2021", 2021, None),
+        ("Elenca tutti i documenti del 2021", 2021, None),
+        ("How many documents are there since 2021?", None, 2021),
+        ("List all documents from 2021 onwards", None, 2021),
+        ("Which documents talk about the strike in 2021?", None, None),
+        ("Summarise the report of 2021", None, None),
+    ],
+)
+def test_a_year_of_documents_is_told_from_a_year_in_what_they_are_about(
+    question: str, of: int | None, since: int | None
+) -> None:
+    asked = corpus_question(question, languages.of_question(question))
+
+    assert asked is not None
+    assert (asked.year, asked.since) == (of, since)
+    assert ("2021" in asked.topic) is (of is since)
+
+
+def test_documents_of_a_year_are_those_that_name_it(library: Application) -> None:
+    listed = ask(library, "List all documents from 2021")
+    none = ask(library, "List all documents from 1987")
+
+    assert "expenses-2021.md" in listed.text
+    assert "licences.md" not in listed.text
+    assert "2021" in listed.notice
+    assert ": 1;" in listed.notice
+    assert none.kind is not AnswerKind.CATALOG
+
+
+def test_a_question_about_documents_is_not_mixed_with_what_was_asked_before(
+    library: Application,
+) -> None:
+    before = (Turn("Who won the chess title in 1972?"),)
+    alone = AnswerRequest(
+        "How many documents are there about zeppelins?", FINANCE, kind="extracts", history=before
+    )
+    leaning = AnswerRequest("And in 1973?", FINANCE, kind="extracts", history=before)
+
+    assert library.answers.answer(alone).follow_up is None
+    assert library.answers.answer(leaning).follow_up is not None
 
 
 def test_a_summary_quotes_how_the_sections_begin(library: Application) -> None:
