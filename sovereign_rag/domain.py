@@ -5,7 +5,7 @@ retrieved for one question), *citation*. Pages count from 1, ranks count from 1,
 from 0 in Python's sense (code points), and a span is half open: `text[start:end]`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -187,6 +187,18 @@ class Passage:
     @property
     def id(self) -> str:
         return f"{self.chunk.document_id}:{self.chunk.index}"
+
+    @property
+    def section(self) -> str:
+        return section_name(self.chunk.heading_path, self.title)
+
+
+def section_name(heading_path: Sequence[str], title: str) -> str:
+    """The nearest two headings that a passage stands under, but for its document's title.
+
+    A price under "In Guyana" is another one than that under "In Metropolitan France".
+    """
+    return " › ".join([heading for heading in heading_path if heading != title][-2:])
 
 
 class QuoteVerdict(StrEnum):

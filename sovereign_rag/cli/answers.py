@@ -90,7 +90,7 @@ def print_answer(run: CommandRun, answer: "AnswerOut", *, one_line: bool = False
 
 
 def _print_answer(run: CommandRun, answer: "AnswerOut") -> None:
-    from sovereign_rag.domain import AnswerKind, Verdict
+    from sovereign_rag.domain import AnswerKind, Verdict, section_name
     from sovereign_rag.text.locale import nearest_locale
 
     words = nearest_locale(answer.language)
@@ -118,8 +118,10 @@ def _print_answer(run: CommandRun, answer: "AnswerOut") -> None:
         _print(run, Text())
     if answer.certainty == "near":
         _print(run, Text("The nearest passages; not sure that they answer:", "yellow"))
+    sections = {p.id: section_name(p.heading_path, p.title) for p in answer.passages}
     for citation, number in numbers.items():
-        _print(run, _citation(number, citation, words))
+        section = sections.get(citation.passage_id, "")
+        _print(run, _citation(number, citation, section, words))
     if answer.other_versions:
         _print(run, _versions(answer.other_versions))
     if answer.notice:
@@ -130,7 +132,9 @@ def _print_answer(run: CommandRun, answer: "AnswerOut") -> None:
     run.note(f"{checked}{seconds:.1f} s", style="dim")
 
 
-def _citation(number: int, citation: "CitationOut", words: "Locale") -> "RenderableType":
+def _citation(
+    number: int, citation: "CitationOut", section: str, words: "Locale"
+) -> "RenderableType":
     sure = citation.ocr_confidence or 0.0
     shown = safe(readable(citation.quote), one_line=True)
     quote = Text(f"[{number}] ", "cyan") + Text(f"“{shown}”", "")
@@ -140,7 +144,7 @@ def _citation(number: int, citation: "CitationOut", words: "Locale") -> "Rendera
         quote.append(f" ({words('source.scan', percent=words.percent(sure))})", "yellow")
     elif citation.ocr_confidence is not None:
         quote.append(f" ({words('source.ocr', percent=words.percent(sure))})", "dim")
-    return Group(quote, _source(citation.title, citation.page, citation.uri), Text())
+    return Group(quote, _source(citation.title, citation.page, citation.uri, section), Text())
 
 
 def _versions(versions: "Sequence[OtherVersionOut]") -> "RenderableType":
@@ -167,8 +171,9 @@ def passage_view(number: int, passage: "PassageOut") -> "RenderableType":
     )
 
 
-def _source(title: str, page: int | None, uri: str) -> "RenderableType":
-    where = f"{safe(title, one_line=True)}, page {page}" if page else safe(title, one_line=True)
+def _source(title: str, page: int | None, uri: str, section: str = "") -> "RenderableType":
+    where = safe(f"{title} › {section}" if section else title, one_line=True)
+    where += f", page {page}" if page else ""
     return Group(_indented(Text(where, "green")), _indented(Text(safe(uri, one_line=True), "dim")))
 
 

@@ -59,14 +59,21 @@ def cited_text(answer: Answer, base: str) -> CitedText:
     if answer.certainty != "near" and answer.notice:
         text.add(_PARAGRAPH + plain(answer.notice))
     if sources:
-        lines = [f"- {source_line(source, base, words)}" for source in sources]
+        sections = {passage.id: passage.section for passage in answer.passages}
+        lines = [
+            f"- {source_line(source, sections.get(source.citation.passage_id, ''), base, words)}"
+            for source in sources
+        ]
         text.add(_PARAGRAPH + words("sources.heading") + ":\n\n" + "\n".join(lines))
     return CitedText(text.whole, tuple(text.marks), sources)
 
 
-def source_line(source: QuoteSource, base: str, words: Locale) -> str:
-    """A source as a line: its mark, title, page and link."""
-    return f"[{source.number}] {source_title(source, words)} — {source_link(source, base)}"
+def source_line(source: QuoteSource, section: str, base: str, words: Locale) -> str:
+    """A source as a line: its mark, title, page, section and link."""
+    where = source_title(source, words)
+    if section:
+        where = f"{where} › {_unmarked(plain(label(section)))}"
+    return f"[{source.number}] {where} — {source_link(source, base)}"
 
 
 def source_title(source: QuoteSource, words: Locale) -> str:

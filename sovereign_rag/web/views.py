@@ -81,6 +81,11 @@ class AnswerView:
         """The documents that are quoted, by id."""
         return list(dict.fromkeys(source.citation.document_id for source in self.sources))
 
+    def section_of(self, citation: Citation) -> str:
+        """The headings that a quote stands under; "" where there are none, or none are known."""
+        passages = (p for p in self.answer.passages if p.id == citation.passage_id)
+        return next((p.section for p in passages), "")
+
     def language_of(self, citation: Citation) -> str | None:
         """The language of the passage that a quote is from, where that is known."""
         passages = (p for p in self.answer.passages if p.id == citation.passage_id)

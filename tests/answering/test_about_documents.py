@@ -8,12 +8,14 @@ import pytest
 from sovereign_rag.access import Principal, local_owner
 from sovereign_rag.answering.corpus_question import corpus_question
 from sovereign_rag.answering.request import AnswerRequest
-from sovereign_rag.domain import Answer, AnswerKind
+from sovereign_rag.domain import Answer, AnswerKind, section_name
 from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.errors import Busy
+from sovereign_rag.http.cited_text import cited_text
 from sovereign_rag.retrieval.conversation import Turn
 from sovereign_rag.settings import ServerSettings, Settings
 from sovereign_rag.text import language as languages
+from sovereign_rag.web.views import answer_view
 from sovereign_rag.wiring import Application, open_service
 
 HR = Principal("ana", groups=frozenset({"hr"}))
@@ -197,3 +199,19 @@ def test_two_questions_are_answered_and_what_is_not_found_is_named(library: Appl
     assert "MIT" in both.text
     assert "Emma Watson" in one.text
     assert "chess title" in one.notice
+
+
+def test_a_quote_is_shown_with_the_heading_that_it_stands_under(library: Application) -> None:
+    answer = ask(library, "How are passwords shared?")
+
+    view = answer_view(answer)
+    shared = next(c for c in answer.citations if "never by mail" in c.quote)
+    assert view.section_of(shared) == "Sharing"
+    assert "Password policy › Sharing" in cited_text(answer, "").text
+
+
+def test_of_nested_headings_the_nearest_two_are_shown() -> None:
+    assert section_name(["Passports", "Children", "Abroad", "Photo"], "Passports") == (
+        "Abroad › Photo"
+    )
+    assert section_name(["Passports"], "Passports") == ""

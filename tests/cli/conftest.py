@@ -21,7 +21,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
     """A data folder with documents, and what `ingest` reported of it; for tests that only read."""
     folder = tmp_path_factory.mktemp("documents")
     (folder / "urlaub.md").write_text(
-        "# Urlaubsordnung\n\nJeder Angestellte hat dreißig Tage Urlaub im Jahr.\n", encoding="utf-8"
+        "# Urlaubsordnung\n\n## Dauer\n\nJeder Angestellte hat dreißig Tage Urlaub im Jahr.\n",
+        encoding="utf-8",
     )
     (folder / "preavis.txt").write_text(
         "La durée du préavis est de trois mois pour les cadres.\n", encoding="utf-8"

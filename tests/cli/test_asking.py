@@ -44,6 +44,12 @@ def test_the_source_filter_takes_a_uri_or_a_path(
     )
 
 
+def test_a_source_is_named_with_its_section(reading: CommandLine) -> None:
+    shown = reading("ask", "Wie viele Tage Urlaub hat ein Angestellter im Jahr?").out
+
+    assert "Urlaubsordnung › Dauer" in shown
+
+
 def test_a_day_counts_whole_and_a_time_to_the_second() -> None:
     days = Filters(from_="2024-01-31", to="2024-02-29").search_filter()
     times = Filters(from_="2024-01-31T12:00+01:00", to="2024-01-31T12:00").search_filter()

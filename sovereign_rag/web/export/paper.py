@@ -88,7 +88,7 @@ def _answer(view: AnswerView, base: str, t: Locale) -> list[Block]:
     if view.sources:
         blocks.append(Block("heading", t("sources.heading")))
     for source in view.sources:
-        blocks.append(Block("source", _source(source, t), f"{base}{source.url}"))
+        blocks.append(Block("source", _source(source, view, t), f"{base}{source.url}"))
         if is_written:
             blocks.append(Block("quote", readable(source.citation.quote)))
     if view.other_versions:
@@ -100,10 +100,12 @@ def _answer(view: AnswerView, base: str, t: Locale) -> list[Block]:
     return blocks
 
 
-def _source(source: QuoteSource, t: Locale) -> str:
+def _source(source: QuoteSource, view: AnswerView, t: Locale) -> str:
     citation = source.citation
+    section = view.section_of(citation)
+    place = f"{citation.title} › {section}" if section else citation.title
     page = "" if citation.page is None else f", {t('page.number', page=citation.page)}"
     verdict = t("source.verified") if citation.verified else t("source.unverified")
     if citation.verdict == "scan":
         verdict = t("source.scan", percent=t.percent(citation.ocr_confidence or 0.0))
-    return f"[{source.number}] {citation.title}{page} ({verdict})"
+    return f"[{source.number}] {place}{page} ({verdict})"
