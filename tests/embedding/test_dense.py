@@ -160,7 +160,7 @@ def test_a_question_from_another_thread_does_not_wait_for_a_whole_ingestion(
 
     def ingest() -> None:
         begun.set()
-        embedder.embed_passages([text + " " + "word " * 200 for text in TEXTS] * 20)
+        embedder.embed_passages([text + " " + "word " * 50 for text in TEXTS] * 20)
         order.append("ingestion")
 
     thread = threading.Thread(target=ingest)
