@@ -19,6 +19,7 @@ from pathlib import Path
 from sovereign_rag.store.embedded.models_alone import leave_out_the_client
 
 _READY = b"ready"
+_FAR_TOO_LONG_S = 120.0
 
 
 class WarmEngines:
@@ -33,6 +34,7 @@ class WarmEngines:
         """In the place of the product's; see there."""
         self._start()
         with socket.socket(socket.AF_UNIX) as asked:
+            asked.settimeout(_FAR_TOO_LONG_S)
             asked.connect(self._address)
             socket.send_fds(asked, [os.fsencode(data_dir)], [log])
             return 0 if asked.recv(len(_READY)) == _READY else 1
@@ -43,7 +45,9 @@ class WarmEngines:
 
     def _start(self) -> None:
         with self._lock:
-            if self._process is None:
+            if self._process is None or self._process.poll() is not None:
+                self.close()  # a test ended it
+                Path(self._address).unlink(missing_ok=True)
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "tests.warm_engines", self._address],
                     env={
