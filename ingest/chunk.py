@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ingest.detect import PDF
 from sovereign_rag.domain import Chunk, Element, ElementKind, PageSpan, PageText, ParsedDocument
 from sovereign_rag.settings import ChunkSettings
-from sovereign_rag.text.language import detect
+from sovereign_rag.text.language import of_passage
 from sovereign_rag.text.sentences import sentences
 
 CHUNKER_VERSION = "2"
@@ -20,7 +20,6 @@ _CELLS = " | "
 NOT_SEARCHED = frozenset({ElementKind.FURNITURE, ElementKind.HIDDEN})
 _HEADING_CHARS = 160  # of a heading in the path; a "heading" that is a paragraph is cut
 _PATH_TOKENS = 96  # most of a chunk's tokens that its path may take
-_LANGUAGE_CHARS = 120  # a shorter text's own language can't be told: the document's counts
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 
@@ -55,18 +54,20 @@ def chunk(
     *,
     count_tokens: CountTokens,
     settings: ChunkSettings,
+    language: str | None = None,
 ) -> list[Chunk]:
     """Cut `parsed` into chunks of at most `settings.max_tokens`, headings and header included.
 
     Args:
         count_tokens: The embedding model's tokenizer.
+        language: That all are in; None: as each text tells. Where they are cut does not hang on it.
 
     Returns:
         Chunks in reading order. `chunk.text` is the text of its spans joined by blank lines;
         text that is searched lies in exactly one chunk, but for headings, which stand in paths,
         and a table's header, which is repeated. A document of headings alone keeps them as text.
     """
-    return list(_Cutter(parsed, count_tokens, settings).chunks(document_id, version))
+    return list(_Cutter(parsed, count_tokens, settings).chunks(document_id, version, language))
 
 
 class _Cutter:
@@ -76,12 +77,11 @@ class _Cutter:
         self._parsed, self._count, self._settings = parsed, count_tokens, settings
         self._pages = {page.number: page for page in parsed.pages}
 
-    def chunks(self, document_id: str, version: str) -> Iterator[Chunk]:
+    def chunks(self, document_id: str, version: str, language: str | None) -> Iterator[Chunk]:
         drafts = _merge_small(list(self._drafts()), self._settings)
         for index, draft in enumerate(drafts):
             spans = _joined([piece.span for piece in draft.pieces], self._pages)
             text = "\n\n".join(self._text(span) for span in spans)
-            own = detect(text) if len(text) >= _LANGUAGE_CHARS else None
             yield Chunk(
                 document_id=document_id,
                 version=version,
@@ -90,7 +90,7 @@ class _Cutter:
                 spans=spans,
                 heading_path=draft.path,
                 table_header=draft.header,
-                language=own or self._parsed.language,
+                language=language or of_passage(text, self._parsed.language),
                 kind=draft.kind,
             )
 

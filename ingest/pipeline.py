@@ -22,11 +22,7 @@ from ingest.leases.lease import DocumentLease
 from sovereign_rag.catalog.documents import Documents
 from sovereign_rag.catalog.holding import LeaseLost
 from sovereign_rag.catalog.index_spec import IndexSpec
-from sovereign_rag.catalog.records import (
-    DocumentRecord,
-    TaskState,
-    document_id,
-)
+from sovereign_rag.catalog.records import DocumentRecord, TaskState, document_id
 from sovereign_rag.domain import Chunk, ParsedDocument, SourceFile
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.errors import DocumentError, NoText, StoreError
@@ -120,6 +116,8 @@ class Pipeline:
             EnvironmentFault: The machine is at fault; the same call may work later.
         """
         known = self._documents.find(tenant, source.uri)
+        if known is not None and source.stated is None:
+            source = replace(source, stated=known.stated)
         version = self.version_of(source.content_hash)
         is_locked = known is not None and PROTECTED in known.properties
         # Who hands a locked file in has to know its password each time, also under the same name:
@@ -299,6 +297,7 @@ class Pipeline:
             item.parsed,
             count_tokens=self._embedder.count_tokens,
             settings=self._settings,
+            language=item.source.stated.spoken if item.source.stated else None,
         )
         if not chunks:
             raise NoText(

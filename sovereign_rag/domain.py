@@ -125,7 +125,7 @@ class SourceFile:
     modified: datetime | None
     readers: frozenset[str]  # labels; empty: nobody but the owner of the data folder
     level: int = 0
-    facts: frozenset[str] = frozenset()  # what was stated of it, see `metadata`
+    stated: Stated | None = None  # None: nothing new, what was stated before stays
 
 
 @dataclass(frozen=True, slots=True)

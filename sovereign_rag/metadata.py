@@ -23,6 +23,7 @@ class Stated:
     date: datetime | None = None  # of its content, with a time zone
     tags: tuple[str, ...] = ()  # in alphabetical order, each once
     fields: Mapping[str, FieldValue] = field(default_factory=dict)  # by name
+    language: str | None = None  # a BCP 47 tag: fr, pt-BR
 
     @property
     def facts(self) -> frozenset[str]:
@@ -31,6 +32,16 @@ class Stated:
         tags = (fact("tag", tag) for tag in self.tags)
         fields = (fact(f"field.{name}", value) for name, value in self.fields.items())
         return frozenset({*author, *tags, *fields})
+
+    @property
+    def spoken(self) -> str | None:
+        """The language by its ISO 639 code, without region and script: as texts are found by."""
+        return None if self.language is None else self.language.partition("-")[0]
+
+    @property
+    def found_by(self) -> tuple[frozenset[str], datetime | None]:
+        """What of it stands on chunks beside their language: facts and date."""
+        return self.facts, self.date
 
     def plain(self) -> dict[str, Any]:
         """As JSON takes it."""

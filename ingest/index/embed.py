@@ -10,6 +10,7 @@ from sovereign_rag.access import stored_readers
 from sovereign_rag.domain import Chunk, ParsedDocument, SourceFile
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
 from sovereign_rag.embedding.vector_cache import VectorCache
+from sovereign_rag.metadata import NOTHING_STATED
 from sovereign_rag.storage.content import ContentStore
 from sovereign_rag.store.protocol import ChunkOrigin, IndexedChunk
 from sovereign_rag.system.tracing import span
@@ -52,12 +53,7 @@ class ChunkEmbedder:
                 level=item.source.level,
                 dense=vector,
                 lexical=terms,
-                origin=ChunkOrigin(
-                    item.source.uri,
-                    item.parsed.media_type,
-                    item.source.modified,
-                    item.source.facts,
-                ),
+                origin=_origin(item),
             )
             for (item, part), vector, terms in zip(batch, self._dense(batch), lexical, strict=True)
         ]
@@ -88,3 +84,8 @@ class ChunkEmbedder:
     def _cache(self, content_hash: str) -> VectorCache:
         path = self._content.vectors(content_hash, self._embedder.model_id)
         return VectorCache(path, self._embedder.dimension)
+
+
+def _origin(item: ParsedFile) -> ChunkOrigin:
+    source, said = item.source, item.source.stated or NOTHING_STATED
+    return ChunkOrigin(source.uri, item.parsed.media_type, said.date or source.modified, said.facts)

@@ -51,6 +51,8 @@ class DocumentLifecycle:
         new_id = document_id(tenant, uri)
         if not self._erasure.follow_up(new_id):
             return False  # the chunks of one that was there before are still to be removed
+        if not self._erasure.follow_up(old.id):
+            return False  # the store is still to be told of it, and would be of the old one alone
         dated = old.stated.date or modified
         origin = ChunkOrigin(uri, old.media_type, dated, old.stated.facts)
         moved = MovedChunks(old, new_id, stored_readers(readers), level, origin)

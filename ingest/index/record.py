@@ -7,6 +7,7 @@ from pathlib import PurePath
 from ingest.index.embed import ParsedFile
 from sovereign_rag.catalog.records import DocumentRecord, DocumentStatus, document_id
 from sovereign_rag.domain import ParsedDocument, SourceFile
+from sovereign_rag.metadata import NOTHING_STATED
 
 
 def record_of(
@@ -36,6 +37,8 @@ def record_of(
         properties=parsed.properties,
         created=now,
         updated=now,
+        stated=source.stated or NOTHING_STATED,
+        found_language=parsed.language,
     )
 
 
@@ -45,10 +48,10 @@ def source_of(document: DocumentRecord) -> SourceFile:
         name=document.name,
         content_hash=document.content_hash,
         size=document.size,
-        modified=document.stated.date or document.modified,
+        modified=document.modified,
         readers=document.readers,
         level=document.level,
-        facts=document.stated.facts,
+        stated=document.stated,
     )
 
 

@@ -251,6 +251,7 @@ class Worker:
             modified=task.modified,
             readers=task.readers,
             level=task.level,
+            stated=task.stated,
         )
 
     def _as_known(self, task: TaskRecord) -> TaskRecord | None:

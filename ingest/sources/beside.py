@@ -1,7 +1,8 @@
 """`report.pdf.meta.json` beside `report.pdf`: what is said of a document, as uploads take it.
 
     {"title": "Budget 2026", "author": "Ana Ruiz", "date": "2026-01-31", "tags": ["budget"],
-     "address": "https://intranet.example/budget", "fields": {"department": "finance"}}
+     "address": "https://intranet.example/budget", "fields": {"department": "finance"},
+     "language": "fr"}
 
 It is no document itself, and never says who may read.
 """
@@ -12,7 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from ingest.sources.source import Entry, LeftOut
 from sovereign_rag.errors import BadInput, DocumentError
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 SUFFIX: Final = ".meta.json"
 MAX_BYTES: Final = 64 * 1024
 
+_Said = TypeVar("_Said")
 Reader = Callable[[bytes], Stated]
 """What such a file says. Raises BadInput: what is wrong with it, by field."""
 
@@ -89,7 +91,9 @@ def first_bytes(blocks: Iterable[bytes]) -> bytes:
     return content
 
 
-def said_beside(file: Path | None, read: Reader, wrong: list[WrongFile]) -> Stated | None:
+def said_beside(
+    file: Path | None, read: Callable[[bytes], _Said], wrong: list[WrongFile]
+) -> _Said | None:
     """What such a file of this machine says, if there is one; what is wrong with it is told."""
     if file is None:
         return None

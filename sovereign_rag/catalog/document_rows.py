@@ -27,6 +27,9 @@ from sovereign_rag.catalog.tables import (
 from sovereign_rag.metadata import NOTHING_STATED, Stated
 from sovereign_rag.text.folding import folded
 
+Rights = tuple[frozenset[str], int]
+"""Reader labels without the owner's, and the level."""
+
 VERSION = func.coalesce(index_documents.c.version, "").label("version")
 """Of a document in the index that it is joined with; "" where it is not in it."""
 _CHUNKS = func.coalesce(index_documents.c.chunks, 0).label("chunks")
@@ -101,6 +104,8 @@ def put_document(connection: Connection, record: DocumentRecord, live: int) -> N
     values |= stated_values(record)
     if record.stated.title is None or record.title != record.stated.title:
         values["found_title"] = record.title  # else it is the stated one that is moved along
+    if record.stated.spoken is None:
+        values["found_language"] = record.found_language or record.language
     its_own = and_(documents.c.id == record.id, documents.c.tenant == record.tenant)
     same_text = and_(
         documents.c.content_hash == record.content_hash, documents.c.parse_key == record.parse_key
@@ -133,9 +138,15 @@ def stated_values(record: DocumentRecord) -> dict[str, Any]:
     return {
         "stated": stated,
         "title": title,
+        "language": spoken_of(record),
         "sought": sought(title, record.name),
         "dated": record.date,
     }
+
+
+def spoken_of(record: DocumentRecord) -> str | None:
+    """A document's language: as stated, or else as found."""
+    return record.stated.spoken or record.found_language or record.language
 
 
 def put_facts(connection: Connection, id_: str, stated: Stated) -> None:
@@ -157,3 +168,29 @@ def put_readers(connection: Connection, id_: str, readers: Iterable[str]) -> Non
     connection.execute(delete(document_readers).where(document_readers.c.document_id == id_))
     rows = [{"document_id": id_, "label": label} for label in sorted(stored_readers(readers))]
     connection.execute(insert(document_readers), rows)
+
+
+def rights_of_one(connection: Connection, tenant: str, document_id: str) -> Rights | None:
+    """Who may read a document; None: the tenant has none such."""
+    return rights_of(connection, tenant, [document_id]).get(document_id)
+
+
+def rights_of(connection: Connection, tenant: str, ids: list[str]) -> dict[str, Rights]:
+    """Who may read documents, of those that the tenant has."""
+    own = and_(documents.c.id.in_(ids), documents.c.tenant == tenant)
+    levels = connection.execute(select(documents.c.id, documents.c.level).where(own)).all()
+    readers = readers_of(connection, [id_ for id_, _ in levels])
+    return {id_: (frozenset(readers[id_]), level) for id_, level in levels}
+
+
+def put_rights(
+    connection: Connection, document_id: str, known: Rights, rights: Rights, now: datetime
+) -> None:
+    if rights == known:
+        return
+    connection.execute(
+        update(documents)
+        .where(documents.c.id == document_id)
+        .values(level=rights[1], updated=now, stamp=new_stamp())
+    )
+    put_readers(connection, document_id, rights[0])

@@ -6,7 +6,6 @@ the rule of `ReadScope.allows` is part of every statement that answers a reader.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
@@ -20,12 +19,12 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    or_,
     select,
     update,
 )
 
 from sovereign_rag.access import ReadScope
+from sovereign_rag.catalog.content_use import in_use
 from sovereign_rag.catalog.conversations import forget_document
 from sovereign_rag.catalog.curated_answers import forget_quotes
 from sovereign_rag.catalog.database import IndexedPart, batches
@@ -35,6 +34,7 @@ from sovereign_rag.catalog.document_rows import (
     readers_of,
     record_of,
     select_whole,
+    spoken_of,
 )
 from sovereign_rag.catalog.follow_ups import note, settle_published
 from sovereign_rag.catalog.holding import (
@@ -42,8 +42,8 @@ from sovereign_rag.catalog.holding import (
     close_finished_jobs,
     keeps_access,
     require_held,
-    said_metadata,
     said_rights,
+    stated_now,
 )
 from sovereign_rag.catalog.index_rows import drop_row, in_index, leave_rows, require_live
 from sovereign_rag.catalog.records import (
@@ -57,12 +57,8 @@ from sovereign_rag.catalog.records import (
 from sovereign_rag.catalog.tables import document_readers, documents, index_documents, tasks
 from sovereign_rag.errors import NotFound
 
-KEPT_FOR_RETRY: Final = timedelta(days=7)
-"""How long the bytes of an upload that failed or was cancelled wait for a retry."""
-
 _NOT_READ: Final = "The newest version could not be read; the one before it is used."
 _NOT_READ_ANEW: Final = "It could not be read again; what was read before is used."
-_RETRIABLE = (TaskState.FAILED.value, TaskState.CANCELLED.value)
 _LIVE = [
     index_documents.c.version if name == "version" else documents.c[name]
     for name in LiveDocument.__dataclass_fields__
@@ -192,9 +188,10 @@ class Documents(IndexedPart):
                 said = (known.readers, known.level)
             written = (record.readers, record.level)
             readers, level = said or written
-            before = known.stated if known is not None else record.stated
-            stated = before if lease is None else said_metadata(connection, lease) or before
-            differs = (readers, level) != written or stated.facts != record.stated.facts
+            stated = stated_now(connection, record, known, lease)
+            # What its chunks were written with; those that move say what they said before.
+            differs = (readers, level) != written or stated.found_by != record.stated.found_by
+            spoken = lease is not None and stated.spoken != record.stated.spoken
             record = replace(record, readers=readers, level=level, stated=stated)
             put_document(connection, record, require_live(connection, self._index))
             settle_published(
@@ -203,9 +200,11 @@ class Documents(IndexedPart):
                 record.id,
                 self._clock(),
                 differs=differs,
+                spoken=spoken,
                 keeps_access=keeps,
             )
-        return replace(record, title=record.stated.title or record.title)
+        title, language = record.stated.title or record.title, spoken_of(record)
+        return replace(record, title=title, language=language)
 
     def live_version(self, tenant: str, document_id: str) -> str | None:
         """The version that searches return; None where there is none."""
@@ -301,7 +300,7 @@ class Documents(IndexedPart):
         nothing to remove.
         """
         with self._database.reading() as connection:
-            return _in_use(connection, content_hash, self._clock())
+            return in_use(connection, content_hash, self._clock())
 
     def is_held_by_others_alone(self, tenant: str, content_hash: str) -> bool:
         """Whether other tenants have this content, or are taking it in, and `tenant` has not."""
@@ -323,7 +322,7 @@ class Documents(IndexedPart):
         looks for the bytes never loses them. `remove` is quick: writers wait for it.
         """
         with self._database.writing() as connection:
-            if not _in_use(connection, content_hash, self._clock()):
+            if not in_use(connection, content_hash, self._clock()):
                 remove()
 
     def _documents(self, condition: ColumnElement[bool], *, limit: int) -> list[DocumentRecord]:
@@ -337,21 +336,6 @@ class Documents(IndexedPart):
         condition = and_(documents.c.id == id_, documents.c.tenant == tenant)
         row = connection.execute(select_whole(self._index).where(condition)).mappings().first()
         return None if row is None else record_of(row, readers_of(connection, [id_])[id_])
-
-
-def _in_use(connection: Connection, content_hash: str, now: datetime) -> bool:
-    if not content_hash:
-        return True
-    of_document = exists().where(documents.c.content_hash == content_hash)
-    may_be_retried = and_(
-        tasks.c.state.in_(_RETRIABLE),
-        tasks.c.path.is_(None),
-        tasks.c.finished > now - KEPT_FOR_RETRY,
-    )
-    of_task = exists().where(
-        tasks.c.content_hash == content_hash, or_(tasks.c.state.in_(UNFINISHED), may_be_retried)
-    )
-    return bool(connection.execute(select(of_document | of_task)).scalar_one())
 
 
 def readable_by(scope: ReadScope, *, of_many: bool = False) -> ColumnElement[bool]:

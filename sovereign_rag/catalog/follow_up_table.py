@@ -1,6 +1,6 @@
 """The tables of what the vector store is still to be told; beside the others in `tables`."""
 
-from sqlalchemy import Column, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, Integer, String, Table, Text, false
 from sqlalchemy.types import JSON
 
 from sovereign_rag.catalog.tables import UtcTime, metadata
@@ -13,6 +13,8 @@ follow_ups = Table(  # what the vector store is still to be told of documents
     Column("readers", JSON(none_as_null=True)),  # that it will have; NULL: as the catalog says
     Column("level", Integer),
     Column("stamp", String(32), nullable=False),  # another one with each change
+    # What is found by words may be in another language than is stated.
+    Column("language", Boolean, nullable=False, server_default=false()),
     Column("noted", UtcTime, nullable=False),
     Column("holder", Text),  # who tells the store of it right now
     Column("held_until", UtcTime),

@@ -16,23 +16,22 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, 
 from sovereign_rag.access import in_both
 from sovereign_rag.catalog.database import CatalogPart, batches
 from sovereign_rag.catalog.document_rows import (
+    Rights,
     new_stamp,
     put_facts,
-    put_readers,
-    readers_of,
+    put_rights,
     record_of,
+    rights_of,
+    rights_of_one,
     select_whole,
     stated_values,
 )
 from sovereign_rag.catalog.follow_up_table import follow_ups
 from sovereign_rag.catalog.holding import UNFINISHED, require_held, said_metadata, said_rights
-from sovereign_rag.catalog.records import Lease, TaskState
+from sovereign_rag.catalog.records import DocumentRecord, Lease, TaskState
 from sovereign_rag.catalog.tables import documents, tasks
 from sovereign_rag.errors import NotFound
 from sovereign_rag.metadata import Stated
-
-Rights = tuple[frozenset[str], int]
-"""Reader labels without the owner's, and the level."""
 
 LEASE_S: Final = 60.0
 """How long whoever follows up has a document to itself, unless it is known to have died."""
@@ -50,9 +49,9 @@ class FollowUp:
     holder: str
     stamp: str
     rights: Rights | None  # what the store is to have; None: the document is gone from the catalog
-    facts: frozenset[str] = frozenset()  # likewise, of what was stated
-    dated: datetime | None = None  # None: no date is known
+    document: DocumentRecord | None = None  # without its readers; None: likewise
     is_stated: bool = False  # whether anything was ever stated of it
+    is_spoken: bool = False  # whether its words may stand there in another language than stated
 
 
 class FollowUps(CatalogPart):
@@ -81,13 +80,13 @@ class FollowUps(CatalogPart):
         """
         with self._database.writing() as connection:
             require_held(connection, lease)
-            known = _rights(connection, tenant, document_id)
+            known = rights_of_one(connection, tenant, document_id)
             if known is None:
                 raise NotFound("There is no such document.")
             wanted = (readers, level)
             if lease is not None:  # what it was handed in with may have been taken back since
                 wanted = said_rights(connection, lease, document_id) or wanted
-            _put_rights(connection, document_id, known, narrowed(known, wanted), self._clock())
+            put_rights(connection, document_id, known, narrowed(known, wanted), self._clock())
             note(connection, tenant, document_id, self._clock(), wanted=wanted)
             said = {"readers": sorted(wanted[0]), "level": wanted[1]}
             _say_to_tasks(connection, tenant, document_id, said, lease)
@@ -125,16 +124,18 @@ class FollowUps(CatalogPart):
             if stated is None or stated == Stated.of(row["stated"]):
                 return False
             found = connection.scalar(select(documents.c.found_title).where(own))
-            record = replace(record_of(row, ()), stated=stated)
-            record = replace(record, title=found or record.title)
+            before = record_of(row, ())
+            title, language = found or before.title, before.found_language
+            record = replace(before, stated=stated, title=title, language=language)
             changed = {**stated_values(record), "updated": now, "stamp": new_stamp()}
             changed["stated"] = stated.plain()  # also of nothing: the store is to forget facts
-            if found is None and Stated.of(row["stated"]).title is None:
+            if found is None and before.stated.title is None:
                 changed["found_title"] = row["title"]  # of a document from before it was kept
             connection.execute(update(documents).where(own).values(changed))
             put_facts(connection, document_id, stated)
             _say_to_tasks(connection, tenant, document_id, {"stated": stated.plain()}, lease)
-            note_again(connection, tenant, document_id, now)
+            spoken = stated.spoken != before.stated.spoken
+            note_again(connection, tenant, document_id, now, spoken=spoken)
             return True
 
     def narrow(self, tenant: str, rights: Mapping[str, Rights], *, job_id: str) -> None:
@@ -150,10 +151,10 @@ class FollowUps(CatalogPart):
             wanted = dict(some)
             with self._database.writing() as connection:
                 given = _given(connection, list(wanted))
-                for document_id, known in _rights_of(connection, tenant, list(wanted)).items():
+                for document_id, known in rights_of(connection, tenant, list(wanted)).items():
                     less = narrowed(known, wanted[document_id])
                     if less != known or document_id in given:
-                        _put_rights(connection, document_id, known, less, self._clock())
+                        put_rights(connection, document_id, known, less, self._clock())
                         note(connection, tenant, document_id, self._clock(), wanted=less)
                 self._narrow_tasks(connection, tenant, wanted, job_id)
 
@@ -217,11 +218,17 @@ class FollowUps(CatalogPart):
             own = follow_ups.c.document_id == row["document_id"]
             held = {"holder": holder, "held_until": until}
             connection.execute(update(follow_ups).where(own).values(held))
-            rights = _rights(connection, row["tenant"], row["document_id"])
+            rights = rights_of_one(connection, row["tenant"], row["document_id"])
             if rights is not None and row["readers"] is not None:
                 rights = (frozenset(row["readers"]), row["level"])
-            told = (row["document_id"], row["tenant"], holder, row["stamp"], rights)
-            return FollowUp(*told, *_stated_of(connection, row["document_id"]))
+            whole = select_whole(None).where(documents.c.id == row["document_id"])
+            known = connection.execute(whole).mappings().first()
+            return FollowUp(
+                *(row["document_id"], row["tenant"], holder, row["stamp"], rights),
+                document=None if known is None else record_of(known, ()),
+                is_stated=known is not None and known["stated"] is not None,
+                is_spoken=row["language"],
+            )
 
     def end(self, followed: FollowUp) -> None:
         """The store has been told; what is given to somebody takes effect now.
@@ -232,9 +239,9 @@ class FollowUps(CatalogPart):
         with self._database.writing() as connection:
             as_told = and_(own, follow_ups.c.stamp == followed.stamp)
             if connection.execute(delete(follow_ups).where(as_told)).rowcount:
-                known = _rights(connection, followed.tenant, followed.document_id)
+                known = rights_of_one(connection, followed.tenant, followed.document_id)
                 if known is not None and followed.rights is not None:
-                    _put_rights(connection, followed.document_id, known, followed.rights, now)
+                    put_rights(connection, followed.document_id, known, followed.rights, now)
                 return
             # Whoever told the store otherwise may have been before this: it is told once more.
             again = update(follow_ups).where(own).values(stamp=uuid.uuid4().hex)
@@ -278,16 +285,18 @@ def note(
     now: datetime,
     *,
     wanted: Rights | None = None,
+    spoken: bool = False,
 ) -> None:
     """Note that the store is to be told of a document.
 
     Args:
         wanted: What the store, and then the catalog, is to have; None: what the catalog has.
+        spoken: Its words are there in another language than is stated.
     """
     values: dict[str, Any] = {
         "readers": None if wanted is None else sorted(wanted[0]),
         "level": None if wanted is None else wanted[1],
-        "stamp": uuid.uuid4().hex,
+        **_anew(spoken),
     }
     own = follow_ups.c.document_id == document_id
     if not connection.execute(update(follow_ups).where(own).values(values)).rowcount:
@@ -309,11 +318,18 @@ def _say_to_tasks(
     connection.execute(update(tasks).where(own).values(dict(said)))
 
 
-def note_again(connection: Connection, tenant: str, document_id: str, now: datetime) -> None:
-    """Note a document, and leave what is still to come of its rights as it is."""
+def note_again(
+    connection: Connection, tenant: str, document_id: str, now: datetime, *, spoken: bool = False
+) -> None:
+    """Note a document, and leave what is still to come of its rights as it is. See `note`."""
     own = update(follow_ups).where(follow_ups.c.document_id == document_id)
-    if not connection.execute(own.values(stamp=uuid.uuid4().hex)).rowcount:
-        note(connection, tenant, document_id, now)
+    if not connection.execute(own.values(_anew(spoken))).rowcount:
+        note(connection, tenant, document_id, now, spoken=spoken)
+
+
+def _anew(spoken: bool) -> dict[str, Any]:
+    """What is noted with each change; that the language changed stays until the store has it."""
+    return {"stamp": uuid.uuid4().hex, **({"language": True} if spoken else {})}
 
 
 def is_followed_up(target: ColumnElement[str], now: datetime) -> ColumnElement[bool]:
@@ -332,31 +348,21 @@ def settle_published(
     now: datetime,
     *,
     differs: bool,
+    spoken: bool,
     keeps_access: bool,
 ) -> None:
     """A version was published: what was still to come of rights is what it was published with.
 
     Args:
         differs: Its chunks were written with other rights.
+        spoken: Its chunks were written in another language than is stated.
         keeps_access: It was read again, and no word on rights: what is to come comes.
     """
     again = update(follow_ups).where(follow_ups.c.document_id == document_id)
-    if keeps_access and connection.execute(again.values(stamp=uuid.uuid4().hex)).rowcount:
+    if keeps_access and connection.execute(again.values(_anew(spoken))).rowcount:
         return
-    if differs or connection.execute(_row(document_id)).first() is not None:
-        note(connection, tenant, document_id, now)
-
-
-def _stated_of(
-    connection: Connection, document_id: str
-) -> tuple[frozenset[str], datetime | None, bool]:
-    """Facts and date that chunks of the document have, and whether anything was stated of it."""
-    own = documents.c.id == document_id
-    row = connection.execute(select(documents.c.stated, documents.c.modified).where(own)).first()
-    if row is None or row.stated is None:
-        return frozenset(), None, False
-    stated = Stated.of(row.stated)
-    return stated.facts, stated.date or row.modified, True
+    if differs or spoken or connection.execute(_row(document_id)).first() is not None:
+        note(connection, tenant, document_id, now, spoken=spoken)
 
 
 def _row(document_id: str) -> Any:
@@ -367,31 +373,7 @@ def _may_publish() -> ColumnElement[bool]:
     return tasks.c.state.in_(_MAY_YET_PUBLISH)
 
 
-def _rights(connection: Connection, tenant: str, document_id: str) -> Rights | None:
-    return _rights_of(connection, tenant, [document_id]).get(document_id)
-
-
-def _rights_of(connection: Connection, tenant: str, ids: list[str]) -> dict[str, Rights]:
-    own = and_(documents.c.id.in_(ids), documents.c.tenant == tenant)
-    levels = connection.execute(select(documents.c.id, documents.c.level).where(own)).all()
-    readers = readers_of(connection, [id_ for id_, _ in levels])
-    return {id_: (frozenset(readers[id_]), level) for id_, level in levels}
-
-
 def _given(connection: Connection, ids: list[str]) -> frozenset[str]:
     """Those that somebody is to get once the store has been told."""
     given = and_(follow_ups.c.document_id.in_(ids), follow_ups.c.level.is_not(None))
     return frozenset(connection.scalars(select(follow_ups.c.document_id).where(given)))
-
-
-def _put_rights(
-    connection: Connection, document_id: str, known: Rights, rights: Rights, now: datetime
-) -> None:
-    if rights == known:
-        return
-    connection.execute(
-        update(documents)
-        .where(documents.c.id == document_id)
-        .values(level=rights[1], updated=now, stamp=new_stamp())
-    )
-    put_readers(connection, document_id, rights[0])

@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, update
 
 from sovereign_rag.catalog.announcements import announce_jobs
-from sovereign_rag.catalog.records import Lease, LeaseState, TaskState
+from sovereign_rag.catalog.records import DocumentRecord, Lease, LeaseState, TaskState
 from sovereign_rag.catalog.tables import jobs, tasks
-from sovereign_rag.metadata import Stated
+from sovereign_rag.metadata import NOTHING_STATED, Stated
 
 UNFINISHED = [state.value for state in TaskState if not state.is_final]
 
@@ -58,6 +58,21 @@ def said_metadata(connection: Connection, lease: Lease) -> Stated | None:
     statement = select(tasks.c.stated).where(tasks.c.id == lease.task_id)
     plain = connection.execute(statement).scalar()
     return None if plain is None else Stated.of(plain)
+
+
+def stated_now(
+    connection: Connection,
+    record: DocumentRecord,
+    known: DocumentRecord | None,
+    lease: Lease | None,
+) -> Stated:
+    """What is stated of a document that is published: as its task says by now, or as before."""
+    said = None if lease is None else said_metadata(connection, lease)
+    if said is not None:
+        return said
+    if known is not None:
+        return known.stated
+    return record.stated if lease is None else NOTHING_STATED
 
 
 def keeps_access(connection: Connection, lease: Lease) -> bool:

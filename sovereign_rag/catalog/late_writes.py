@@ -5,13 +5,14 @@ what the catalog says of the document after a minute, and ever more rarely for t
 """
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Select, and_, delete, insert, select, update
 
 from sovereign_rag.catalog.database import CatalogPart
 from sovereign_rag.catalog.follow_up_table import late_writes
 from sovereign_rag.catalog.follow_ups import note_again
+from sovereign_rag.catalog.tables import documents
 
 LOOKS_S: Final = (60.0, 600.0, 3_600.0, 6 * 3_600.0, 24 * 3_600.0, 72 * 3_600.0)
 """Seconds from when a write was given up to each look."""
@@ -43,13 +44,20 @@ class LateWrites(CatalogPart):
                     wait = timedelta(seconds=LOOKS_S[looks] - LOOKS_S[looks - 1])
                     later = {"looks": looks, "look_at": now + wait}
                     connection.execute(update(late_writes).where(own).values(later))
-                note_again(connection, row["tenant"], row["document_id"], now)
+                # A late write may bring back chunks in the language of before.
+                spoken = connection.execute(_is_stated(row["document_id"])).first() is not None
+                note_again(connection, row["tenant"], row["document_id"], now, spoken=spoken)
             return len(rows)
 
     def awaited(self) -> int:
         """How many documents will be looked at again."""
         with self._database.reading() as connection:
             return len(connection.scalars(select(late_writes.c.document_id)).all())
+
+
+def _is_stated(document_id: str) -> Select[Any]:
+    own = and_(documents.c.id == document_id, documents.c.stated.is_not(None))
+    return select(documents.c.id).where(own)
 
 
 def note_late(connection: Connection, tenant: str, document_id: str, now: datetime) -> None:

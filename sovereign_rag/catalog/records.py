@@ -34,7 +34,7 @@ class DocumentRecord:
     parse_key: str  # which parser made the stored text
     version: str  # "" while no version was ever searchable
     media_type: str
-    language: str | None
+    language: str | None  # as stated, or else as found
     paged: bool
     pages: int
     chunks: int
@@ -46,6 +46,7 @@ class DocumentRecord:
     created: datetime
     updated: datetime
     stated: Stated = NOTHING_STATED
+    found_language: str | None = None  # told from its text
 
     @property
     def date(self) -> datetime:

@@ -117,6 +117,7 @@ documents = Table(
     Column("sought", CleanText, nullable=False, server_default=""),
     Column("stated", JSON(none_as_null=True)),  # what was said of it, see `metadata`
     Column("found_title", CleanText),  # its own, where another was stated
+    Column("found_language", Text),  # likewise
     Column("dated", UtcTime),
     # With the level, so that a list without filters is counted by it alone: in the order of the
     # ids, in which readers are stored, that takes a quarter of the time.

@@ -85,6 +85,7 @@ class Metadata(TypedDict, total=False):
     date: datetime | None
     tags: Sequence[str] | None
     fields: Mapping[str, str | float | bool | None] | None  # by the names of the settings
+    language: str | None  # fr, or a BCP 47 tag: pt-BR
 
 
 _PARAMETERS: Final = {

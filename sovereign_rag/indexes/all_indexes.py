@@ -9,10 +9,12 @@ from sovereign_rag.catalog.index_rows import IndexState
 from sovereign_rag.catalog.index_spec import IndexSpec
 from sovereign_rag.catalog.indexes import IndexRecord
 from sovereign_rag.errors import StoreError
+from sovereign_rag.indexes.languages import respeak
 from sovereign_rag.indexes.open_indexes import OpenIndexes
 
 if TYPE_CHECKING:
-    from sovereign_rag.store.protocol import ChunkStore
+    from sovereign_rag.embedding.lexical import Bm25Encoder
+    from sovereign_rag.store.protocol import ChunkStore, Spoken
 
 
 class EveryIndexStore:
@@ -22,8 +24,14 @@ class EveryIndexStore:
     from the one that is kept for a way back as well.
     """
 
-    def __init__(self, indexes: OpenIndexes, catalog: Catalog) -> None:
-        self._indexes, self._catalog = indexes, catalog
+    def __init__(
+        self,
+        indexes: OpenIndexes,
+        catalog: Catalog,
+        lexical: "Callable[[], Bm25Encoder]",
+    ) -> None:
+        """`lexical` gives the encoder of words, loading it when the first document needs it."""
+        self._indexes, self._catalog, self._lexical = indexes, catalog, lexical
 
     def prune(self, tenant: str, document_id: str, *, keep: str | None) -> None:
         """Delete a document's chunks of every version but `keep`, from every index."""
@@ -77,6 +85,23 @@ class EveryIndexStore:
         self._each(
             lambda _, store: store.set_facts(tenant, document_id, facts=facts, modified=modified)
         )
+
+    def set_language(self, tenant: str, document_id: str, spoken: "Spoken") -> None:
+        """Have a document's chunks found by words of the language that it is in, wherever it is.
+
+        An index that is being built writes it anew, since its stamp is another one by now.
+        """
+
+        def respeak_in(record: IndexRecord, store: "ChunkStore") -> None:
+            if record.state is IndexState.BUILDING or record.spec is None:
+                return
+            version = self._catalog.at(record.id).documents.live_version(tenant, document_id)
+            if version is not None:
+                encoder = self._lexical().as_made(record.spec.lexical)
+                respeak(store, encoder, tenant, document_id, version, spoken)
+
+        self._each(respeak_in)
+        self.flush()
 
     def flush(self) -> None:
         """Make everything written so far survive a power cut."""

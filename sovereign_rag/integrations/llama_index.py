@@ -189,8 +189,8 @@ def _node(passage: Passage) -> NodeWithScore:
         "headings": " > ".join(map(label, chunk.heading_path)),
         "pages": [span.page for span in chunk.spans] if passage.paged else [],
         "spans": [[span.page, span.start, span.end] for span in chunk.spans],
-        "language": chunk.language,
         **{name: value for name, value in passage.stated.plain().items() if name != "title"},
+        "language": chunk.language,
     }
     rest = sorted(metadata.keys() - _FOR_MODELS)
     node = TextNode(

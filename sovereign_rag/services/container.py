@@ -198,7 +198,7 @@ class Service(FollowsSettings):
 
     @part
     def all_indexes(self) -> EveryIndexStore:
-        return EveryIndexStore(self.indexes, self.catalog)
+        return EveryIndexStore(self.indexes, self.catalog, lambda: self.lexical)
 
     @part
     def erasure(self) -> Erasure:

@@ -21,7 +21,7 @@ from sovereign_rag.catalog.records import Lease
 from sovereign_rag.errors import NotFound, StoreError
 from sovereign_rag.metadata import Stated
 from sovereign_rag.storage.content import ContentStore
-from sovereign_rag.store.protocol import AllIndexes
+from sovereign_rag.store.protocol import AllIndexes, ChunkOrigin, Spoken
 from sovereign_rag.system.holder import holder_name, is_dead
 
 log = logging.getLogger(__name__)
@@ -184,10 +184,7 @@ class Erasure:
                 self._all_indexes.set_access(
                     found.tenant, found.document_id, readers=labels, level=level
                 )
-                if found.is_stated:
-                    self._all_indexes.set_facts(
-                        found.tenant, found.document_id, facts=found.facts, modified=found.dated
-                    )
+                self._tell_stated(found, labels, level)
                 self._all_indexes.tidy(found.tenant, found.document_id)
         except StoreError as fault:
             self._follow_ups.release(found)
@@ -201,3 +198,16 @@ class Erasure:
         self._is_away = False
         self._follow_ups.end(found)
         return True
+
+    def _tell_stated(self, found: FollowUp, labels: frozenset[str], level: int) -> None:
+        document = found.document
+        if document is None:
+            return
+        facts, date = document.stated.found_by
+        dated = date or document.modified
+        if found.is_spoken:  # its chunks are written with all that is known of them
+            origin = ChunkOrigin(document.uri, document.media_type, dated, facts)
+            spoken = Spoken(document.stated.spoken, document.found_language, labels, level, origin)
+            self._all_indexes.set_language(found.tenant, document.id, spoken)
+        if found.is_stated:
+            self._all_indexes.set_facts(found.tenant, document.id, facts=facts, modified=dated)

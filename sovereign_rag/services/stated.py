@@ -6,11 +6,19 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 from sovereign_rag.errors import BadInput
 from sovereign_rag.metadata import NOTHING_STATED, FieldValue, Stated
 from sovereign_rag.settings.metadata import FieldKind
+from sovereign_rag.text.language_tag import checked_tag
 
 _OF_RIGHTS: Final = frozenset({"readers", "level", "tenant"})
 _Text = Annotated[
@@ -18,6 +26,7 @@ _Text = Annotated[
 ]
 _Line = Annotated[_Text, StringConstraints(max_length=500)]
 _Tag = Annotated[_Text, StringConstraints(max_length=100)]
+_LanguageTag = Annotated[_Text, StringConstraints(max_length=35), AfterValidator(checked_tag)]
 _Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s\x00]+$", max_length=2_000)]
 
 
@@ -39,6 +48,12 @@ class MetadataBody(BaseModel):
         description="Custom fields, as `metadata.fields` of the settings names them; a date as "
         "2024-01-31.",
         examples=[{"department": "finance"}],
+    )
+    language: _LanguageTag | None = Field(
+        None,
+        description="In place of the one that is told from the text: its code (fr) or BCP 47 tag "
+        "(pt-BR). What is found by its words, filters and counts go by it.",
+        examples=["fr"],
     )
 
     def over(self, before: Stated, kinds: Mapping[str, FieldKind]) -> Stated:
@@ -65,6 +80,7 @@ class MetadataBody(BaseModel):
             date=moment if "date" in said else before.date,
             tags=tuple(sorted(set(self.tags or ()))) if "tags" in said else before.tags,
             fields=fields,
+            language=self.language if "language" in said else before.language,
         )
 
 
@@ -74,6 +90,11 @@ def read_stated(content: bytes, kinds: Mapping[str, FieldKind]) -> Stated:
     Raises:
         BadInput: It is no JSON, or says what is not understood; the field is named.
     """
+    return read_body(content).over(NOTHING_STATED, kinds)
+
+
+def read_body(content: bytes) -> MetadataBody:
+    """As `read_stated`, for a service whose custom fields are not known here."""
     try:
         told = json.loads(content.decode("utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
@@ -86,7 +107,7 @@ def read_stated(content: bytes, kinds: Mapping[str, FieldKind]) -> Stated:
             "settings"
         )
     try:
-        return MetadataBody.model_validate(told).over(NOTHING_STATED, kinds)
+        return MetadataBody.model_validate(told)
     except ValidationError as error:
         lines = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise BadInput("; ".join(lines)) from None

@@ -49,6 +49,17 @@ class IndexedChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Spoken:
+    """A document by the language that it is in, with all that its chunks are written with."""
+
+    stated: str | None  # ISO 639-1 code of all its chunks; None: as each one tells
+    found: str | None  # what the document tells, for chunks that are too short to
+    readers: frozenset[str]  # with the owner's label
+    level: int
+    origin: ChunkOrigin
+
+
+@dataclass(frozen=True, slots=True)
 class SearchFilter:
     """What a caller leaves out of what they may read; it can never add to it.
 
@@ -259,6 +270,10 @@ class AllIndexes(Protocol):
         modified: datetime | None,
     ) -> None:
         """Change what a search finds a document's chunks by; `modified` None: it stays."""
+        ...
+
+    def set_language(self, tenant: str, document_id: str, spoken: Spoken) -> None:
+        """Have a document's chunks found by words of the language that it is in."""
         ...
 
     def tidy(self, tenant: str, document_id: str) -> None:

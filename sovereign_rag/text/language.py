@@ -20,6 +20,7 @@ _KNOWN = (*LANGUAGES, "nl", "pt", "pl", "sv", "da", "cs", "ro", "hu", "fi", *_OT
 _ENOUGH = 20_000  # characters; more say nothing new
 _SURE_FROM_LETTERS = 400
 _FEWEST_LETTERS = 3
+_PASSAGE_CHARS = 120  # a shorter one's own language can't be told
 _FEW_WORDS = 30
 _TOO_FEW_WORDS = 3  # whose letters alone don't tell
 _TRUST = 0.3
@@ -91,6 +92,12 @@ def detect(text: str) -> str | None:
         return ranked[0]
     # A few words are taken for Dutch or Romanian too easily.
     return next(language for language in ranked if language in LANGUAGES)
+
+
+def of_passage(text: str, document: str | None) -> str | None:
+    """The language of a part of a document; where it is too short to tell, the document's."""
+    own = detect(text) if len(text) >= _PASSAGE_CHARS else None
+    return own or document
 
 
 def of_question(text: str, likely: Sequence[str] = ()) -> str:

@@ -118,6 +118,42 @@ def test_what_is_said_of_a_document_narrows_lists_and_searches_and_is_counted(
     assert (hidden["total"], uncounted) == (0, {})
 
 
+def test_a_stated_language_decides_by_which_words_a_document_is_found(product: Product) -> None:
+    document = {"file": ("notices.txt", b"K\xc3\xbcndigungen im Archiv des Hauses, 4712")}
+    form = {"readers": "user:adam", "metadata": '{"language": "en"}'}
+    asked = {"query": "Wo liegt die K\u00fcndigung?", "mode": "lexical"}  # another form of the word
+    with product.client("admin") as admin:
+
+        def found() -> list[tuple[str, str]]:
+            passages = admin.post("/v1/search", json=asked).json()["passages"]
+            return [(one["document_id"], one["language"]) for one in passages]
+
+        admin.post("/v1/documents", files=document, data=form)
+        product.work_off()
+        (listed,) = admin.get("/v1/documents", params={"q": "notices.txt"}).json()["documents"]
+        address, id_ = f"/v1/documents/{listed['document_id']}", listed["document_id"]
+        as_english = found()
+        german = admin.patch(address, json={"metadata": {"language": "de-AT"}}).json()
+        as_german = found()
+        counted = admin.post("/v1/search/facets", json={"documents": [id_]}).json()["language"]
+        in_german = admin.post("/v1/search", json={**asked, "languages": ["de"]}).json()
+        admin.patch(address, json={"metadata": {"language": "en"}})
+        as_english_again = found()
+        admin.patch(address, json={"metadata": {"language": None}})
+        as_told = found()
+        admin.delete(address)
+
+    said = german["document"]
+    assert (listed["language"], listed["metadata"]["language"]) == ("en", "en")
+    assert (said["language"], said["metadata"]["language"]) == ("de", "de-AT")
+    assert german["settled"] is True
+    assert counted == {"de": 1}
+    assert id_ not in dict(as_english)
+    assert id_ not in dict(as_english_again)
+    assert dict(as_german)[id_] == dict(as_told)[id_] == "de"
+    assert id_ in {one["document_id"] for one in in_german["passages"]}
+
+
 def test_an_upload_says_what_its_document_is(product: Product) -> None:
     form = {"readers": "user:adam", "metadata": '{"title": "Minutes", "tags": ["board"]}'}
     with product.client("admin") as admin:
@@ -139,6 +175,8 @@ def test_an_upload_says_what_its_document_is(product: Product) -> None:
         {"title": ""},
         {"tags": ["x" * 101]},
         {"owner": "ana"},
+        {"language": "french"},
+        {"language": "xx"},
     ],
 )
 def test_what_cannot_be_said_of_a_document_is_refused(

@@ -131,6 +131,7 @@ def stored(
         version=version,
         media_type="application/pdf",
         language="fr",
+        found_language="fr",
         paged=True,
         pages=3,
         chunks=7,

@@ -108,7 +108,56 @@ def test_the_store_is_told_what_is_said_and_also_that_it_is_taken_back(catalog: 
         claimed = catalog.follow_ups.claim("teller")
         assert claimed is not None
         catalog.follow_ups.end(claimed)
-        told.append((claimed.is_stated, claimed.facts, claimed.dated))
+        assert claimed.document is not None
+        told.append((claimed.is_stated, claimed.document.stated))
 
-    assert told[0] == (True, SAID.facts, DATED)
-    assert told[1] == (True, frozenset(), known(catalog).modified)
+    assert told == [(True, SAID), (True, NOTHING_STATED)]
+
+
+def test_a_stated_language_goes_before_the_one_found_and_lists_go_by_it(catalog: Catalog) -> None:
+    catalog.documents.publish(stored())  # French, by its text
+
+    catalog.follow_ups.state("default", DOCUMENT, replace(SAID, language="de-CH"))
+    german = catalog.lists.page(DocumentQuery(languages=frozenset({"de"})), OWNER, limit=10)
+    catalog.documents.publish(known(catalog))  # as a move does
+    moved = known(catalog)
+    catalog.follow_ups.state("default", DOCUMENT, SAID)
+    french = catalog.lists.page(DocumentQuery(languages=frozenset({"fr"})), OWNER, limit=10)
+
+    assert [(one.language, one.stated.language) for one in german.documents] == [("de", "de-CH")]
+    assert (moved.language, moved.found_language) == ("de", "fr")
+    assert [(one.language, one.stated.language) for one in french.documents] == [("fr", None)]
+
+
+@pytest.mark.parametrize(("language", "is_noted"), [("de", True), (None, False)])
+def test_the_store_is_told_of_words_in_another_language_until_it_has_them(
+    catalog: Catalog, language: str | None, is_noted: bool
+) -> None:
+    catalog.documents.publish(stored())
+    catalog.follow_ups.state("default", DOCUMENT, replace(SAID, language=language))
+    told = []
+    for _ in range(2):
+        catalog.follow_ups.change("default", DOCUMENT, frozenset({"everyone"}), 0)
+        claimed = catalog.follow_ups.claim("teller")
+        assert claimed is not None
+        catalog.follow_ups.end(claimed)
+        told.append(claimed.is_spoken)
+
+    assert told == [is_noted, False]
+
+
+@pytest.mark.parametrize(("written_in", "is_noted"), [("de", False), (None, True)])
+def test_a_version_is_told_of_again_where_its_chunks_are_in_another_language_than_is_said(
+    catalog: Catalog, written_in: str | None, is_noted: bool
+) -> None:
+    said = Stated(language="de")
+    catalog.jobs.create("default", "owner", [replace(new_task(URI), stated=said)])
+    task = catalog.leases.acquire("w1", lease_s=60)
+    assert task is not None
+
+    written = replace(stored(readers=task.readers), stated=Stated(language=written_in))
+    published = catalog.documents.publish(written, Lease(task.id, "w1"))
+    claimed = catalog.follow_ups.claim("w1", lease=Lease(task.id, "w1"))
+
+    assert published.language == "de"
+    assert (claimed is not None and claimed.is_spoken) == is_noted

@@ -37,19 +37,34 @@ def document(*pages: Sequence[Piece], title: str | None = None) -> ParsedDocumen
     return ParsedDocument("text/plain", tuple(texts), tuple(elements), paged=True, title=title)
 
 
-def cut(parsed: ParsedDocument, max_tokens: int = 64, min_tokens: int = 0) -> list[Chunk]:
+def cut(
+    parsed: ParsedDocument, max_tokens: int = 64, min_tokens: int = 0, language: str | None = None
+) -> list[Chunk]:
     return chunk(
         DOCUMENT,
         "v1",
         parsed,
         count_tokens=words,
         settings=ChunkSettings(max_tokens=max_tokens, min_tokens=min_tokens),
+        language=language,
     )
 
 
 def stored(parsed: ParsedDocument, part: Chunk) -> str:
     pages = {page.number: page.text for page in parsed.pages}
     return "\n\n".join(pages[span.page][span.start : span.end] for span in part.spans)
+
+
+def test_a_stated_language_is_that_of_every_chunk_and_moves_no_cut() -> None:
+    long = "Die Kündigung ist schriftlich zu erklären und wird mit ihrem Zugang wirksam. " * 8
+    parsed = document([(TITLE, "Vertrag", 0), (PARAGRAPH, long)])
+
+    told = cut(parsed)
+    stated = cut(parsed, language="nl")
+
+    assert {one.language for one in told} == {"de"}
+    assert stated == [replace(one, language="nl") for one in told]
+    assert len(told) > 1
 
 
 def test_a_chunk_carries_the_headings_above_it() -> None:

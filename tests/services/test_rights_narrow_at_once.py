@@ -20,7 +20,9 @@ from sovereign_rag.access import Principal, ReadScope, local_owner, read_scope, 
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.records import Lease, NewTask, TaskState, document_id
 from sovereign_rag.domain import Chunk, PageSpan, SparseVector
+from sovereign_rag.embedding.lexical import Bm25Encoder
 from sovereign_rag.errors import AuditError, NotFound, StoreError
+from sovereign_rag.indexes.languages import respeak
 from sovereign_rag.services.editing import DocumentEditor, Edit
 from sovereign_rag.services.erasure import Erasure
 from sovereign_rag.services.operations import OperationRecorder
@@ -29,7 +31,7 @@ from sovereign_rag.settings import Settings
 from sovereign_rag.storage.audit import AuditLog
 from sovereign_rag.storage.content import ContentStore
 from sovereign_rag.store.memory import MemoryStore
-from sovereign_rag.store.protocol import DenseQuery, IndexedChunk
+from sovereign_rag.store.protocol import DenseQuery, IndexedChunk, Spoken
 from tests.catalog.conftest import stored
 
 OWNER = local_owner()
@@ -61,6 +63,10 @@ class DistantStore(MemoryStore):
     ) -> None:
         self._reach()
         super().set_access(tenant, document_id, readers=readers, level=level)
+
+    def set_language(self, tenant: str, document_id: str, spoken: Spoken) -> None:
+        self._reach()
+        respeak(self, Bm25Encoder(), tenant, document_id, "v1", spoken)
 
     def tidy(self, tenant: str, document_id: str) -> None:
         self._reach()  # there is one version of the document in these tests

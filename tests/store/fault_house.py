@@ -25,6 +25,7 @@ from sovereign_rag.catalog.records import NewTask, document_id
 from sovereign_rag.domain import Element, ElementKind, PageText, ParsedDocument
 from sovereign_rag.embedding.lexical import Bm25Encoder
 from sovereign_rag.embedding.protocol import Vectors
+from sovereign_rag.indexes.languages import respeak
 from sovereign_rag.services.erasure import Erasure
 from sovereign_rag.services.operations import OperationRecorder
 from sovereign_rag.services.submission import Submission
@@ -33,7 +34,7 @@ from sovereign_rag.storage.audit import AuditLog
 from sovereign_rag.storage.content import ContentStore
 from sovereign_rag.storage.password_box import Seal
 from sovereign_rag.storage.sealing import Sealer
-from sovereign_rag.store.protocol import DenseQuery
+from sovereign_rag.store.protocol import DenseQuery, Spoken
 from sovereign_rag.store.qdrant import QdrantStore
 from tests.catalog.conftest import SetClock
 from tests.faults import FaultProxy
@@ -111,6 +112,10 @@ class OneIndex:
         self._store, self._catalog = store, catalog
         self.prune, self.flush = store.prune, store.flush
         self.set_access, self.set_facts = store.set_access, store.set_facts
+
+    def set_language(self, tenant: str, document_id: str, spoken: Spoken) -> None:
+        version = self._catalog.documents.live_version(tenant, document_id) or ""
+        respeak(self._store, Bm25Encoder(), tenant, document_id, version, spoken)
 
     def tidy(self, tenant: str, document_id: str) -> None:
         live = self._catalog.documents.live_version(tenant, document_id)

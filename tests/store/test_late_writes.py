@@ -16,11 +16,13 @@ from sovereign_rag.access import Principal, read_scope, stored_readers
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.late_writes import LOOKS_S
 from sovereign_rag.catalog.records import TaskState, document_id
+from sovereign_rag.embedding.lexical import Bm25Encoder
 from sovereign_rag.errors import StoreError
+from sovereign_rag.indexes.languages import respeak
 from sovereign_rag.services.erasure import Erasure
 from sovereign_rag.settings import Settings
 from sovereign_rag.storage.content import ContentStore
-from sovereign_rag.store.protocol import IndexedChunk
+from sovereign_rag.store.protocol import IndexedChunk, Spoken
 from sovereign_rag.store.qdrant import QdrantStore
 from tests.catalog.conftest import SetClock, new_task, stored
 from tests.faults import FaultProxy
@@ -40,6 +42,10 @@ class TheIndex:
         self._store, self._catalog = store, catalog
         self.prune, self.flush = store.prune, store.flush
         self.set_access, self.set_facts = store.set_access, store.set_facts
+
+    def set_language(self, tenant: str, document_id: str, spoken: Spoken) -> None:
+        version = self._catalog.documents.live_version(tenant, document_id) or ""
+        respeak(self._store, Bm25Encoder(), tenant, document_id, version, spoken)
 
     def tidy(self, tenant: str, document_id: str) -> None:
         live = self._catalog.documents.live_version(tenant, document_id)

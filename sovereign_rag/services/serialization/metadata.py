@@ -15,6 +15,7 @@ class MetadataOut(Body):
     date: str | None
     tags: list[str]
     fields: dict[str, bool | float | str]
+    language: str | None
 
     @classmethod
     def of(cls, stated: Stated) -> Self:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingest.leases.lease import DocumentLease
@@ -13,6 +13,7 @@ from sovereign_rag.catalog.indexes import IndexRecord
 from sovereign_rag.catalog.records import DocumentRecord
 from sovereign_rag.domain import ParsedDocument
 from sovereign_rag.indexes.open_indexes import OpenIndex
+from sovereign_rag.services.editing import Edit
 from sovereign_rag.wiring import Application
 from tests.ingest.reindex.conftest import (
     ANA,
@@ -191,6 +192,34 @@ def test_a_right_revoked_after_the_switch_is_revoked_in_the_index_that_is_kept(
     wait_until(lambda: application.indexes.current().record.id == old.id)
     assert not finds(application, "lentil", ANA)
     assert finds(application, "lentil", HR)
+
+
+def test_a_language_stated_while_a_document_is_written_or_later_is_that_of_every_index(
+    application: Application,
+) -> None:
+    menu, old = document(application, "menu.txt"), application.catalog.indexes.live()
+
+    def say(language: str) -> None:
+        edit = Edit(stated=lambda before: replace(before, language=language))
+        application.editor.edit(menu, edit, OWNER)
+        wait_until(lambda: not application.catalog.follow_ups.is_noted(menu))
+
+    new = switched(application, disturbed(application, lambda: say("nl")))
+    after_the_switch = [languages(application, index, menu) for index in (old, new)]
+    say("de")
+    later = [languages(application, index, menu) for index in (old, new)]
+
+    assert after_the_switch == [{"nl"}, {"nl"}]
+    assert later == [{"de"}, {"de"}]
+
+
+def languages(application: Application, index: IndexRecord, id_: str) -> set[str | None]:
+    """Of a document's chunks in an index."""
+    store, at = application.indexes.store(index), application.catalog.at(index.id)
+    version = at.documents.live_version("default", id_)
+    assert version is not None
+    found = store.stored("default", id_, version, range(100))
+    return {one.chunk.language for one in found}
 
 
 def test_what_replaced_a_text_after_the_switch_removes_it_from_the_index_that_is_kept(

@@ -66,7 +66,7 @@ def test_what_changes_in_it_is_followed_without_reading_the_document_again(
     synced(application, folder, readers="everyone")
     before = record(application, folder)
 
-    say(folder, {**SAID, "title": "Kitchen plan, second edition"})
+    say(folder, {**SAID, "title": "Kitchen plan, second edition", "language": "nl"})
     report = synced(application, folder)
     after = record(application, folder)
     again = synced(application, folder)
@@ -76,9 +76,11 @@ def test_what_changes_in_it_is_followed_without_reading_the_document_again(
     assert changes(report)["menu.txt"] is Change.METADATA
     assert (report.job, after.version) == (None, before.version)
     assert after.title == "Kitchen plan, second edition"
+    assert (before.language, after.language) == ("en", "nl")
     assert changes(again)["menu.txt"] is Change.UNCHANGED
     assert changes(gone)["menu.txt"] is Change.METADATA
-    assert record(application, folder).stated == NOTHING_STATED
+    taken_back = record(application, folder)
+    assert (taken_back.stated, taken_back.language) == (NOTHING_STATED, "en")
     told = [r.entry for r in application.audit.read() if r.entry.action == "sync.metadata"]
     assert [one["document"] for one in told[-1].detail["documents"]] == [before.id]
 
@@ -105,6 +107,7 @@ def test_an_edit_stands_until_the_file_changes(application: Application, folder:
         ({"titel": "x"}, "titel"),
         ({"tags": "food"}, "tags"),
         ({"address": "javascript:alert(1)"}, "address"),
+        ({"language": "french"}, "language"),
         ({"fields": {"team": "x"}}, "'team'"),
         ({"readers": ["group:hr"]}, ".access.yaml"),
         ({"title": "x" * 70_000}, "64 KiB"),
