@@ -15,6 +15,7 @@ from ingest.pipeline import Pipeline
 from ingest.reindex.build import BuildProgress, Built, Reindexing
 from ingest.reindex.plan import ReindexEstimate, estimate
 from ingest.reindex.work import index_work
+from ingest.sources.beside import WrongFile, said_beside
 from ingest.sources.build import NamedSource
 from ingest.sources.folder import find_files
 from ingest.sync.plan import Step
@@ -50,8 +51,10 @@ __all__ = [
     "SyncReport",
     "SyncRequest",
     "Watcher",
+    "WrongFile",
     "find_files",
     "open_service",
+    "said_beside",
 ]
 
 

@@ -207,7 +207,8 @@ def _handed_in(
     for task in upload.hand_in(how.readers, how.level, how.password):
         bar.tell(task)
         tasks.append(task)
-    return Outcome(upload.job_ids, tasks, upload.total, upload.left_out, upload.seconds)
+    wrong = [(one.key, one.problem) for one in upload.wrong]
+    return Outcome(upload.job_ids, tasks, upload.total, upload.left_out, upload.seconds, wrong)
 
 
 def _password(ask: bool, file: Path | None) -> str | None:

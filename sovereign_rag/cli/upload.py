@@ -3,15 +3,17 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sovereign_rag.client.client import Client
 from sovereign_rag.errors import BadInput
-from sovereign_rag.wiring import IngestProgress, find_files
+from sovereign_rag.services.stated import MetadataBody, read_body
+from sovereign_rag.wiring import IngestProgress, WrongFile, find_files, said_beside
 
 if TYPE_CHECKING:
-    from sovereign_rag.services.serialization.jobs import TaskOut
+    from sovereign_rag.services.serialization.jobs import JobOut, TaskOut
 
 _AT_ONCE: Final = 50  # files in an upload
 _BYTES_AT_ONCE: Final = 64 << 20  # unless a single file is larger
@@ -40,10 +42,11 @@ class Upload:
         """
         found = find_files(paths)
         self._client, self._on_progress, self._stop = client, on_progress, stop
-        self._files = [file.path for file in found.files]
+        self._files = {file.path: file.beside for file in found.files}
         self._begun = time.monotonic()
-        _require_names(self._files)
+        _require_names(list(self._files))
         self.left_out = [str(path) for path in found.left_out]
+        self.wrong: list[WrongFile] = []  # files beside documents, which went in without them
         self.total = len(self._files)
         self.job_ids: list[str] = []
 
@@ -60,15 +63,39 @@ class Upload:
         The service works on the first ones while the next are on their way.
         """
         labels = None if readers is None else sorted(readers)
-        for batch in _batches(self._files, at_once=_AT_ONCE if password is None else 1):
+        upload = partial(self._client.upload, readers=labels, level=level, password=password)
+        for batch, said in self._batches(at_once=_AT_ONCE if password is None else 1):
             if self._stop.is_set():
                 break
-            job = self._client.upload(*batch, readers=labels, level=level, password=password)
-            self.job_ids.append(job.job_id)
+            self.job_ids.append(self._handed_in(upload, batch, said).job_id)
             self._tell()
         for job_id in self.job_ids:
             self._wait(job_id)
             yield from self._client.job_documents(job_id)
+
+    def _batches(self, *, at_once: int) -> "Iterator[tuple[list[Path], MetadataBody | None]]":
+        """Files that go together; one of which something is said goes alone, with that."""
+        plain: list[Path] = []
+        for path, beside in self._files.items():
+            said = said_beside(beside, read_body, self.wrong)
+            if said is None:
+                plain.append(path)
+            else:
+                yield [path], said
+        for batch in _batches(plain, at_once=at_once):
+            yield batch, None
+
+    def _handed_in(
+        self, upload: "Callable[..., JobOut]", batch: Sequence[Path], said: MetadataBody | None
+    ) -> "JobOut":
+        if said is None:
+            return upload(*batch)
+        try:
+            return upload(*batch, metadata=said.model_dump(exclude_unset=True))
+        except BadInput as error:  # a custom field that the service has not, most likely
+            job = upload(*batch)
+            self.wrong.append(WrongFile(str(self._files[batch[0]]), str(error)))
+            return job
 
     def _wait(self, job_id: str) -> None:
         while self._client.job(job_id).finished is None and not self._stop.is_set():

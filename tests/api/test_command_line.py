@@ -101,6 +101,39 @@ def test_files_are_handed_in_waited_for_and_deleted(
     assert "serviced in March" not in over("ana", "search", "lift serviced March", "--json").out
 
 
+def test_what_stands_beside_files_that_are_handed_in_is_said_of_them(
+    product: Product, over: Caller, tmp_path: Path
+) -> None:
+    told = {
+        "stairs.md": {"title": "The stairs", "tags": ["house"], "language": "de"},
+        "roof.md": {"fields": {"colour": "red"}},  # no field of the service's settings
+        "cellar.md": {"readers": ["group:hr"]},  # never says who may read
+    }
+    for name, said in told.items():
+        (tmp_path / name).write_text(f"# Repairs\n\nThe {name} is repaired in May.\n", "utf-8")
+        (tmp_path / f"{name}.meta.json").write_text(json.dumps(said), "utf-8")
+    files = [str(tmp_path / name) for name in told]
+
+    with _worker(product):
+        report = over("admin", "ingest", *files, "--readers", "user:adam", "--json")
+    ids = {Path(task["uri"]).name: task["document_id"] for task in report.json["documents"]}
+    shown = {
+        name: over("admin", "documents", "show", id_, "--json").json["document"]
+        for name, id_ in ids.items()
+    }
+    for id_ in ids.values():
+        over("admin", "documents", "delete", id_, "--yes")
+
+    wrong = {Path(one["file"]).name: one["problem"] for one in report.json["wrong_metadata"]}
+    assert (report.code, report.json["counts"]["indexed"]) == (0, 3)
+    assert (shown["stairs.md"]["title"], shown["stairs.md"]["language"]) == ("The stairs", "de")
+    assert shown["stairs.md"]["metadata"]["tags"] == ["house"]
+    assert all(one["readers"] == ["user:adam"] for one in shown.values())
+    assert wrong.keys() == {"roof.md.meta.json", "cellar.md.meta.json"}
+    assert "colour" in wrong["roof.md.meta.json"]
+    assert ".access.yaml" in wrong["cellar.md.meta.json"]
+
+
 def test_documents_are_read_again_by_the_service(product: Product, over: Caller) -> None:
     heating = product.documents["Temperature-de-chauffage.pdf"]
     again = ("documents", "reread")
