@@ -10,6 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACES = {  # modules that several packages share, longest first
+    "llama_index.embeddings.openai_like": "llama-index-embeddings-openai-like",
+    "llama_index": "llama-index-core",
     "opentelemetry.exporter.otlp.proto.common": "opentelemetry-exporter-otlp-proto-common",
     "opentelemetry.proto": "opentelemetry-proto",
     "opentelemetry.sdk": "opentelemetry-sdk",

@@ -38,7 +38,6 @@ PROGRAMS = {
     "helm-python-sdk": "renders the chart in a process of its own",
     "kubernetes-validate": "its schemas, read as files",
     "compose-spec": "reads docker-compose.yml",
-    "langchain-core": "an example, started as it stands",
     "flask": "moto.server, whose extra names it not",
     "flask-cors": "moto.server, likewise",
     "sse-starlette": "llama_cpp.server, likewise",
