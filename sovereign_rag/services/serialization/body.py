@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 class Body(BaseModel):
     """A body that goes out."""
 
-    model_config = ConfigDict(frozen=True)
+    # Built when first used: a program's client pays for no body that it never sees.
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     def plain(self) -> dict[str, Any]:
         """As `json.dumps` takes it."""
