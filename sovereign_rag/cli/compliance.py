@@ -26,7 +26,12 @@ KIND = "egress"
 @command(
     app,
     "sbom",
-    examples=("sovereign-rag sbom > sbom.cdx.json", "sovereign-rag sbom --licences"),
+    examples=(
+        "sovereign-rag sbom > sbom.cdx.json",
+        "sovereign-rag sbom --licences",
+        "sovereign-rag sbom --to sbom.cdx.json --key dpo.pem",
+        "sovereign-rag sbom --verify sbom.cdx.json --public-key dpo.pub",
+    ),
 )
 def sbom(
     run: CommandRun,
@@ -37,15 +42,73 @@ def sbom(
     models: Annotated[
         bool, typer.Option("--models/--no-models", help="Hash the models' files as well.")
     ] = True,
+    to: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where it is written, FILE.sig beside it.")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="Sign it with this key, as `audit key` makes one.")
+    ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option("--verify", metavar="FILE", help="Check one that was signed, by FILE.sig."),
+    ] = None,
+    public_key: Annotated[Path | None, typer.Option(help="Of whoever signed it.")] = None,
 ) -> None:
-    """Print a bill of materials in CycloneDX 1.6: packages, and models with each of their files."""
+    """Print a bill of materials in CycloneDX 1.6: packages, and models with each of their files.
+
+    A signature is Ed25519's, over the file as it is: `openssl pkeyutl -verify -rawin` checks it.
+    """
     from sovereign_rag.compliance import sbom as making
 
+    if (to is None) != (key is None) or (check is None) != (public_key is None):
+        raise BadInput("--key signs what --to writes, --public-key checks what --verify names.")
+    if check is not None and public_key is not None:
+        _verify_bill(run, check, public_key)
+        return
     made = making.bill(run.settings, with_models=models)
     if licences and not run.json:
         run.out.print(table(("name", "version", "licence"), making.licences(made)))
         return
-    sys.stdout.write(json.dumps(made, indent=2, ensure_ascii=True) + "\n")
+    text = json.dumps(made, indent=2, ensure_ascii=True) + "\n"
+    if to is not None and key is not None:
+        _sign_bill(to, text.encode(), key)
+    else:
+        sys.stdout.write(text)
+
+
+def _sign_bill(to: Path, text: bytes, key: Path) -> None:
+    from sovereign_rag.storage.audit_signing import private_key
+
+    signature = private_key(key).sign(text)
+    try:
+        to.write_bytes(text)
+        to.with_name(f"{to.name}.sig").write_bytes(signature)
+    except OSError as error:
+        raise EnvironmentFault(f"{to} can't be written: {error.strerror}.") from error
+
+
+def _verify_bill(run: CommandRun, file: Path, key: Path) -> None:
+    """Raises BadInput: the file is not the one that was signed, or not by the holder of the key."""
+    from cryptography.exceptions import InvalidSignature
+
+    from sovereign_rag.storage.audit_signing import public_key as read_key
+
+    try:
+        text, signature = file.read_bytes(), file.with_name(f"{file.name}.sig").read_bytes()
+    except OSError as error:
+        raise BadInput(f"{error.filename} can't be read: {error.strerror}.") from error
+    try:
+        read_key(key).verify(signature, text)
+    except InvalidSignature:
+        raise BadInput(
+            f"The bill of materials {file} is not signed with this key, or was changed since. Do "
+            "not use it: compare it with another copy."
+        ) from None
+    components = len(json.loads(text)["components"])
+    if run.json:
+        print_json({"file": str(file), "signed": True, "components": components})
+    else:
+        run.out.print(f"{file} is as it was signed: {components} components.")
 
 
 @command(

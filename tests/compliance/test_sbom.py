@@ -1,10 +1,14 @@
 """The bill of materials: valid CycloneDX, with all that is installed and nothing else."""
 
 import json
+from collections.abc import Callable
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
@@ -61,6 +65,44 @@ def test_licences_are_a_list_for_people(cli: CommandLine) -> None:
 
     assert done.code == 0
     assert any(line.split()[:1] == ["cryptography"] for line in done.out.splitlines())
+
+
+def drop_a_component(bill: dict[str, Any]) -> None:
+    bill["components"].pop()
+
+
+def change_a_hash(bill: dict[str, Any]) -> None:
+    bill["components"][0]["version"] = "0.0.0"
+
+
+def leave_it(bill: dict[str, Any]) -> None:
+    """As it was signed."""
+
+
+@pytest.mark.parametrize(
+    ("attack", "code"), [(leave_it, 0), (drop_a_component, 2), (change_a_hash, 2)]
+)
+def test_a_signed_one_that_was_tampered_with_is_refused(
+    cli: CommandLine, tmp_path: Path, attack: Callable[[dict[str, Any]], None], code: int
+) -> None:
+    file, key, public = tmp_path / "sbom.cdx.json", tmp_path / "dpo.pem", tmp_path / "dpo.pub"
+    made = Ed25519PrivateKey.generate()
+    pem, clear = serialization.Encoding.PEM, serialization.NoEncryption()
+    key.write_bytes(made.private_bytes(pem, serialization.PrivateFormat.PKCS8, clear))
+    key.chmod(0o600)
+    public.write_bytes(
+        made.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    signed = cli("sbom", "--no-models", "--to", str(file), "--key", str(key))
+    bill = json.loads(file.read_text("utf-8"))
+
+    attack(bill)
+    file.write_text(json.dumps(bill, indent=2) + "\n", "utf-8")
+    checked = cli("sbom", "--verify", str(file), "--public-key", str(public))
+
+    assert signed.code == 0
+    assert (checked.code, "is as it was signed" in checked.out) == (code, code == 0)
+    assert ("was changed since" in checked.err) == (code != 0)
 
 
 @pytest.fixture
