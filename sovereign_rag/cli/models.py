@@ -22,7 +22,7 @@ from sovereign_rag.cli.exam import (
 from sovereign_rag.cli.on_record import audited
 from sovereign_rag.cli.output import facts, print_json, table
 from sovereign_rag.cli.tune import app as tune_app
-from sovereign_rag.errors import ModelError
+from sovereign_rag.errors import BadInput, ModelError
 
 if TYPE_CHECKING:
     from sovereign_rag.exam.result import ExamResult
@@ -121,6 +121,7 @@ def fetch_(
     examples=(
         "sovereign-rag models import /media/usb/Mistral-7B-Instruct-v0.3-Q4_K_M.gguf",
         "sovereign-rag models import own.gguf --name house-model --sha256 9f86d0…",
+        "sovereign-rag models import own.gguf --signature model.sig --publisher-key publisher.pub",
     ),
 )
 def import_(
@@ -132,6 +133,13 @@ def import_(
     sha256: Annotated[
         str | None, typer.Option(help="Its hash, where you know it; another one is refused.")
     ] = None,
+    signature: Annotated[
+        Path | None,
+        typer.Option(help="Its publisher's signed manifest, as OpenSSF's model signing makes it."),
+    ] = None,
+    publisher_key: Annotated[
+        Path | None, typer.Option(help="The publisher's public key, which signed that (PEM).")
+    ] = None,
     exam: WithExam = True,
 ) -> None:
     """Copy a model into the models folder: checked, hashed, and tried with one prompt.
@@ -139,9 +147,18 @@ def import_(
     A file of the catalogue has to have the catalogue's hash. Of any other the hash that is
     found is recorded as yours, and holds from then on.
     """
+    if (signature is None) != (publisher_key is None):
+        raise BadInput("--publisher-key checks what --signature names: give both or neither.")
     detail = {"file": str(file), "name": name, "sha256": sha256}
+    if signature is not None:
+        detail |= {"signature": str(signature), "publisher_key": str(publisher_key)}
     with audited(run, "models.import", detail) as outcome:
-        imported = _import(run, file, name=name, sha256=sha256)
+        signed = None
+        if signature is not None and publisher_key is not None:
+            from sovereign_rag.models.signature import signed_hashes
+
+            signed = signed_hashes(signature, publisher_key)
+        imported = _import(run, file, name=name, sha256=sha256, signed=signed)
         outcome |= {"name": imported.name, "sha256": imported.sha256}
     _examine_and_show(run, imported, exam=exam)
 
@@ -188,6 +205,7 @@ def _import(
     name: str | None = None,
     sha256: str | None = None,
     source: str | None = None,
+    signed: frozenset[str] | None = None,
     move: bool = False,
 ) -> "ImportedModel":
     from sovereign_rag.generation.smoke_test import try_model
@@ -202,6 +220,7 @@ def _import(
             name=name,
             sha256=sha256.lower() if sha256 else None,
             source=source,
+            signed=signed,
             move=move,
             progress=progress,
         )

@@ -50,6 +50,7 @@ def import_model(
     name: str | None = None,
     sha256: str | None = None,
     source: str | None = None,
+    signed: frozenset[str] | None = None,
     move: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> ImportedModel:
@@ -61,6 +62,7 @@ def import_model(
         sha256: What its hash has to be; unset: what the catalogue says of `name`, and where it
             says nothing the hash that is found is recorded as the admin's own.
         source: Where it came from, for the list; unset: the file's path.
+        signed: The hashes that its publisher signed for, see `signature`; unset: nobody is asked.
         move: Take the file itself rather than copy it.
 
     Raises:
@@ -82,6 +84,7 @@ def import_model(
         part = registry.folder / f".import-{os.getpid()}.gguf"
         try:
             found = _take(file, part, header.size, move=move, progress=progress)
+            _require_signed(file, found, signed)
             known = catalogue.by_hash(found)
             name = name or (known.name if known else _name_of(file))
             expected, hash_from = _expected(name, sha256, found)
@@ -171,6 +174,14 @@ def _expected(name: str, said: str | None, found: str) -> tuple[str, Literal["ca
     if known is not None:
         return said or known.sha256, "catalogue"
     return said or found, "admin"
+
+
+def _require_signed(file: Path, found: str, signed: frozenset[str] | None) -> None:
+    if signed is not None and found not in signed:
+        raise ModelError(
+            f"{file} has the hash {found}, which is not in the manifest that its publisher signed: "
+            "another file or a changed one. Fetch it again from where it came from."
+        )
 
 
 def _refuse_another(registry: Registry, name: str, sha256: str) -> None:
