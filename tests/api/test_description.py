@@ -321,6 +321,9 @@ def _upload(client: httpx.Client) -> str:
     return job
 
 
+LEFT_OUT = {"tool_calls"}  # where there is none: OpenAI's protocol has a list there, or nothing
+
+
 def _schema(page: dict[str, Any], operation: str, status: int) -> dict[str, Any]:
     """The schema of a response, by which nothing may be missing and nothing may be added."""
     method, path = operation.split(" ")
@@ -329,6 +332,6 @@ def _schema(page: dict[str, Any], operation: str, status: int) -> dict[str, Any]
     schema["components"] = copy.deepcopy(page["components"])
     for one in schema["components"]["schemas"].values():
         if "properties" in one:
-            one["required"] = list(one["properties"])
+            one["required"] = [name for name in one["properties"] if name not in LEFT_OUT]
             one["additionalProperties"] = False
     return schema

@@ -1,6 +1,5 @@
 """What this door takes and sends. It takes more than it heeds: clients send what they know."""
 
-from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -100,18 +99,7 @@ class AnnotationOut(Body):
     url_citation: UrlCitationOut
 
 
-def _not_required(name: str) -> Callable[[dict[str, Any]], None]:
-    """For a field that is left out where it says nothing."""
-
-    def drop(schema: dict[str, Any]) -> None:
-        schema["required"] = [one for one in schema.get("required", ()) if one != name]
-
-    return drop
-
-
 class MessageOut(Body):
-    model_config = ConfigDict(json_schema_extra=_not_required("tool_calls"))
-
     role: Literal["assistant"] = "assistant"
     content: str | None
     refusal: None = None
