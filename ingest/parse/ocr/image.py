@@ -49,14 +49,14 @@ class Prepared:
         return a, b, c, d
 
 
-def prepared(picture: Image.Image, quarters: int = 0) -> Prepared:
-    """The picture turned by quarters, levelled, and its paper made white."""
+def prepared(picture: Image.Image, quarters: int = 0, *, is_level: bool = False) -> Prepared:
+    """The picture turned by quarters, levelled unless it is, and its paper made white."""
     grey = picture.convert("L")
     if max(grey.size) < _SMALL_PIXELS:
         grey = grey.resize((grey.width * 2, grey.height * 2), Image.Resampling.LANCZOS)
     if quarters % 4:
         grey = grey.rotate(90 * (quarters % 4), expand=True)
-    angle = _skew(grey)
+    angle = 0.0 if is_level else _skew(grey)
     if abs(angle) < _LEAST_SKEW:
         angle = 0.0
     else:

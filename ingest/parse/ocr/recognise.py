@@ -71,14 +71,31 @@ class Recogniser:
         self._language = self._tesseract.code(language) if self._tesseract else None
         self.dpi = job.ocr_dpi
 
-    def page(self, image: Image.Image, number: int) -> Recognised | None:
-        """Read an image of page `number`; None where that is impossible, which is noted."""
+    def page(
+        self,
+        image: Image.Image,
+        number: int,
+        *,
+        is_upright: bool = False,
+        is_whole: bool = True,
+        language: str | None = None,
+    ) -> Recognised | None:
+        """Read an image of page `number`; None where that is impossible, which is noted.
+
+        Args:
+            image: The page.
+            number: Its number.
+            is_upright: It is known to be, and level: it is not turned to see.
+            is_whole: Words that stand alone are looked for once more, between the blocks of text.
+            language: ISO 639-1 code of what it seems to be in, where no page before told.
+        """
         self._asked = True
         if self._tesseract is None or not self._tesseract.usable:
             self._skipped.append(number)
             return None
         try:
-            return self._page(image, number, self._tesseract)
+            self._language = self._language or self._tesseract.code(language)
+            return self._page(image, number, self._tesseract, is_upright, is_whole)
         except (OSError, subprocess.SubprocessError, _NoTime):
             self._skipped.append(number)
             return None
@@ -99,22 +116,24 @@ class Recogniser:
             found.append(f"Recognised without {missing}. {self._tesseract.way_out()}")
         return tuple(found)
 
-    def _page(self, image: Image.Image, number: int, engine: Tesseract) -> Recognised:
-        picture = prepared(image)
+    def _page(
+        self,
+        image: Image.Image,
+        number: int,
+        engine: Tesseract,
+        is_upright: bool,
+        is_whole: bool,
+    ) -> Recognised:
+        picture = prepared(image, is_level=is_upright)
         tokens, languages = self._read(picture, number, engine)
-        if _is_poor(tokens):
+        if not is_upright and _is_poor(tokens):
             quarters = quarters_to_upright(picture.image, self._time_left())
             if quarters:
                 turned = prepared(image, quarters)
                 again, spoken = self._read(turned, number, engine)
                 if _trust(again) > _trust(tokens):
                     picture, tokens, languages = turned, again, spoken
-        rest, ink = without(picture.image, [token.pixels for token in tokens])
-        scattered: list[RecognisedWord] = []
-        if _MUCH_INK <= ink <= _MOST_INK:
-            left = replace(picture, image=rest)
-            seen = self._tokens(left, number, languages, _SCATTERED, _LEAST_OF_THE_REST)
-            scattered = [token for token in seen if sum(map(str.isalnum, token.text)) > 1]
+        scattered = self._scattered(picture, tokens, number, languages) if is_whole else []
         every = [*tokens, *scattered]
         if not every:
             return Recognised((), None)
@@ -124,6 +143,17 @@ class Recogniser:
         doubt = number_warning(number, "\n\n".join(item.text for item in blocks), words)
         self._doubts += [doubt] if doubt else []
         return Recognised(tuple(blocks), round(mean, 4), words)
+
+    def _scattered(
+        self, picture: Prepared, tokens: list[RecognisedWord], number: int, languages: str
+    ) -> list[RecognisedWord]:
+        """Words beside the blocks of text, where enough ink is left for some."""
+        rest, ink = without(picture.image, [token.pixels for token in tokens])
+        if not _MUCH_INK <= ink <= _MOST_INK:
+            return []
+        left = replace(picture, image=rest)
+        seen = self._tokens(left, number, languages, _SCATTERED, _LEAST_OF_THE_REST)
+        return [token for token in seen if sum(map(str.isalnum, token.text)) > 1]
 
     def _read(
         self, picture: Prepared, number: int, engine: Tesseract

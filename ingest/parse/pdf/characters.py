@@ -10,7 +10,7 @@ import pypdfium2.raw as pdfium
 from ingest.parse.document.blocks import Block
 from ingest.parse.pdf.glyphs import PageGlyphs
 from ingest.parse.pdf.hidden import hidden_characters, hidden_text
-from ingest.parse.pdf.lines import PageWord, page_words
+from ingest.parse.pdf.lines import PageWord, page_words, text_lines
 from ingest.parse.pdf.unmapped import (
     MARK,
     are_letters,
@@ -56,6 +56,22 @@ class PageCharacters:
     def has_codes(self) -> bool:
         """Whether the page has words without letters."""
         return are_many(self.words, self.codes)
+
+    @property
+    def are_upright(self) -> bool:
+        """Whether the page has text, all of it upright as the page is shown."""
+        return set(self.words) == {0}
+
+    @property
+    def coded_lines(self) -> list[Box]:
+        """Where the lines stand that have such words."""
+        return [
+            self.box(word, turn)
+            for turn, words in self.words.items()
+            for line in text_lines(words)
+            if any(MARK in word.text for word in line.words)
+            for word in line.words
+        ]
 
     def look_up(self, recognised: Sequence[Block]) -> None:
         """Put what was recognised in the place of words that the file has no letters for."""

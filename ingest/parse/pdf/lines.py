@@ -5,7 +5,7 @@ import statistics
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import compress, takewhile
 from operator import itemgetter
 
 import numpy as np
@@ -175,22 +175,23 @@ def _has_blank(text: str, first: int, last: int) -> bool:
 
 def _mixed(glyphs: Glyphs, start: int, end: int) -> PageWord:
     """A word of glyphs of several heights: figures that are raised or lowered are marks."""
-    own = slice(start, end)
-    heights, bases = (glyphs.bottom - glyphs.top)[own], glyphs.base[own]
-    written_ones = [
-        h for h, c in zip(heights.tolist(), glyphs.text[own], strict=True) if c.isalnum()
-    ]
-    size = max(written_ones) if written_ones else statistics.median_high(heights.tolist())
-    large = heights >= _SMALL * size
-    base = statistics.median_low(bases[large].tolist())
-    raised = (~large & (bases < base - _RAISED * size)).tolist()
-    lowered = (~large & (bases > base + _LOWERED * size)).tolist()
+    text = glyphs.text[start:end]
+    lefts, tops, rights, bottoms, bases = (
+        column[start:end].tolist()  # so few that numpy is the slower way
+        for column in (glyphs.left, glyphs.top, glyphs.right, glyphs.bottom, glyphs.base)
+    )
+    heights = [bottom - top for top, bottom in zip(tops, bottoms, strict=True)]
+    written_ones = [h for h, c in zip(heights, text, strict=True) if c.isalnum()]
+    size = max(written_ones) if written_ones else statistics.median_high(heights)
+    large = [h >= _SMALL * size for h in heights]
+    base = statistics.median_low(list(compress(bases, large)))
+    raised, lowered = base - _RAISED * size, base + _LOWERED * size
+    ups = [not whole and own < raised for whole, own in zip(large, bases, strict=True)]
+    downs = [not whole and own > lowered for whole, own in zip(large, bases, strict=True)]
     written = ""
-    for place, (character, up, down) in enumerate(
-        zip(glyphs.text[own], raised, lowered, strict=True)
-    ):
+    for place, (character, up, down) in enumerate(zip(text, ups, downs, strict=True)):
         if up:
-            if _is_letter_of_note(_run(glyphs.text[own], raised, place), written):
+            if _is_letter_of_note(_run(text, ups, place), written):
                 written += " "
             written += character.translate(_SUPERSCRIPTS)
         elif down and written[-1:].isdigit():
@@ -199,17 +200,12 @@ def _mixed(glyphs: Glyphs, start: int, end: int) -> PageWord:
             written += character.translate(_WRITTEN)
     return PageWord(
         written,
-        glyphs.numbers[own],
-        Area(
-            float(glyphs.left[own].min()),
-            float(glyphs.top[own][large].min()),
-            float(glyphs.right[own].max()),
-            float(glyphs.bottom[own][large].max()),
-        ),
+        glyphs.numbers[start:end],
+        Area(min(lefts), min(compress(tops, large)), max(rights), max(compress(bottoms, large))),
         base,
         size,
-        has_marks=True,
-        leftwards=_is_leftwards(glyphs.text[start]),
+        has_marks=not all(large),
+        leftwards=_is_leftwards(text[0]),
     )
 
 

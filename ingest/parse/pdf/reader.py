@@ -24,8 +24,8 @@ from ingest.parse.pdf.layout import PageLayout, page_layouts
 from ingest.parse.pdf.legible import is_legible
 from ingest.parse.pdf.notes import attached_files, files_on, note_blocks
 from ingest.parse.pdf.page import page_blocks
-from ingest.parse.pdf.unmapped import CODES
-from sovereign_rag.domain import ElementKind
+from ingest.parse.pdf.unmapped import CODES, likely_language
+from sovereign_rag.domain import Box, ElementKind
 from sovereign_rag.errors import DocumentError
 from sovereign_rag.text.language import detect
 
@@ -37,6 +37,12 @@ _ILLEGIBLE = (
     "Page {}: its text layer has codes in place of letters, and recognition did not help. Print "
     "the file to a new PDF in the program that wrote it, or scan it."
 )
+_UNSURE = (
+    "Page {}: its text layer has codes in place of letters, and what was recognised instead is "
+    "sure to {:.0%} only. Compare with the page before you rely on it."
+)
+_SURE = 0.75  # mean confidence of the words
+_RIM = 6  # of a word's height, around it
 _MAX_OCR_PIXELS = 40_000_000
 _MOST_OBJECTS = 3_000
 _DRAWN = (
@@ -136,10 +142,22 @@ def _page(
     most = _CODES_SHARE if characters.has_codes else _UNREADABLE_SHARE
     is_whole = not legible or _needs_recognition(page, characters.text, most)
     if is_whole or characters.has_codes:
-        found = recogniser.page(_picture(page, recogniser.dpi), number)
+        picture = _picture(page, recogniser.dpi)
+        if not is_whole:
+            picture = _parts(picture, characters.coded_lines)
+        found = recogniser.page(
+            picture,
+            number,
+            is_upright=characters.has_codes and characters.are_upright,
+            is_whole=is_whole,
+            language=likely_language(characters.codes),
+        )
         if is_whole and found and _says_more(found, blocks, legible):
             blocks = list(found.blocks)
             shown = replace(shown, ocr_confidence=found.confidence)
+            has_layer = characters.has_codes or not legible
+            if has_layer and (sure := found.confidence or 0.0) < _SURE:
+                warnings.append(_UNSURE.format(number, sure))
         elif not legible:
             warnings.append(_ILLEGIBLE.format(number))
         elif characters.has_codes:
@@ -181,6 +199,19 @@ def _picture(page: pypdfium2.PdfPage, dpi: int) -> Image.Image:
     largest = math.sqrt(_MAX_OCR_PIXELS / max(1.0, width * height))
     picture: Image.Image = page.render(scale=min(dpi / 72, largest), grayscale=True).to_pil()
     return picture
+
+
+def _parts(picture: Image.Image, boxes: Sequence[Box]) -> Image.Image:
+    """What stands in some boxes of a page, the rest white: a small part is recognised sooner."""
+    parts = Image.new(picture.mode, picture.size, "white")
+    width, height = picture.size
+    for box in boxes:
+        left, right = int(box.left * width), math.ceil(box.right * width)
+        top, bottom = int(box.top * height), math.ceil(box.bottom * height)
+        rim = (bottom - top) // _RIM
+        area = left - rim, top - rim, right + rim, bottom + rim
+        parts.paste(picture.crop(area), area[:2])
+    return parts
 
 
 def _properties(document: pypdfium2.PdfDocument) -> dict[str, str]:

@@ -23,6 +23,7 @@ from ingest.parse.pdf.hidden import Seen
 from ingest.parse.pdf.legible import is_legible
 from ingest.parse.pdf.lines import BREAKS, PageWord, text_lines
 from sovereign_rag.domain import Word
+from sovereign_rag.text.language import detect
 
 MARK = "\ufffd"
 CODES = (
@@ -43,6 +44,8 @@ _OF_CODES = 0.7  # of a run's glyphs that have no letter: the others tell nothin
 _RIGHT_SHARE = 0.5  # of what was recognised that is alike: all such codes are right
 _BAR = 5.0  # times its height: the width of a minus
 _BAR_LOW, _BAR_HIGH = 0.1, 0.5  # heights above the line that it stands on
+
+_ORDER = 29  # from the place of a glyph in that order to its letter
 
 _Seen = tuple[str, Area, float | None]
 """What was recognised, where in a frame, and how surely."""
@@ -93,6 +96,16 @@ def _is_minus(textpage: object, number: int, area: tuple[float, float, float, fl
 def are_letters(codes: str) -> bool:
     """Whether the codes of glyphs without a mapping are the letters themselves."""
     return sum(map(str.isalpha, codes)) >= _FEWEST_LETTERS and is_legible(codes, _LETTERS_SHARE)
+
+
+def likely_language(codes: str) -> str | None:
+    """The language of codes that count glyphs in the usual order of TrueType fonts.
+
+    A hint of how to recognise what is drawn, and no more: some fonts part from that order.
+    """
+    shifted = (" " if c.isspace() else chr(ord(c) + _ORDER) for c in codes)
+    letters = "".join(c if c.isascii() and c.isprintable() else " " for c in shifted)
+    return detect(letters) if is_legible(letters) else None
 
 
 def are_many(words: Mapping[int, Sequence[PageWord]], codes: str) -> bool:

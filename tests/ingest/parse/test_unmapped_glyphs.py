@@ -186,6 +186,20 @@ def test_two_letters_drawn_as_one_are_read_on_the_page(pool: ParserPool, tmp_pat
     assert pool.parse(path, name="a.pdf").pages[0].text.endswith("Confirmed cases")
 
 
+def test_a_page_that_is_read_by_eye_without_being_sure_is_named(
+    pool: ParserPool, tmp_path: Path
+) -> None:
+    lines = [coded(line, x=30, y=440 - 22 * n) for n, line in enumerate(SENTENCES)]
+    # Upside down, letter by letter: it can be made out, and not be trusted.
+    flipped = write(tmp_path / "a.pdf", f"1 0 0 -1 0 840 cm {' '.join(lines)}", without_mapping())
+
+    found = pool.parse(flipped, name="a.pdf")
+
+    assert (found.pages[0].ocr_confidence or 1.0) < 0.75
+    (warning,) = found.warnings
+    assert warning.startswith("Page 1: its text layer has codes in place of letters, and what was")
+
+
 def test_without_recognition_such_glyphs_are_marked_and_the_page_named(tmp_path: Path) -> None:
     coded_path = write(tmp_path / "a.pdf", f"{prose()} {figures()}", without_mapping())
     plain = "".join(chr(code) for code in range(32, 127))

@@ -46,7 +46,7 @@ def test_a_pool_started_in_a_thread_that_has_ended_goes_on(letter: Path) -> None
 
 
 def test_the_process_that_is_forked_for_each_document_is_small(letter: Path) -> None:
-    with ParserPool(ParseSettings(workers=1)) as pool:
+    with ParserPool(ParseSettings(workers=1), fork_servers=ForkServers()) as pool:
         before = set(zygotes())
         pool.parse(letter, name="letter.txt")
         (started,) = set(zygotes()) - before
