@@ -330,7 +330,7 @@ def test_a_list_that_is_folded_into_two_halves_is_read_one_after_the_other(
     ("before", "raised", "after", "stored"),
     [
         ("5 x 10", "6", " units", "5 x 10⁶ units"),
-        ("25 m", "2", ", dry", "25 m², dry"),
+        ("25 m", "2", " dry", "25 m² dry"),
         ("24.91", "2", " million", "24.91² million"),
         ("Sales", "12", ", net", "Sales¹², net"),
         ("24.91", "", "2 million", "24.912 million"),
