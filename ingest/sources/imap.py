@@ -148,7 +148,8 @@ class Mailbox:
                     server.starttls(self._tls())
                 server.login(section.user, password or "")
             except BaseException:  # no connection stays open, whatever refused it
-                server.shutdown()
+                with suppress(OSError):  # closed by what failed; that is to be told, not this
+                    server.shutdown()
                 raise
         return server
 

@@ -57,6 +57,13 @@ class SourcePlans(CatalogPart):
                 raise BadInput(f"There is a source {name!r} already; take another name.") from error
             raise
 
+    def replace(self, plan: SourcePlan, section: Mapping[str, Any]) -> bool:
+        """Give an added source another section; False: it is gone, or was added anew."""
+        its = (source_plans.c.name == plan.name) & (source_plans.c.created == plan.created)
+        with self._database.writing() as connection:
+            changed = update(source_plans).where(its).values(section=dict(section))
+            return bool(connection.execute(changed).rowcount)
+
     def remove(self, name: str, tenant: str) -> None:
         """Remove a source that was added here. Raises NotFound."""
         its = (source_plans.c.name == name) & (source_plans.c.tenant == tenant)

@@ -55,7 +55,7 @@ def status(run: CommandRun) -> None:
                 "tenants (keys)": tenants or None,
                 "files encrypted": state.files_encrypted,
                 "files in clear": state.files_clear,
-                "conversations' values under the folder's key": state.rows_clear,
+                "values under the folder's key": state.rows_clear,
                 "files in clear are": "read" if state.takes_clear else "refused",
             }
         )
@@ -92,7 +92,7 @@ def convert(
     else:
         run.out.print(
             f"{done.contents} contents are encrypted; {done.files} files, {done.chunks} passages "
-            f"and {done.rows} values of conversations were written anew, {done.removed} contents "
+            f"and {done.rows} values of the catalog were written anew, {done.removed} contents "
             "that nobody had were removed"
         )
 

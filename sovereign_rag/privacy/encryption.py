@@ -31,7 +31,7 @@ class EncryptionState:
     tenants: dict[str, int]  # with how many keys each
     files_encrypted: int
     files_clear: int
-    rows_clear: int  # of conversations, sealed by the data folder's own key
+    rows_clear: int  # of the catalog, sealed by the data folder's own key
     takes_clear: bool  # files in clear are still read
 
 
@@ -160,7 +160,7 @@ class EncryptionDesk:
         return len(hashes) - self._removed, files
 
     def _rows(self) -> int:
-        """Conversations and answers of the house that an older key sealed, sealed anew."""
+        """Conversations, answers of the house and secrets of sources, sealed anew."""
         rows, sealer, count = self._service.catalog.sealed_rows, self._service.sealer, 0
         for row in rows.all():
             if sealer.is_newest(row.data, row.tenant):
@@ -169,7 +169,7 @@ class EncryptionDesk:
             plain = sealer.open(row.data, context)
             if plain is not None:  # else its key is gone for good
                 count += rows.replace(row, sealer.seal(plain, context, row.tenant))
-        return count + self._service.curated.reseal()
+        return count + self._service.curated.reseal() + self._service.remote_sources.reseal()
 
     def _chunks(self) -> int:
         """Passages sealed anew in every index, and their former words written out of its files."""
@@ -202,7 +202,8 @@ class EncryptionDesk:
         sealer = self._service.sealer
         rows = self._service.catalog.sealed_rows.all()
         old = sum(sealer.is_of_data_folder(row.data) for row in rows)
-        return old + self._service.curated.of_data_folder()
+        sources = self._service.remote_sources
+        return old + self._service.curated.of_data_folder() + sources.of_data_folder()
 
     def _require_key(self) -> None:
         if not self._vault.is_on:

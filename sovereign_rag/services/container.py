@@ -310,7 +310,7 @@ class Service(FollowsSettings):
 
     @part
     def remote_sources(self) -> RemoteSources:
-        return RemoteSources(self.running.base, self.sealer)
+        return RemoteSources(self.running.base, self.sealer, self.catalog.source_plans)
 
     def source_previewer(self) -> SourcePreviewer:
         raise EnvironmentFault("This process syncs no sources; ask a running service.")

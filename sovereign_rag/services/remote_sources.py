@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 
 from sovereign_rag.access import DEFAULT_TENANT
-from sovereign_rag.catalog.source_plans import SourcePlan
+from sovereign_rag.catalog.source_plans import SourcePlan, SourcePlans
 from sovereign_rag.errors import BadInput, Forbidden
 from sovereign_rag.settings import AnySource, ImapSource, S3Source, Settings
 from sovereign_rag.storage.sealing import Sealer
@@ -41,8 +41,8 @@ class WantedSource:
 class RemoteSources:
     """Makes sections of the settings from forms, and finds their secrets again."""
 
-    def __init__(self, settings: Settings, sealer: Sealer) -> None:
-        self._settings, self._sealer = settings, sealer
+    def __init__(self, settings: Settings, sealer: Sealer, plans: SourcePlans) -> None:
+        self._settings, self._sealer, self._plans = settings, sealer, plans
 
     def addresses(self, tenant: str, kind: str) -> tuple[str, ...]:
         """Where admins of a tenant may add sources of a kind, "s3" or "imap"."""
@@ -70,8 +70,7 @@ class RemoteSources:
             **{"kind": wanted.kind, "tenant": tenant, "readers": wanted.readers},
             **{"level": wanted.level, "schedule": wanted.schedule or None, **made},
         }
-        sealed = self._sealer.seal(wanted.secret.encode(), _context(tenant, wanted.name), tenant)
-        whole = {**section, SEALED: sealed.hex()}
+        whole = {**section, SEALED: self._sealed(wanted.secret, tenant, wanted.name)}
         try:
             read_section(whole, tenant, wanted.secret)
         except ValidationError as error:
@@ -80,11 +79,32 @@ class RemoteSources:
 
     def secret_of(self, plan: SourcePlan) -> str | None:
         """The secret of an added source; None: it has none, or what sealed it is gone."""
-        sealed = (plan.section or {}).get(SEALED)
+        sealed = _sealed_in(plan)
         if sealed is None:
             return None
-        opened = self._sealer.open(bytes.fromhex(sealed), _context(plan.tenant, plan.name))
+        opened = self._sealer.open(sealed, _context(plan.tenant, plan.name))
         return None if opened is None else opened.decode()
+
+    def reseal(self) -> int:
+        """Seal anew what another key than the newest had sealed; gives how many secrets."""
+        count = 0
+        for plan in self._plans.all():
+            sealed = _sealed_in(plan)
+            if sealed is None or self._sealer.is_newest(sealed, plan.tenant):
+                continue
+            secret = self.secret_of(plan)
+            if secret is not None:  # else its key is gone for good
+                anew = {SEALED: self._sealed(secret, plan.tenant, plan.name)}
+                count += self._plans.replace(plan, {**(plan.section or {}), **anew})
+        return count
+
+    def of_data_folder(self) -> int:
+        """How many secrets were sealed before there was a master key."""
+        found = (_sealed_in(plan) for plan in self._plans.all())
+        return sum(one is not None and self._sealer.is_of_data_folder(one) for one in found)
+
+    def _sealed(self, secret: str, tenant: str, name: str) -> str:
+        return self._sealer.seal(secret.encode(), _context(tenant, name), tenant).hex()
 
 
 def read_section(section: Mapping[str, Any], tenant: str, secret: str | None) -> AnySource:
@@ -106,6 +126,11 @@ def hold_the_same(one: AnySource, other: AnySource) -> bool:
         case ImapSource(), ImapSource():
             return (one.host.lower(), one.user) == (other.host.lower(), other.user)
     return False
+
+
+def _sealed_in(plan: SourcePlan) -> bytes | None:
+    sealed = (plan.section or {}).get(SEALED)
+    return None if sealed is None else bytes.fromhex(sealed)
 
 
 def _storage(wanted: WantedSource) -> dict[str, Any]:

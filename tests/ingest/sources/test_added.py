@@ -1,21 +1,27 @@
 """Object storages and mailboxes that admins add on the console, with secrets nobody sees again."""
 
+import imaplib
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from sovereign_rag.access import Principal
-from sovereign_rag.errors import BadInput, Forbidden
+from sovereign_rag.access import Principal, local_owner
+from sovereign_rag.errors import BadInput, Forbidden, KeyUnavailable
+from sovereign_rag.privacy.encryption import EncryptionDesk
 from sovereign_rag.roles import Role
 from sovereign_rag.services.remote_sources import WantedSource
-from sovereign_rag.settings import ImapSource, Settings
+from sovereign_rag.settings import EncryptionSettings, ImapSource, Settings
+from sovereign_rag.storage.encryption.master_key import write_new
 from sovereign_rag.wiring import Application, open_service
 from tests.hashed import HashEmbedder
-from tests.ingest.sources.test_remote import BUCKET, put
+from tests.ingest.sources.test_remote import BUCKET, message, put, serving_mail
 from tests.ingest.sources.test_remote import bucket as bucket  # the fixtures
 from tests.ingest.sources.test_remote import storage as storage
+from tests.receiver import self_signed
 
 ADMIN = frozenset({Role.ADMIN})
 ADAM = Principal("adam", frozenset({"staff"}), roles=ADMIN)
@@ -62,6 +68,56 @@ def test_a_storage_is_added_seen_through_and_synced_with_a_secret_that_nobody_se
     assert application.remote_sources.secret_of(replace(plan, tenant="north")) is None
 
 
+def synced_new(application: Application, name: str) -> int:
+    """How many documents a sync that an admin asks for finds to be new."""
+    application.console.sources.run(name, ADAM)
+    application.watcher.sync_due(threading.Event(), {})
+    _, (run, *_) = application.console.sources.one(name, ADAM)
+    assert run.error is None
+    return (run.counts or {})["new"]
+
+
+def test_a_secret_opens_still_when_storage_is_encrypted_and_every_key_is_another(
+    product_settings: Callable[..., Settings],
+    storage: str,
+    archive: WantedSource,
+    bucket: object,
+    tmp_path: Path,
+) -> None:
+    clear = product_settings(console={"source_addresses": [storage]})
+    keys = {name: tmp_path / f"{name}.key" for name in ("old", "new")}
+    masters = {name: write_new(file) for name, file in keys.items()}
+    by = {
+        name: clear.model_copy(update={"encryption": EncryptionSettings(key_file=file)})
+        for name, file in keys.items()
+    }
+
+    with open_service(clear, embedder=HashEmbedder()) as application:
+        application.console.sources.add_remote(archive, ADAM)
+    with open_service(by["old"], embedder=HashEmbedder()) as application:
+        desk = EncryptionDesk(application)
+        before = desk.state().rows_clear
+        desk.convert(local_owner(), lambda done, all_: None)
+        after = desk.state().rows_clear
+        put(bucket, "door.md", "# Door\n\nThe door is closed at nine.\n")
+        first = synced_new(application, "archive")
+        desk.add_master(masters["new"], local_owner())
+    with open_service(by["new"], embedder=HashEmbedder()) as application:
+        desk = EncryptionDesk(application)
+        desk.drop_masters(local_owner())
+        renewed = desk.convert(local_owner(), lambda done, all_: None, renew=True)
+        put(bucket, "gate.md", "# Gate\n\nThe gate is closed at ten.\n")
+        second = synced_new(application, "archive")
+
+    assert (before, after, renewed.rows) == (1, 0, 1)
+    assert (first, second) == (1, 1)
+    with (
+        open_service(by["old"], embedder=HashEmbedder()) as application,
+        pytest.raises(KeyUnavailable),
+    ):
+        application.sync.find("archive")
+
+
 def test_a_mailbox_is_asked_over_tls_at_the_address_that_is_allowed(
     application: Application,
 ) -> None:
@@ -75,6 +131,44 @@ def test_a_mailbox_is_asked_over_tls_at_the_address_that_is_allowed(
     assert section.folders == ("INBOX", "Contracts/*")
     assert section.password is not None
     assert section.password.get_secret_value() == SECRET
+
+
+def test_a_mailbox_that_was_added_becomes_documents_over_tls_and_a_wrong_secret_says_so(
+    product_settings: Callable[..., Settings],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    certificate, key = self_signed(tmp_path)
+    with serving_mail("--cert", str(certificate), "--key", str(key)) as port:
+        address = f"imap://127.0.0.1:{port}"
+        settings = product_settings(console={"source_addresses": [address]})
+        box = WantedSource("post", "imap", address, "ana", "demo", readers="group:staff")
+        post = imaplib.IMAP4("127.0.0.1", port, timeout=30)
+        post.starttls(ssl.create_default_context(cafile=certificate))
+        post.login("ana", "demo")
+        post.append("INBOX", "", None, message("Trip", "The ferry leaves from the old quay."))
+        post.logout()
+        with open_service(settings, embedder=HashEmbedder()) as application:
+            desk = application.console.sources
+            desk.add_remote(box, ADAM)
+            desk.run("post", ADAM)
+            application.watcher.sync_due(threading.Event(), {})
+            _, (unknown, *_) = desk.one("post", ADAM)
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # now the machine trusts it
+            synced_new(application, "post")
+            application.ingestion.take_in([], local_owner(), origin=["test"])
+            (found,) = application.searching.search("ferry", ADAM)
+            nobody = application.searching.search("ferry", Principal("bo"))
+            desk.remove("post", ADAM)
+            desk.add_remote(replace(box, secret="wrong"), ADAM)
+            desk.run("post", ADAM)
+            application.watcher.sync_due(threading.Event(), {})
+            _, (refused, *_) = desk.one("post", ADAM)
+
+    assert "certificate" in (unknown.error or "").lower()
+    assert "old quay" in found.chunk.text
+    assert nobody == []
+    assert "password" in (refused.error or "")
 
 
 def test_no_address_is_reached_that_the_settings_do_not_allow(

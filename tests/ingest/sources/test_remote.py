@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 from io import BytesIO
 from pathlib import Path
@@ -198,7 +199,14 @@ def test_a_storage_that_does_not_answer_changes_nothing(
 
 @pytest.fixture(scope="module")
 def mail_server() -> Iterator[int]:
-    """An IMAP server on loopback; gives its port."""
+    """An IMAP server on loopback, without TLS; gives its port."""
+    with serving_mail("--no-tls") as port:
+        yield port
+
+
+@contextmanager
+def serving_mail(*options: str) -> Iterator[int]:
+    """An IMAP server on loopback with one mailbox, ana's; gives its port."""
     import socket
 
     with socket.socket() as free:
@@ -207,7 +215,7 @@ def mail_server() -> Iterator[int]:
     program = Path(sys.executable).with_name("pymap")
     server = subprocess.Popen(
         [
-            *(program, "--host", "127.0.0.1", "--port", str(port), "--no-tls"),
+            *(str(program), "--host", "127.0.0.1", "--port", str(port), *options),
             *("dict", "--demo-user", "ana", "--demo-password", "demo"),
         ],
         env={**os.environ},
