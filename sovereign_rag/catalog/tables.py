@@ -126,10 +126,6 @@ documents = Table(
         "ix_documents_lists",
         *("tenant", "sought", "id", "level", "status", "media_type", "language", "dated"),
     ),
-    Index(  # all that `document_overview` counts by; PostgreSQL takes no address of any length
-        "ix_documents_overview",
-        *("tenant", "status", "level", "media_type", "language", "uri", "id", "updated"),
-    ).ddl_if(dialect="sqlite"),
     Index("ix_documents_tenant_dated_id", "tenant", "dated", "id"),
     Index("ix_documents_tenant_updated_id", "tenant", "updated", "id"),
 )

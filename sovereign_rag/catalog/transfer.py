@@ -31,7 +31,7 @@ from sovereign_rag.catalog.database import CatalogPart, Database, batches
 from sovereign_rag.catalog.migrate import revision_of, upgrade_to
 from sovereign_rag.errors import BadInput
 
-_OWN: Final = ("alembic_version", "document_changes")
+_OWN: Final = ("alembic_version", "document_changes", "document_buckets")
 """What each database keeps for itself: its revision, and how often documents changed in it."""
 _NUMBERED: Final = ("tasks", "indexes", "conversation_turns")  # whose numbers are never given again
 
