@@ -4,7 +4,7 @@ RIGHTS_EXAMPLES sets how many random principals and filters are tried.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -24,6 +24,7 @@ USERS = ("ana", "bob", "cleo")
 GROUPS = ("hr", "finance", "board")
 LEVELS = (0, 1, 2, 3)
 LABELS = ("everyone", *(f"user:{user}" for user in USERS), *(f"group:{name}" for name in GROUPS))
+STACKED = "okapi"  # what a source holds that was never synced is called so
 TYPES = ("application/pdf", "text/plain")
 
 readers = st.frozensets(st.sampled_from(LABELS), max_size=3)
@@ -35,6 +36,14 @@ principals = st.builds(
     tenant=st.sampled_from(TENANTS),
     clearance=levels,
     roles=st.sampled_from([READER_ALONE, frozenset({Role.ADMIN})]),
+)
+staff = principals.flatmap(  # of every role; a curator looks after a group
+    lambda one: st.sampled_from(
+        [
+            *(replace(one, roles=frozenset({role})) for role in Role if role is not Role.CURATOR),
+            replace(one, roles=frozenset({Role.CURATOR}), curates=frozenset({"group:hr"})),
+        ]
+    )
 )
 askers = st.one_of(principals, st.sampled_from(TENANTS).map(local_owner))
 
@@ -49,13 +58,18 @@ class Paper:
     level: int
     language: str
     media_type: str
+    word: str = ""  # in its folder, its name, its title and its text, and nowhere else
+    uri: str = ""
 
 
 def may_read(asker: Principal, paper: Paper) -> bool:
     """The rule, in words: same tenant, cleared for the level, and named among its readers.
 
+    An auditor reads none.
     The owner of the data folder is a reader of everything in the tenant.
     """
+    if not asker.reads_documents:  # an auditor
+        return False
     if asker.tenant != paper.tenant or asker.clearance < paper.level:
         return False
     if asker.is_owner or "everyone" in paper.readers or f"user:{asker.user}" in paper.readers:

@@ -10,7 +10,6 @@ import numpy as np
 
 from sovereign_rag.access import Principal
 from sovereign_rag.embedding.protocol import Embedder, Vectors
-from sovereign_rag.roles import Role
 from sovereign_rag.wiring import Application
 from tests.rights.oracle import Paper, may_read
 
@@ -56,7 +55,7 @@ class RememberingEmbedder:
         return np.stack([self._known[text, is_query] for text in texts])
 
 
-@dataclass
+@dataclass(repr=False)
 class Site:
     """The service on a socket, and who calls it."""
 
@@ -77,7 +76,8 @@ class Site:
                 groups=asker.groups,
                 tenant=asker.tenant,
                 clearance=asker.clearance,
-                role=Role.ADMIN if asker.is_admin else Role.READER,
+                role=next(iter(asker.roles)),
+                curates=asker.curates,
             )
         return self._keys[asker]
 
@@ -108,6 +108,14 @@ class Site:
 
     def close(self) -> None:
         self._lines.close()
+
+
+def assert_hidden(hidden: Iterable[Paper], told: str, asked: Iterable[str] | None = None) -> None:
+    """Nothing of a hidden paper is told; an id that was asked for may stand in the question."""
+    lowered = told.lower()
+    for paper in hidden:
+        assert paper.word not in lowered
+        assert paper.id in (asked or ()) or paper.id not in lowered
 
 
 def ids(papers: Iterable[Paper]) -> set[str]:
