@@ -18,7 +18,8 @@ from sovereign_rag.settings import EncryptionSettings, ImapSource, Settings
 from sovereign_rag.storage.encryption.master_key import write_new
 from sovereign_rag.wiring import Application, open_service
 from tests.hashed import HashEmbedder
-from tests.ingest.sources.test_remote import BUCKET, message, put, serving_mail
+from tests.ingest.sources.mail_server import message, serving_mail
+from tests.ingest.sources.test_remote import BUCKET, put
 from tests.ingest.sources.test_remote import bucket as bucket  # the fixtures
 from tests.ingest.sources.test_remote import storage as storage
 from tests.receiver import self_signed
