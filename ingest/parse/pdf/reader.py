@@ -143,7 +143,7 @@ def _page(
     is_whole = not legible or _needs_recognition(page, characters.text, most)
     if is_whole or characters.has_codes:
         picture = _picture(page, recogniser.dpi)
-        if not is_whole:
+        if not is_whole and characters.are_upright:  # turned lines are seen among others alone
             picture = _parts(picture, characters.coded_lines)
         found = recogniser.page(
             picture,

@@ -186,6 +186,19 @@ def test_two_letters_drawn_as_one_are_read_on_the_page(pool: ParserPool, tmp_pat
     assert pool.parse(path, name="a.pdf").pages[0].text.endswith("Confirmed cases")
 
 
+def test_a_turned_label_is_read_by_eye_among_the_lines_of_its_page(
+    pool: ParserPool, tmp_path: Path
+) -> None:
+    label = coded("Confirmed cases", x=0, y=0)
+    content = f"{prose()} q 0 1 -1 0 60 200 cm {label} Q"
+    path = write(tmp_path / "a.pdf", content, without_mapping())
+
+    found = pool.parse(path, name="a.pdf")
+
+    assert found.pages[0].text.endswith("Confirmed cases")
+    assert found.warnings == ()
+
+
 def test_a_page_that_is_read_by_eye_without_being_sure_is_named(
     pool: ParserPool, tmp_path: Path
 ) -> None:
