@@ -60,7 +60,8 @@ def closest(typed: str, known: Collection[str]) -> str | None:
     """The word of `known` that a typing error makes `typed` of; None: there is none.
 
     One letter more, less, other, or two in each other's place; two such errors from eight letters
-    on. What sounds alike (ph, f) counts as no error. Of several the nearest, then the first. An
+    on, as it is written and as it sounds: "chess" is no "cheese". What sounds alike (ph, f) counts
+    as no error. Of several the nearest, then the first. An
     article whose apostrophe was left out is none of the word's: "lincertezza".
     """
     elided = _ELIDED.fullmatch(folded(typed))
@@ -76,18 +77,22 @@ def closest(typed: str, known: Collection[str]) -> str | None:
         if sound[:1] != heard[:1]:
             continue
         errors = _errors(heard, sound, allowed)
+        if errors and _errors(_bare(typed), _bare(word), allowed) > allowed:
+            continue
         if errors <= allowed and (found is None or errors < found[0]):
             found = errors, word
     return found[1] if found and found[1] != typed else None
 
 
+def _bare(word: str) -> str:
+    """A word without accents."""
+    decomposed = unicodedata.normalize("NFKD", word)
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
 def _heard(word: str) -> str:
     """A word without accents and double letters, spelled as it sounds."""
-    plain = "".join(
-        letter
-        for letter in unicodedata.normalize("NFKD", word)
-        if not unicodedata.combining(letter)
-    )
+    plain = _bare(word)
     for spelled, sound in _SOUNDS:
         plain = plain.replace(spelled, sound)
     return re.sub(r"(.)\1", r"\1", plain)

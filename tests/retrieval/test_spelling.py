@@ -27,6 +27,12 @@ def test_another_word_and_the_right_one_are_left_alone(typed: str) -> None:
     assert closest(typed, KNOWN) is None
 
 
+@pytest.mark.parametrize("typed", ["chess", "chesse"])
+def test_a_word_is_like_another_as_written_not_only_as_it_sounds(typed: str) -> None:
+    meant = {"chess": None, "chesse": "cheese"}
+    assert closest(typed, ["cheese", "cheques"]) == meant[typed]
+
+
 def test_an_article_without_its_apostrophe_is_taken_off() -> None:
     assert closest("lincertezza", ["taratura", "incertezza"]) == "incertezza"
     assert closest("dindemnité", ["indemnite", "congé"]) == "indemnite"
