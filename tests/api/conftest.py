@@ -41,6 +41,8 @@ NOBODY = {
     "secret": "whsec_c2VjcmV0IG9mIHR3ZW50eS1mb3VyIGJ5dGVzIQ==",
 }
 """A webhook whose messages are written down; `serve` would send them, and does not run here."""
+NOBODY_S3, NOBODY_IMAP = "http://127.0.0.1:9", "imaps://127.0.0.1:9"
+"""Where sources may be added, and nobody listens."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,9 @@ def product(
 ) -> Iterator[Product]:
     sources = tmp_path_factory.mktemp("sources")
     settings = product_settings(
-        console=ConsoleSettings(source_folders=(str(sources),)),
+        console=ConsoleSettings(
+            source_folders=(str(sources),), source_addresses=(NOBODY_S3, NOBODY_IMAP)
+        ),
         # No time to read whole sections: how much is read then hangs on the machine's speed.
         answer=AnswerSettings(kind="extracts", writing_s=0.1),
         generation=GenerationSettings(max_tokens=32, context_tokens=2_048, slots=1),

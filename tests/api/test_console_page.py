@@ -86,6 +86,55 @@ def test_an_admin_adds_a_source_mends_a_failure_makes_a_key_explains_a_right_and
         expect(page.locator("tbody")).to_contain_text("key.create.done")
 
 
+def test_an_admin_changes_a_setting_asks_for_an_exam_and_an_index_and_adds_a_storage_and_a_mailbox(
+    browser: Browser, product: Product
+) -> None:
+    with visit(browser, product) as window:
+        page = window.page
+        status = page.get_by_role("status")
+        window.open("/admin/settings")
+        sign_in(window, product, "admin")
+
+        # a setting, and its way back
+        setting = page.locator("details.setting", has_text="house.name")
+        setting.locator("summary").click()
+        setting.get_by_role("textbox").fill("Our archive")
+        setting.get_by_role("button", name="Change").click()
+        expect(status).to_contain_text("changed")
+        expect(setting.locator("summary")).to_contain_text("Our archive")
+        setting.locator("summary").click()
+        setting.get_by_role("button", name="Undo").click()
+        expect(setting.locator("summary")).not_to_contain_text("Our archive")
+
+        # an exam and an index: the page waits for neither, and tells of both
+        for part, ask in (("Models", "Examine"), ("Index", "Build an index")):
+            page.get_by_role("link", name=part, exact=True).click()
+            page.get_by_role("button", name=re.compile(f"^{ask}")).first.click()
+            expect(status).to_contain_text("begins within seconds")
+            page.get_by_role("button", name="Stop").first.click()
+            expect(status).to_contain_text("ends at its next step")
+
+        # a storage and a mailbox, where nobody listens: told in words, and removed again
+        for kind, place in (("s3", "minutes/2026"), ("imap", "INBOX")):
+            page.get_by_role("link", name="Sources").click()
+            form = page.locator("details", has=page.locator(f"#{kind}-name"))
+            form.locator("summary").click()
+            for name, value in (
+                *(("name", f"far-{kind}"), ("place", place), ("user", "ana")),
+                *(("secret", "a-secret-of-ours"), ("readers", "everyone")),
+            ):
+                form.locator(f"#{kind}-{name}").fill(value)
+            form.get_by_role("button").click()
+            expect(status).to_contain_text("was added")
+            page.get_by_role("link", name=f"far-{kind}").click()
+            expect(page.locator("body")).not_to_contain_text("a-secret-of-ours")
+            page.get_by_role("button", name="Test, and see").click()
+            expect(page.get_by_role("alert")).to_contain_text("could not be reached")
+            page.locator("summary", has_text="Remove").click()
+            page.get_by_role("button", name="Remove").click()
+            expect(status).to_contain_text("was removed")
+
+
 def test_the_console_reflows_on_a_phone_and_works_without_script(
     browser: Browser, product: Product
 ) -> None:

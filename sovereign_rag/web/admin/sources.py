@@ -7,8 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sovereign_rag.access import HIGHEST_LEVEL, Principal
+from sovereign_rag.errors import EnvironmentFault
 from sovereign_rag.http.identity import CurrentService
 from sovereign_rag.http.permissions import looks_after_the_machine
+from sovereign_rag.services.container import Service
 from sovereign_rag.services.remote_sources import WantedSource
 from sovereign_rag.web.admin.frame import back_to, console_page
 from sovereign_rag.web.admin.guard import Part, entering
@@ -82,8 +84,10 @@ def add_remote(
 
 @router.get("/admin/sources/{name:path}/preview")
 def preview_page(request: Request, name: _Name, admin: _Admin, service: CurrentService) -> Response:
-    desk = service.console.sources
-    preview = desk.preview(name, admin)
+    try:
+        preview = service.console.sources.preview(name, admin)
+    except EnvironmentFault as error:
+        return _of_source(request, name, admin, service, unreachable=str(error))
     return console_page(
         request,
         "preview.html",
@@ -121,6 +125,12 @@ def remove(name: _Name, admin: _Admin, service: CurrentService) -> Response:
 
 @router.get("/admin/sources/{name:path}")
 def source_page(request: Request, name: _Name, admin: _Admin, service: CurrentService) -> Response:
+    return _of_source(request, name, admin, service)
+
+
+def _of_source(
+    request: Request, name: str, admin: Principal, service: Service, *, unreachable: str = ""
+) -> Response:
     source, runs = service.console.sources.one(name, admin)
     return console_page(
         request,
@@ -129,6 +139,7 @@ def source_page(request: Request, name: _Name, admin: _Admin, service: CurrentSe
         principal=admin,
         source=source,
         runs=runs,
+        unreachable=unreachable,
         kinds=_KINDS,
         shows_details=looks_after_the_machine(admin),
     )
