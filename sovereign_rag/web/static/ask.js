@@ -60,6 +60,7 @@ async function ask() {
 async function follow(response) {
   for await (const { name, data } of events(response)) {
     if (data.status) status.textContent = data.status;
+    status.classList.toggle("unseen", name === "answer"); // the answer itself is seen
     if (name === "begun") stayAt(data);
     else if (name === "extract") addQuote(data.html);
     else if (name === "token") addToken(data.text);
@@ -79,6 +80,7 @@ function begin(asked) {
   submit.disabled = true;
   stop.hidden = false;
   problem.hidden = true;
+  status.classList.remove("unseen");
   status.textContent = form.dataset.searching;
   turns.setAttribute("aria-busy", "true"); // a screen reader waits until the answer is whole
   turns.append(draft.content.cloneNode(true));
