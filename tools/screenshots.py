@@ -32,7 +32,7 @@ NOWHERE: Final = "Who won the chess tournament of 1987?"
 CHROMIUM: Final = "/usr/bin/chromium"
 FLAGS: Final = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 WIDE: Final = {"width": 1100, "height": 760}
-NARROW: Final = {"width": 360, "height": 760}
+NARROW: Final = {"width": 320, "height": 760}
 TALLEST: Final = 1_800
 COLOURS: Final = 64
 
@@ -83,8 +83,46 @@ def _source(window: Page) -> None:
     window.locator("#name").fill("contracts")
     folder = window.locator("#folder")
     folder.fill(folder.input_value())
+    window.locator("#readers").fill("everyone")
     window.locator("form.sheet-form button.primary").first.click()
     window.get_by_role("link", name="contracts").click()
+
+
+def _preview(window: Page) -> None:
+    """What a sync of that folder would do."""
+    window.get_by_role("link", name="contracts").click()
+    window.get_by_role("link", name="Test, and see").click()
+    window.wait_for_url("**/preview")
+
+
+def _storage(window: Page) -> None:
+    """The form of an object storage, filled in."""
+    _open("details:has([name=kind][value=s3]) summary")(window)
+    window.locator("form:has([name=kind][value=s3]) [name=name]").fill("archive")
+    window.locator("form:has([name=kind][value=s3]) [name=place]").fill("minutes/2026")
+
+
+def _shared(window: Page) -> None:
+    """An answer as a colleague opens it."""
+    _ask(QUESTION)(window)
+    window.locator("form[action$='/share'] button").first.click()
+    window.goto(window.locator("input[value*='/c/shared/']").last.input_value())
+
+
+def _delete(window: Page) -> None:
+    """Two documents that are about to be deleted."""
+    for number in (0, 1):
+        window.locator("[name=document]").nth(number).check()
+    window.locator("button[value=delete]").click()
+    window.locator("button[value=confirmed]").wait_for()
+
+
+def _several(window: Page) -> None:
+    """Two documents whose readers are about to be changed."""
+    for number in (0, 1):
+        window.locator("[name=document]").nth(number).check()
+    window.locator("button[value=choose]").click()
+    window.locator("button[value=review]").wait_for()
 
 
 def _keep(window: Page) -> None:
@@ -116,6 +154,8 @@ SHOTS: Final = (
     Shot("keep-answer", "/", _keep),
     Shot("words-kept", "/", _kept),
     Shot("house-answer", "/", _ask(QUESTION)),
+    Shot("shared", "/", _shared),
+    Shot("answer-phone", "/", _ask(QUESTION), viewport=_PHONE),
     Shot("conversations", "/c"),
     Shot("search", "/search?q=dividend"),
     Shot("search-empty", "/search?q=dividend&from=2099-01-01"),
@@ -131,13 +171,32 @@ SHOTS: Final = (
     Shot("settings-change", "/admin/settings", _open("details.setting summary"), tallest=760),
     Shot("edit", "/admin/documents", _open("a[href$='/edit']")),
     Shot("people-why", "/admin/people/why?user=ada"),
+    Shot("people-readable", "/admin/people/readable?user=ada"),
     Shot("source", "/admin/sources", _source),
+    Shot("source-preview", "/admin/sources", _preview),
+    Shot("source-storage", "/admin/sources", _storage),
+    Shot("delete", "/admin/documents", _delete),
+    Shot("edit-several", "/admin/documents", _several),
+    Shot("overview-dark", "/admin", dark=True),
+    Shot("overview-phone", "/admin", viewport=_PHONE),
+    Shot("jobs", "/jobs"),
     Shot("job", "/jobs", _open("table.documents th a")),
     Shot("api", "/docs"),
     Shot("design", "/design", tallest=5_000),
     Shot("design-dark", "/design", dark=True, tallest=5_000),
 )
 
+
+_NAME_FOLDER: Final = r"""() => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    texts.currentNode.data = texts.currentNode.data.replaceAll(/\/tmp\/tmp\w+/g, "/srv");
+  }
+  for (const field of document.querySelectorAll("input")) {
+    field.value = field.value.replaceAll(/\/tmp\/tmp\w+/g, "/srv");
+  }
+}"""
+"""The folder of this run has a name of chance; a picture shows one as somebody would choose it."""
 
 LED_TO: Final = frozenset(
     {
@@ -174,7 +233,8 @@ def _settings(folder: Path) -> str:
     file = folder / "settings.toml"
     file.write_text(
         f'[server]\ndesign_page = true\n[console]\nsource_folders = ["{sources}"]\n'
-        f'import_folders = ["{sources}"]\n',
+        f'import_folders = ["{sources}"]\nsource_addresses = ["https://storage.example.org", '
+        '"imaps://mail.example.org"]\n',
         encoding="utf-8",
     )
     return str(file)
@@ -211,6 +271,7 @@ def photograph(address: str, key: str, shots: Sequence[Shot], target: Path) -> N
             shot.do(window)
             window.wait_for_load_state("networkidle")
             window.evaluate("window.scrollTo(0, 0)")
+            window.evaluate(_NAME_FOLDER)
             path = target / f"{shot.name}.png"
             window.screenshot(path=path, full_page=True)
             _shrink(path, shot.tallest)
