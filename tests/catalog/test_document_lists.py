@@ -60,7 +60,7 @@ def library(catalog: Catalog) -> Catalog:
                 uri=uri,
                 name=uri.rpartition("/")[2],
                 media_type="text/plain" if number == 0 else record.media_type,
-                language="en" if number in {1, 2} else "fr",
+                found_language="en" if number in {1, 2} else "fr",
                 modified=record.modified and NOON - timedelta(days=number),
                 updated=NOON + timedelta(number),
             )

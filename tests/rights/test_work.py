@@ -117,12 +117,16 @@ def watched(
         for tenant in (OPEN, CROWDED):
             folder = tmp_path_factory.mktemp(tenant)
             for n in range(3):
-                (folder / f"notice-{n}.txt").write_text(TEXT.format(n=n), encoding="utf-8")
+                (folder / f"notice-{n}.txt").write_text(
+                    TEXT.format(n=n, word="harbour"), encoding="utf-8"
+                )
             everyone = frozenset({"everyone"})
             application.ingestion.ingest([folder], local_owner(tenant), readers=everyone)
         secrets = tmp_path_factory.mktemp("secrets")
         for n in range(3, 12):
-            (secrets / f"notice-{n}.txt").write_text(TEXT.format(n=n), encoding="utf-8")
+            (secrets / f"notice-{n}.txt").write_text(
+                TEXT.format(n=n, word="harbour"), encoding="utf-8"
+            )
         board = frozenset({"group:board"})
         application.ingestion.ingest([secrets], local_owner(CROWDED), readers=board)
         yield Watched(application)
