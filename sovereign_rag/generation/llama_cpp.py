@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Self
@@ -39,45 +40,50 @@ class SlotUse:
     waiting: int
 
 
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model's file as it was when somebody looked, and what belongs to those very bytes."""
+
+    header: GgufHeader
+    sha256: str
+    tuning: Tuning | None = None  # what was measured on this machine; None: the defaults
+    arranged: Path | None = None
+    """Where the copy is, or shall be, that this machine computes faster; None: the file is used."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Raises ModelMissing, ModelError, as `verified_language_model`."""
+        header, sha256 = verified_language_model(settings)
+        tuning = Tuning.of(settings, header, sha256)
+        return cls(header, sha256, tuning, arranged_copy(settings, header, sha256))
+
+
 class LlamaCppModel:
     """Writes for any number of callers; the engine starts with the first request."""
 
     def __init__(
         self,
-        header: GgufHeader,
+        file: ModelFile,
         settings: GenerationSettings,
         *,
-        sha256: str,
         public_prompts: Collection[str] = (),
-        tuning: Tuning | None = None,
-        arranged: Path | None = None,
+        look: Callable[[], ModelFile] | None = None,
     ) -> None:
-        """Take the model that `header` describes; nothing is loaded yet.
+        """Take the model in `file`; nothing is loaded yet.
 
         Args:
-            sha256: Of the file.
             public_prompts: System messages that hold nothing of any tenant, word for word: what
                 is computed for them is reused by all. Everything else is reused for its own
                 tenant and person alone.
-            tuning: What was measured on this machine; None: the defaults.
-            arranged: Where the copy is, or shall be, that this machine computes faster; None:
-                the file itself is used.
+            look: Looks at the file again before each start of the engine, for another may lie in
+                its place by then; None: it stays as it is.
 
         Raises:
             ModelError: It isn't the file that `settings.sha256` expects.
         """
-        require_hash(header.path, sha256, settings.sha256, "generation.sha256")
-        self._header, self._settings = header, settings
+        self._settings, self._look = settings, look
         self._public = tuple(public_prompts)
-        self._tuning, self._arranged = tuning, arranged
-        self._info = ModelInfo(
-            name=header.path.stem,  # as the admin knows it; the header often says odd things
-            sha256=sha256,
-            architecture=header.architecture,
-            parameters=header.parameters,
-            context_tokens=min(settings.context_tokens, header.context_length),
-            licence=header.licence,
-        )
+        self._take(file)
         self._lock = threading.Lock()
         self._engine: EngineProcess | None = None
         self._not_started: str | None = None  # the code of the error, the last time it was tried
@@ -93,14 +99,20 @@ class LlamaCppModel:
             ModelMissing: The file isn't there, or no package ships one.
             ModelError: It is broken, no model to chat with, or not the expected one.
         """
-        header, sha256 = verified_language_model(settings)
-        return cls(
-            header,
-            settings.generation,
-            sha256=sha256,
-            public_prompts=public_prompts,
-            tuning=Tuning.of(settings, header, sha256),
-            arranged=arranged_copy(settings, header, sha256),
+        look = partial(ModelFile.of, settings)
+        return cls(look(), settings.generation, public_prompts=public_prompts, look=look)
+
+    def _take(self, file: ModelFile) -> None:
+        header, settings = file.header, self._settings
+        require_hash(header.path, file.sha256, settings.sha256, "generation.sha256")
+        self._file = file
+        self._info = ModelInfo(
+            name=header.path.stem,  # as the admin knows it; the header often says odd things
+            sha256=file.sha256,
+            architecture=header.architecture,
+            parameters=header.parameters,
+            context_tokens=min(settings.context_tokens, header.context_length),
+            licence=header.licence,
         )
 
     @property
@@ -199,6 +211,8 @@ class LlamaCppModel:
             raise GenerationError("The generator was closed. Open a new one.")
         if self._engine is None or not self._engine.alive:
             try:
+                if self._look is not None:
+                    self._take(self._look())
                 self._engine = EngineProcess(self._configuration(), timeout_s=_LOAD_S)
             except SovereignError as error:
                 self._not_started = error.code
@@ -209,10 +223,11 @@ class LlamaCppModel:
 
     def _tune_when_idle(self) -> None:
         """Have the speed measured, once, when nobody has asked anything for a while."""
-        if self._tuner is not None or self._tuning is None or not self._settings.tune:
+        tuning = self._file.tuning
+        if self._tuner is not None or tuning is None or not self._settings.tune:
             return
-        if self._tuning.kept() is None:
-            self._tuner = threading.Thread(target=self._tune, args=(self._tuning,), daemon=True)
+        if tuning.kept() is None:
+            self._tuner = threading.Thread(target=self._tune, args=(tuning,), daemon=True)
             self._tuner.start()
 
     def _tune(self, tuning: Tuning) -> None:
@@ -232,12 +247,13 @@ class LlamaCppModel:
         return self._closing.is_set() or (engine is not None and engine.writing > 0)
 
     def _configuration(self) -> dict[str, Any]:
-        header, settings = self._header, self._settings
-        chosen = pinned(settings, header, self._tuning.kept() if self._tuning else None)
+        file, settings = self._file, self._settings
+        header, arranged = file.header, file.arranged
+        chosen = pinned(settings, header, file.tuning.kept() if file.tuning else None)
         return {
             "model": str(header.path),
-            "sha256": self._info.sha256,
-            "arranged": None if self._arranged is None else str(self._arranged),
+            "sha256": file.sha256,
+            "arranged": None if arranged is None else str(arranged),
             "template": header.chat_template,
             "bos_token": header.bos_token,
             "eos_token": header.eos_token,

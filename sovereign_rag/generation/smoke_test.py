@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sovereign_rag.generation.llama_cpp import LlamaCppModel
+from sovereign_rag.generation.llama_cpp import LlamaCppModel, ModelFile
 from sovereign_rag.generation.protocol import CompletionRequest, Message
 from sovereign_rag.models.gguf_header import GgufHeader
 from sovereign_rag.settings import GenerationSettings
@@ -22,7 +22,7 @@ def try_model(header: GgufHeader, *, sha256: str, max_tokens: int) -> str:
         GenerationError: Its process died.
     """
     settings = GenerationSettings(context_tokens=_CONTEXT_TOKENS, slots=1)
-    language_model = LlamaCppModel(header, settings, sha256=sha256)
+    language_model = LlamaCppModel(ModelFile(header, sha256), settings)
     try:
         pieces = language_model.stream(
             CompletionRequest(_PROMPT, tenant="trial", max_tokens=max_tokens)

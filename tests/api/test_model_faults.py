@@ -184,6 +184,7 @@ def test_a_model_that_is_no_good_is_named_and_the_right_one_works_without_a_rest
     assert reason in refused.json()["detail"]
     assert told[1] != "ok"
     assert (after.status_code, after.json()["kind"]) == (200, "generated")
+    assert after.json()["model"] == f"house@{SHA256}"  # the file's own weights
     assert healed == (200, "ok")
 
 

@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from sovereign_rag.errors import BadInput, Busy, GenerationError, ModelError, Mo
 from sovereign_rag.generation.llama_cpp import LlamaCppModel
 from sovereign_rag.generation.protocol import CompletionRequest, Delta, Message
 from sovereign_rag.generation.text_stream import TextStream
+from sovereign_rag.models import bundled
 from sovereign_rag.settings import Settings
 from tests.generation.opening import SYSTEM, opened
 
@@ -207,6 +209,23 @@ def test_a_killed_engine_fails_its_answers_and_the_next_call_has_a_new_one(
 
     assert last.completion_tokens == 4
     assert language_model.engine_pid not in (None, first)
+
+
+@pytest.mark.model
+def test_a_file_that_was_exchanged_is_not_loaded_in_place_of_the_pinned_one(
+    settings: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "house.gguf"
+    shutil.copyfile(bundled.smollm2(), path)
+    pinned = opened(settings, model=path, sha256=bundled.SMOLLM2_SHA256)
+    path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(ModelError, match=r"generation\.sha256"):
+        pinned.count_tokens([QUESTION])
+    shutil.copyfile(bundled.smollm2(), path)
+    counted = pinned.count_tokens([QUESTION])
+    pinned.close()
+
+    assert counted > 0
 
 
 @pytest.mark.model
