@@ -12,9 +12,6 @@ from ingest.parse.process.pool import ParserPool
 from sovereign_rag.domain import ElementKind
 from tests.parsed import of_kind
 
-# The library that draws them calls what Python has renamed since.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pptx.*")
-
 
 @pytest.mark.parametrize(
     "kind",
