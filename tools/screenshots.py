@@ -88,6 +88,13 @@ def _source(window: Page) -> None:
     window.get_by_role("link", name="contracts").click()
 
 
+def _preview(window: Page) -> None:
+    """What a sync of that folder would do."""
+    window.get_by_role("link", name="contracts").click()
+    window.get_by_role("button", name="Test, and see").click()
+    window.wait_for_url("**/preview*")
+
+
 def _storage(window: Page) -> None:
     """The form of an object storage, filled in."""
     _open("details:has([name=kind][value=s3]) summary")(window)
@@ -166,6 +173,7 @@ SHOTS: Final = (
     Shot("people-why", "/admin/people/why?user=ada"),
     Shot("people-readable", "/admin/people/readable?user=ada"),
     Shot("source", "/admin/sources", _source),
+    Shot("source-preview", "/admin/sources", _preview),
     Shot("source-storage", "/admin/sources", _storage),
     Shot("delete", "/admin/documents", _delete),
     Shot("edit-several", "/admin/documents", _several),
