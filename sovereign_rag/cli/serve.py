@@ -200,6 +200,8 @@ def _serve(service: "Application", listener: socket.socket, on_start: Callable[[
 
     with suppress(SovereignError):  # what is wrong is told by /readyz and by the first question
         service.embedder.warm_up()
+        if service.reranker is not None:
+            service.reranker.warm_up()
         service.catalog.overviews.warm_up()
     server = service.settings.server
     application = create_app(service)

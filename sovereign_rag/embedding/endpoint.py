@@ -2,6 +2,7 @@
 
 Tokens are counted here and the texts go there. Before anything of theirs is used, vectors of theirs
 are held against ones that the local model makes: another model, or other arithmetic, is refused.
+Who waits for an answer meanwhile gets vectors that are made here.
 """
 
 import itertools
@@ -23,6 +24,7 @@ from sovereign_rag.settings import EmbeddingEndpointSettings, Settings
 from sovereign_rag.settings.api_key import read_api_key
 from sovereign_rag.system.allowed_addresses import AllowList, Resolve, look_up, place
 from sovereign_rag.system.breaker import Breaker
+from sovereign_rag.system.comparison import Comparison
 from sovereign_rag.system.listed_client import ListedClient, NotReached, ServerHealth, tls_of
 
 _SECTION: Final = "embedding.endpoint"
@@ -85,8 +87,9 @@ class EndpointEmbedder:
         self._threads = ThreadPoolExecutor(
             settings.requests, thread_name_prefix="embedding-endpoint"
         )
-        self._comparing = threading.Lock()
-        self._is_alike = False
+        self._comparison = Comparison(
+            self._require_alike, section=_SECTION, again_s=settings.breaker_pause_s
+        )
 
     @classmethod
     def open(cls, settings: Settings, *, resolve: Resolve = look_up) -> Self:
@@ -114,7 +117,13 @@ class EndpointEmbedder:
         return self._local.max_tokens
 
     def warm_up(self) -> None:
-        """Nothing is loaded here."""
+        """Begin to compare, without waiting for it; questions are embedded here until then."""
+        self._local.warm_up()
+        self._comparison.begin()
+
+    def trouble(self) -> str | None:
+        """As `Compared` has it."""
+        return self._comparison.trouble()
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self._local.count_tokens(texts)
@@ -132,6 +141,7 @@ class EndpointEmbedder:
 
     def close(self) -> None:
         self._leaving.set()
+        self._comparison.close()
         self._threads.shutdown()
         for server in self._servers:
             server.close()
@@ -139,8 +149,15 @@ class EndpointEmbedder:
             self._local.close()
 
     def _embed(self, texts: Sequence[str], *, query: bool, urgent: bool) -> Vectors:
-        self._require_alike()
-        return self._asked(texts, query=query, urgent=urgent)
+        if self._comparison.has_passed(may_wait=not urgent):
+            return self._asked(texts, query=query, urgent=urgent)
+        if query:
+            vectors = self._local.embed_queries(texts)
+        else:
+            vectors = self._local.embed_passages(texts, urgent=urgent)
+        if self._owns_local and self._comparison.has_passed(may_wait=False):
+            self._local.unload()  # it passed meanwhile: the weights may have been loaded again
+        return vectors
 
     def _health(self, server: "_Server") -> ServerHealth:
         begun, took_s, url = time.monotonic(), 0.0, server.at.url
@@ -156,16 +173,10 @@ class EndpointEmbedder:
 
     def _require_alike(self) -> None:
         """Raises ModelError: the vectors from there are not those of the model here."""
-        if self._is_alike:
-            return
-        with self._comparing:
-            if self._is_alike:  # somebody else has compared meanwhile
-                return
-            for query in (False, True):
-                self._compare(self._asked(_PROBES, query=query, urgent=True), query=query)
-            self._is_alike = True
-            if self._owns_local:
-                self._local.unload()
+        for query in (False, True):
+            self._compare(self._asked(_PROBES, query=query, urgent=True), query=query)
+        if self._owns_local:
+            self._local.unload()
 
     def _compare(self, theirs: Vectors, *, query: bool) -> None:
         """Raises ModelError: these are not the probes' vectors by the model here."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -41,8 +42,8 @@ class Reranker(Protocol):
 class CrossEncoderReranker:
     """A cross-encoder in a folder of sentence-transformers; any number of threads may call it.
 
-    The weights are loaded at the first use. One question is weighed at a time: a model of some
-    hundred million parameters keeps all cores busy by itself.
+    The weights are loaded by `warm_up`, else at the first use. One question is weighed at a time:
+    a model of some hundred million parameters keeps all cores busy by itself.
     """
 
     def __init__(self, folder: Path, *, sha256: str, max_tokens: int = 512) -> None:
@@ -62,6 +63,7 @@ class CrossEncoderReranker:
         self._folder, self._max_tokens = folder, max_tokens
         self._model_id = f"{folder.resolve().name}-{sha256[:8]}"
         self._one_at_a_time = threading.Lock()
+        self._loading: threading.Thread | None = None
 
     @classmethod
     def open(cls, settings: Settings) -> Self | None:
@@ -109,10 +111,24 @@ class CrossEncoderReranker:
         ]
         return sorted(weighed, key=lambda passage: -passage.score_parts["rerank"])
 
+    def warm_up(self) -> None:
+        """Begin to load the weights, without waiting for it; a failure shows at the first use."""
+        if self._loading is None:
+            self._loading = threading.Thread(target=self._load, name="reranker", daemon=True)
+            self._loading.start()
+
+    def close(self) -> None:
+        if self._loading is not None:
+            self._loading.join()
+
     def unload(self) -> None:
         """Let go of the weights; the next use loads them anew."""
         with self._one_at_a_time:
             vars(self).pop("_model", None)
+
+    def _load(self) -> None:
+        with self._one_at_a_time, suppress(ModelError):
+            _ = self._model
 
     @cached_property
     def _model(self) -> "CrossEncoder":

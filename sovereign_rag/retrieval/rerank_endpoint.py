@@ -1,7 +1,8 @@
 """Passages weighed again by servers of the tenant's own network.
 
 Where a cross-encoder is here too, what the servers say is held against it before it is used. The
-order is a matter of comfort, not of rights: where no server answers in time, the search's stays.
+order is a matter of comfort, not of rights: until then, and where no server answers in time, the
+search's stays.
 """
 
 import itertools
@@ -9,7 +10,6 @@ import json
 import logging
 import math
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -18,12 +18,13 @@ from typing import Any, Final, Self
 import httpx
 
 from sovereign_rag.domain import Passage
-from sovereign_rag.errors import ModelError, SovereignError
+from sovereign_rag.errors import EnvironmentFault, ModelError, SovereignError
 from sovereign_rag.retrieval.rerank import CrossEncoderReranker, Reranker
 from sovereign_rag.settings import RerankerEndpointSettings, Settings
 from sovereign_rag.settings.api_key import read_api_key
 from sovereign_rag.system.allowed_addresses import AllowList, Resolve, look_up, place
 from sovereign_rag.system.breaker import Breaker
+from sovereign_rag.system.comparison import Comparison
 from sovereign_rag.system.listed_client import ListedClient, NotReached, ServerHealth, tls_of
 
 log = logging.getLogger(__name__)
@@ -43,9 +44,7 @@ _PROBES: Final = (
 )
 
 
-def open_reranker(
-    settings: Settings, *, resolve: Resolve = look_up
-) -> "CrossEncoderReranker | EndpointReranker | None":
+def open_reranker(settings: Settings, *, resolve: Resolve = look_up) -> "OpenedReranker | None":
     """The reranker that the settings name: servers, else a model here; None: they name none.
 
     Raises:
@@ -93,8 +92,9 @@ class EndpointReranker:
             for at in places
         ]
         self._turn = itertools.count()
-        self._comparing = threading.Lock()
-        self._is_alike = local is None
+        self._comparison = Comparison(
+            self._require_alike, section=_SECTION, again_s=settings.breaker_pause_s
+        )
 
     @classmethod
     def open(
@@ -122,7 +122,8 @@ class EndpointReranker:
         return f"{self._own.model or 'reranker'}@endpoint"
 
     def rerank(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
-        """As `Reranker` has it; the search's order where no server answers in time.
+        """As `Reranker` has it; the search's order where no server answers in time, or none may be
+        used yet.
 
         Passages that no model elsewhere may see keep their places.
 
@@ -134,9 +135,12 @@ class EndpointReranker:
             return list(passages)
         texts = [passages[at].chunk.embedded_text for at in sent]
         try:
-            self._require_alike()
+            if not self._comparison.has_passed(may_wait=False):
+                return list(passages)
             scores = self._asked(question, texts)
-        except _NotNow as refusal:
+        except ModelError:
+            raise
+        except (_NotNow, EnvironmentFault) as refusal:
             log.warning("Passages keep the order of the search: %s", refusal)
             return list(passages)
         weighed = [
@@ -153,7 +157,17 @@ class EndpointReranker:
         """Have each server weigh the probes, against the model here where there is one."""
         return [self._health(server) for server in self._servers]
 
+    def warm_up(self) -> None:
+        """Begin to compare, without waiting for it; until then the search's order stays."""
+        if self._local is not None:
+            self._comparison.begin()
+
+    def trouble(self) -> str | None:
+        """As `Compared` has it."""
+        return self._comparison.trouble()
+
     def close(self) -> None:
+        self._comparison.close()
         for server in self._servers:
             server.close()
 
@@ -170,14 +184,14 @@ class EndpointReranker:
 
     def _require_alike(self) -> None:
         """Raises ModelError: the weights from there are not those of the model here."""
-        if self._is_alike or self._local is None:
+        if self._local is None:  # whatever they serve is used
             return
-        with self._comparing:
-            if self._is_alike:  # somebody else has compared meanwhile
-                return
-            self._compare(self._asked(_PROBE, _PROBES), self._local)
-            self._is_alike = True
-            self._local.unload()
+        try:
+            theirs = self._asked(_PROBE, _PROBES)
+        except _NotNow as refusal:
+            raise EnvironmentFault(str(refusal)) from refusal
+        self._compare(theirs, self._local)
+        self._local.unload()
 
     def _compare(self, theirs: Sequence[float], local: Reranker) -> None:
         ours = _weights_of(local)
@@ -267,6 +281,10 @@ class _Server:
         if not all(math.isfinite(score) for score in found.values()):
             raise ValueError("a weight is no number")
         return [found[at] for at in range(count)]
+
+
+OpenedReranker = CrossEncoderReranker | EndpointReranker
+"""To be closed when done."""
 
 
 def _weights_of(local: Reranker) -> list[float]:

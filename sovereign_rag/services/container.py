@@ -19,8 +19,7 @@ from sovereign_rag.exam.examiner import Examiner
 from sovereign_rag.generation.protocol import LanguageModel
 from sovereign_rag.indexes.all_indexes import EveryIndexStore
 from sovereign_rag.indexes.open_indexes import OpenIndex, OpenIndexes
-from sovereign_rag.retrieval.rerank import Reranker
-from sovereign_rag.retrieval.rerank_endpoint import EndpointReranker, open_reranker
+from sovereign_rag.retrieval.rerank_endpoint import OpenedReranker, open_reranker
 from sovereign_rag.retrieval.retriever import Retriever
 from sovereign_rag.services.attempts import FailedAttempts
 from sovereign_rag.services.console import Console
@@ -148,9 +147,9 @@ class Service(FollowsSettings):
         return self.model_in_use.examiner
 
     @part
-    def reranker(self) -> Reranker | None:
+    def reranker(self) -> OpenedReranker | None:
         opened = open_reranker(self.settings)
-        if isinstance(opened, EndpointReranker):
+        if opened is not None:
             self._close.append(opened.close)
         return opened
 
@@ -384,9 +383,9 @@ class Service(FollowsSettings):
         return readiness_of(
             {
                 "catalog": lambda: self.catalog.jobs.recent("default", limit=1),
-                "embedding": lambda: self.embedder,
                 "store": lambda: self.store.check(),
             },
+            elsewhere={"embedding": lambda: self.embedder, "reranking": lambda: self.reranker},
             language_model=self.language_model,
             indexes=self.indexes,
             data_dir=self.settings.data_dir,

@@ -7,6 +7,7 @@ from pathlib import Path
 from sovereign_rag.errors import SovereignError
 from sovereign_rag.generation.protocol import LanguageModel, Watched
 from sovereign_rag.indexes.open_indexes import OpenIndexes
+from sovereign_rag.system.comparison import Compared
 
 _LEAST_FREE_MIB = 256
 
@@ -23,12 +24,20 @@ def state_of(check: Callable[[], object]) -> str:
 def readiness_of(
     checks: Mapping[str, Callable[[], object]],
     *,
+    elsewhere: Mapping[str, Callable[[], object]],
     language_model: Callable[[], LanguageModel | None],
     indexes: OpenIndexes,
     data_dir: Path,
 ) -> dict[str, str]:
-    """Each component with "ok", or what is wrong with it; see `Service.readiness`."""
+    """Each component with "ok", or what is wrong with it; see `Service.readiness`.
+
+    Args:
+        elsewhere: Parts that servers of the network may compute; one that is not there is left out.
+    """
     report = {name: state_of(check) for name, check in checks.items()}
+    for name, part in elsewhere.items():
+        if (state := _state_elsewhere(part)) is not None:
+            report[name] = state
     report["generation"] = state_of(language_model)
     if report["generation"] == "ok":
         opened = language_model()
@@ -38,6 +47,15 @@ def readiness_of(
     free_mib = shutil.disk_usage(data_dir).free >> 20
     report["disk"] = "ok" if free_mib > _LEAST_FREE_MIB else f"only {free_mib} MiB are free"
     return report
+
+
+def _state_elsewhere(part: Callable[[], object]) -> str | None:
+    try:
+        opened = part()
+    except SovereignError as error:
+        return str(error)
+    trouble = opened.trouble() if isinstance(opened, Compared) else None
+    return None if opened is None else trouble or "ok"
 
 
 def _index_state(indexes: OpenIndexes) -> str:

@@ -150,6 +150,37 @@ def test_a_server_that_is_busy_is_asked_again(
     assert there.embed_queries(TEXTS[:1]).shape[0] == 1
 
 
+def test_a_question_does_not_wait_while_a_server_is_compared_and_is_embedded_here_until_then(
+    embedder: DenseEmbedder,
+    prefixed: Callable[[Sequence[str]], Vectors],
+    tei: Callable[..., Tei],
+    opened: Open,
+) -> None:
+    may_answer = threading.Event()
+
+    def late(texts: Sequence[str]) -> Vectors:
+        may_answer.wait()
+        return prefixed(texts)
+
+    server = tei(late)
+    there = opened(server.url, form="tei")
+    there.warm_up()
+
+    meanwhile, said = there.embed_queries(TEXTS[:1]), there.trouble()
+    may_answer.set()
+    passages = there.embed_passages(TEXTS)  # what is ingested waits for the comparison
+    there.embed_queries(TEXTS[1:2])
+
+    assert said is not None
+    assert said.startswith("limited")
+    assert there.trouble() is None
+    np.testing.assert_allclose(meanwhile, embedder.embed_queries(TEXTS[:1]), atol=ROUNDING)
+    np.testing.assert_allclose(passages, embedder.embed_passages(TEXTS), atol=ROUNDING)
+    asked = [text for texts in server.asked for text in texts]
+    assert [TEXTS[0] in text for text in asked].count(True) == 1  # as a passage alone
+    assert [TEXTS[1] in text for text in asked].count(True) == 2
+
+
 @pytest.mark.parametrize("what", ["another model's", "without the prefix", "of another length"])
 def test_vectors_that_are_not_those_of_the_model_here_are_refused(
     embedder: DenseEmbedder,

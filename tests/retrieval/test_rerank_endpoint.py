@@ -27,6 +27,8 @@ from sovereign_rag.settings import (
     RetrievalSettings,
     Settings,
 )
+from sovereign_rag.wiring import open_service
+from tests.ingest.reindex.conftest import wait_until
 from tests.retrieval.test_rerank import PASSAGES, make_model, passage
 
 LOOPBACK = ("127.0.0.0/8",)
@@ -150,6 +152,63 @@ def test_the_model_of_this_machine_passes_the_comparison_and_another_does_not(
     assert same.model_id == local.model_id
     with pytest.raises(ModelError, match="weighs passages otherwise"):
         other.rerank("badge", PASSAGES)
+
+
+def test_a_search_does_not_wait_while_a_server_is_compared_with_the_model_here(
+    server: Callable[..., RerankServer], local: CrossEncoderReranker
+) -> None:
+    may_answer = threading.Event()
+
+    def late(question: str, texts: list[str]) -> list[float]:
+        may_answer.wait()
+        return by(local)(question, texts)
+
+    there = server(late)
+    reranker = opened(there.url, local=local)
+    reranker.warm_up()
+
+    meanwhile, said = reranker.rerank("badge", PASSAGES), reranker.trouble()
+    may_answer.set()
+    wait_until(lambda: reranker.trouble() is None)
+    ranked = reranker.rerank("badge", PASSAGES)
+    reranker.close()
+
+    assert meanwhile == PASSAGES
+    assert said is not None
+    assert said.startswith("limited")
+    assert [body["query"] for body in there.asked].count("badge") == 1
+    assert [p.chunk.text for p in ranked] == [p.chunk.text for p in local.rerank("badge", PASSAGES)]
+
+
+def test_a_service_whose_server_weighs_otherwise_says_so_and_is_not_ready(
+    server: Callable[..., RerankServer],
+    local: CrossEncoderReranker,
+    folder: Path,
+    product_settings: Callable[..., Settings],
+) -> None:
+    there = server(by_length)
+
+    def with_server(url: str) -> Settings:
+        endpoint = RerankerEndpointSettings(urls=(url,), allow=LOOPBACK, timeout_s=60)
+        retrieval = RetrievalSettings(reranker=folder, reranker_endpoint=endpoint)
+        return product_settings(retrieval=retrieval)
+
+    with open_service(with_server(there.url)) as service:
+        assert service.reranker is not None
+        service.reranker.warm_up()
+        wait_until(lambda: "otherwise" in service.readiness()["reranking"])
+        told = service.readiness()["reranking"]
+        with pytest.raises(ModelError, match="weighs passages otherwise"):
+            service.reranker.rerank("badge", PASSAGES)
+
+    assert not told.startswith(("ok", "limited"))
+    assert there.url not in told
+    with open_service(with_server(server(by(local)).url)) as service:
+        assert service.reranker is not None
+        service.reranker.warm_up()
+        wait_until(lambda: service.readiness()["reranking"] == "ok")
+    with open_service(product_settings()) as service:
+        assert "reranking" not in service.readiness()
 
 
 def test_where_no_server_answers_the_order_of_the_search_stays(
