@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import costs, egress_guard
+from tests import buckets, costs, egress_guard
 
 egress_guard.install()
 
@@ -27,6 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 stay_on_this_machine = egress_guard.stay_on_this_machine
+storage = buckets.storage
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,6 +16,7 @@ from sovereign_rag.errors import BadInput
 from sovereign_rag.settings import Settings
 from sovereign_rag.storage.encryption.master_key import write_new
 from sovereign_rag.wiring import open_service
+from tests.buckets import content_in, new_bucket
 
 pytestmark = pytest.mark.model
 
@@ -26,32 +27,15 @@ BUCKET = "backed-up"
 
 
 @pytest.fixture(scope="module")
-def bucket() -> Iterator[tuple[Any, str]]:
-    """A bucket by another client's hand, and the address of its server on loopback."""
-    from minio import Minio
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        client: Any = Minio(
-            endpoint=f"{host}:{port}",
-            access_key="admin",
-            secret_key="secret-key",
-            secure=False,
-            region="us-east-1",
-        )
-        client.make_bucket(bucket_name=BUCKET)
-        yield client, f"http://{host}:{port}"
-    finally:
-        server.stop()
+def bucket(storage: str) -> Iterator[tuple[Any, str]]:
+    """The bucket, and the address of its server."""
+    with new_bucket(storage, BUCKET) as client:
+        yield client, storage
 
 
 def of(bucket: tuple[Any, str], prefix: str) -> dict[str, str]:
     """The section `content` of the settings."""
-    keys = {"access_key": "admin", "secret_key": "secret-key"}
-    return {"url": f"s3://{BUCKET}/{prefix}", "endpoint": bucket[1], **keys}
+    return content_in(bucket[1], f"s3://{BUCKET}/{prefix}")
 
 
 def objects_in(bucket: tuple[Any, str], prefix: str) -> set[str]:

@@ -60,7 +60,7 @@ def clock() -> SetClock:
 def catalog_to_copy() -> Iterator[str]:
     """The name of a database of the server with the catalog's tables, made by the product."""
     assert TEST_URL is not None
-    with _database(TEST_URL) as (name, url):
+    with new_database(TEST_URL) as (name, url):
         Catalog.open(_on_server(url)).close()
         yield name
 
@@ -76,12 +76,12 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Setting
     assert TEST_URL is not None
     has_tables = "catalog" in request.fixturenames
     copied = request.getfixturevalue("catalog_to_copy") if has_tables else "template1"
-    with _database(TEST_URL, copied) as (_, url):
+    with new_database(TEST_URL, copied) as (_, url):
         yield _on_server(url, data_dir=tmp_path)
 
 
 @contextmanager
-def _database(server: str, copied: str = "template1") -> Iterator[tuple[str, URL]]:
+def new_database(server: str, copied: str = "template1") -> Iterator[tuple[str, URL]]:
     """A database of its own on the server: its name and its URL."""
     name = f"test_{uuid.uuid4().hex}"
     admin = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)

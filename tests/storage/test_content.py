@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from sovereign_rag.domain import PageText, ParsedDocument
 from sovereign_rag.errors import EnvironmentFault, NotFound, TooLarge
@@ -14,6 +13,7 @@ from sovereign_rag.settings import ContentSettings, EncryptionSettings, Settings
 from sovereign_rag.storage.content import ContentStore, Effort
 from sovereign_rag.storage.encryption.master_key import write_new
 from sovereign_rag.storage.shared_content import SharedContent, open_content
+from tests.buckets import content_in, new_bucket
 
 BUCKET, PREFIX = "content", "rag"
 PARSED = ParsedDocument(
@@ -30,54 +30,21 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 Opener = Callable[..., ContentStore]
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """An S3-speaking server on loopback."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        yield f"http://{host}:{port}"
-    finally:
-        server.stop()
+@pytest.fixture
+def bucket(storage: str) -> Iterator[Any]:
+    with new_bucket(storage, BUCKET) as client:
+        yield client
 
 
 @pytest.fixture
-def bucket(endpoint: str) -> Iterator[Any]:
-    """The bucket, by another client's hand."""
-    from minio import Minio
-
-    client = Minio(
-        endpoint=endpoint.removeprefix("http://"),
-        access_key="admin",
-        secret_key="secret-key",
-        secure=False,
-        region="us-east-1",
-    )
-    client.make_bucket(bucket_name=BUCKET)
-    yield client
-    for item in client.list_objects(bucket_name=BUCKET, recursive=True):
-        client.remove_object(bucket_name=BUCKET, object_name=item.object_name)
-    client.remove_bucket(bucket_name=BUCKET)
-
-
-@pytest.fixture
-def open_machine(bucket: Any, endpoint: str, tmp_path: Path) -> Iterator[Opener]:
+def open_machine(bucket: Any, storage: str, tmp_path: Path) -> Iterator[Opener]:
     """Opens the shared content on a machine of that name."""
     opened: list[ContentStore] = []
 
     def machine(
         name: str = "a", *, encryption: EncryptionSettings | None = None, **more: object
     ) -> ContentStore:
-        section = {
-            "url": f"s3://{BUCKET}/{PREFIX}",
-            "endpoint": endpoint,
-            "access_key": "admin",
-            "secret_key": SecretStr("secret-key"),
-            **more,
-        }
+        section = {**content_in(storage, f"s3://{BUCKET}/{PREFIX}"), **more}
         settings = Settings(
             data_dir=tmp_path / name,
             content=ContentSettings.model_validate(section),
@@ -227,7 +194,7 @@ def test_bytes_that_the_storage_changed_are_refused(open_machine: Opener, bucket
 
 
 def test_a_storage_that_fails_in_the_middle_loses_nothing(
-    open_machine: Opener, endpoint: str
+    open_machine: Opener, storage: str
 ) -> None:
     away = open_machine("a", endpoint="http://127.0.0.1:9", timeout_s=0.2)
     received = away.receive([b"the bytes"])

@@ -20,8 +20,7 @@ from sovereign_rag.wiring import Application, open_service
 from tests.hashed import HashEmbedder
 from tests.ingest.sources.mail_server import message, serving_mail
 from tests.ingest.sources.test_remote import BUCKET, put
-from tests.ingest.sources.test_remote import bucket as bucket  # the fixtures
-from tests.ingest.sources.test_remote import storage as storage
+from tests.ingest.sources.test_remote import bucket as bucket  # the fixture
 from tests.receiver import self_signed
 
 ADMIN = frozenset({Role.ADMIN})

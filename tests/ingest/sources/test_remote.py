@@ -18,6 +18,7 @@ from sovereign_rag.embedding.dense import DenseEmbedder
 from sovereign_rag.errors import EnvironmentFault, SettingsError
 from sovereign_rag.settings import Settings, load_settings
 from sovereign_rag.wiring import Application, open_service
+from tests.buckets import new_bucket
 from tests.ingest.sources.mail_server import message, serving_mail
 
 OWNER = local_owner()
@@ -28,39 +29,10 @@ BUCKET = "archive"
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
-@pytest.fixture(scope="module")
-def storage() -> Iterator[str]:
-    """An S3-speaking server on loopback; gives its URL."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        yield f"http://{host}:{port}"
-    finally:
-        server.stop()
-
-
 @pytest.fixture
 def bucket(storage: str) -> Iterator[Any]:
-    """An empty bucket, by another client's hand."""
-    from minio import Minio
-
-    client = Minio(
-        endpoint=storage.removeprefix("http://"),
-        access_key="admin",
-        secret_key="secret-key",
-        secure=False,
-        region="us-east-1",
-    )
-    client.make_bucket(bucket_name=BUCKET)
-    try:
+    with new_bucket(storage, BUCKET) as client:
         yield client
-    finally:
-        for item in client.list_objects(bucket_name=BUCKET, recursive=True):
-            client.remove_object(bucket_name=BUCKET, object_name=item.object_name)
-        client.remove_bucket(bucket_name=BUCKET)
 
 
 @pytest.fixture
