@@ -188,6 +188,8 @@ class House:
 
     def close(self) -> None:
         self.heal()
+        for name in NAMES:  # else each course searches past all those before it
+            self.sound.prune(self.tenant, self._id(name), keep=None)
         self.erasure.close()
         self.store.close()
         self.sound.close()

@@ -67,8 +67,8 @@ class Ground:
 
 
 @pytest.fixture
-def ground(tmp_path: Path, nodes: list[FaultProxy], port: int) -> Ground:
-    return Ground(tmp_path, nodes, port)
+def ground(in_memory: Path, nodes: list[FaultProxy], port: int) -> Ground:
+    return Ground(in_memory, nodes, port)
 
 
 def test_whatever_fails_nobody_sees_more_and_in_the_end_store_and_catalog_agree(
