@@ -3,6 +3,7 @@
 from types import TracebackType
 
 from sovereign_rag.catalog.archives import Archives
+from sovereign_rag.catalog.audit_copies import AuditCopies
 from sovereign_rag.catalog.audit_heads import AuditHeads
 from sovereign_rag.catalog.conversations import Conversations
 from sovereign_rag.catalog.curated_answers import CuratedAnswerRows
@@ -11,6 +12,7 @@ from sovereign_rag.catalog.directory_people import DirectoryPeople
 from sovereign_rag.catalog.document_lists import DocumentLists
 from sovereign_rag.catalog.document_overview import DocumentOverviews
 from sovereign_rag.catalog.documents import Documents
+from sovereign_rag.catalog.erasures import Erasures
 from sovereign_rag.catalog.facts import Facts
 from sovereign_rag.catalog.follow_ups import FollowUps
 from sovereign_rag.catalog.granted_roles import GrantedRoles
@@ -90,6 +92,8 @@ class Catalog:
         self.job_lists = JobLists(database, clock)
         self.leases = Leases(database, clock, max_attempts, most_awaiting)
         self.audit_heads = AuditHeads(database, clock)
+        self.audit_copies = AuditCopies(database, clock)
+        self.erasures = Erasures(database, clock)
         self.operations = Operations(database, clock)
         self.transfer = Transfer(database, clock)
         self.traces = Traces(database, clock)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 from sovereign_rag.catalog.database import Database
 from sovereign_rag.errors import CatalogError
 
-HEAD: Final = "0033"
+HEAD: Final = "0034"
 """The newest revision in `migrations/versions`; said here so that an ordinary start, which finds
 it in the database, need not import Alembic."""
 

@@ -64,10 +64,11 @@ def verify(
     What is gone is missed by what the catalog notes of it, and the file or syslog of
     `audit.anchor`; have that on another machine: whoever can write the data folder and the catalog
     could forge all of it. Where several machines share the catalog, each has a record of its own:
-    `--other` has them verified with this one. Exit code 3: a record is broken.
+    all are verified, the others by their copies in the catalog, or by their folders where `--other`
+    names them. Exit code 3: a record is broken.
     """
-    from sovereign_rag.storage.audit_opening import opened_audit, opened_heads
-    from sovereign_rag.storage.audit_others import OtherRecord
+    from sovereign_rag.storage.audit_opening import opened_audit, opened_catalog
+    from sovereign_rag.storage.audit_others import OtherRecord, others_of
 
     others = [OtherRecord.of(text) for text in other or ()]
     notes, is_signed = [] if noted is None else _notes_of(noted), _checker(public_key)
@@ -78,28 +79,31 @@ def verify(
                 notes, is_signed=is_signed, stamped_at=stamped_at
             )
         }
-    with opened_heads(run.settings) as heads:
-        for one in others:
+    with opened_catalog(run.settings) as catalog:
+        heads = None if catalog is None else catalog.audit_heads
+        for one in others_of(catalog, own=run.settings.audit.writer, named=others):
             reports[one.writer] = one.verify(heads, is_signed=is_signed, stamped_at=stamped_at)
         left_out = sorted(set(heads.writers() if heads is not None else ()) - reports.keys())
-    if public_key is not None:
-        reports = {writer: _signed(report) for writer, report in reports.items()}
-    if timestamp_authority is not None:
-        reports = {writer: _stamped(report) for writer, report in reports.items()}
+    for writer in (run.settings.audit.writer, *(one.writer for one in others)):
+        # Each machine signs its own: of those that nobody named, what is signed has to be good.
+        if public_key is not None:
+            reports[writer] = _signed(reports[writer])
+        if timestamp_authority is not None:
+            reports[writer] = _stamped(reports[writer])
     own = next(iter(reports.values()))
     if run.json:
         told = {writer: _to_dict(report) for writer, report in reports.items()}
-        more = {"writers": told, "left_out": left_out} if others or left_out else {}
+        more = {"writers": told, "left_out": left_out} if len(told) > 1 or left_out else {}
         ok = all(report.ok for report in reports.values())
         print_json({**_to_dict(own), "ok": ok, **more})
     else:
         for writer, report in reports.items():
-            _print_report(run, report, writer if others else None, public_key)
+            _print_report(run, report, writer if len(reports) > 1 else None, public_key)
         if left_out:
             run.note(f"Not looked at: the records of {', '.join(left_out)}; see --other.")
     for writer, report in reports.items():
         if not report.ok:
-            whose = f" of {writer}" if others else ""
+            whose = f" of {writer}" if len(reports) > 1 else ""
             raise AuditError(
                 f"The audit record{whose} is broken at number {report.broken_at}: "
                 f"{report.problem}. Compare the folder audit/ with a backup."

@@ -5,7 +5,7 @@ import json
 import sys
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -38,8 +38,8 @@ Others = Annotated[
     list[str] | None,
     typer.Option(
         metavar="WRITER=FOLDER",
-        help="The record of another machine, too: its audit.writer, and its data folder, mounted "
-        "or copied; repeatable.",
+        help="The record of another machine by its data folder, mounted or copied, in place of "
+        "its copy in the catalog: its audit.writer, and the folder; repeatable.",
     ),
 ]
 Format = Annotated[
@@ -105,7 +105,7 @@ def show(
         return
     columns: tuple[str, ...] = _COLUMNS
     rows = [_row(record, titles) for record in records]
-    if period.other:
+    if {writer for writer, _ in read} - {run.settings.audit.writer}:
         columns = ("writer", *columns)
         rows = [(writer, *row) for (writer, _), row in zip(read, rows, strict=True)]
     _print_rows(run, columns, rows, format_)
@@ -223,7 +223,11 @@ def _row(record: "AuditRecord", titles: Mapping[str, str]) -> tuple[object, ...]
 def _read(
     run: CommandRun, action: str, wanted: "AuditFilter", period: Period
 ) -> "list[AuditRecord]":
-    return [record for _, record in _read_all(run, action, wanted, period)]
+    own = run.settings.audit.writer
+    return [
+        record if writer == own else replace(record, writer=writer)
+        for writer, record in _read_all(run, action, wanted, period)
+    ]
 
 
 def _read_all(
@@ -240,12 +244,14 @@ def _read_all(
     That they were looked at is on the record before they show.
     """
     from sovereign_rag.storage.audit import entry
-    from sovereign_rag.storage.audit_opening import has_catalog, opened_audit
-    from sovereign_rag.storage.audit_others import OtherRecord, merged
+    from sovereign_rag.storage.audit_opening import has_catalog, opened_audit, opened_catalog
+    from sovereign_rag.storage.audit_others import OtherRecord, merged, others_of
 
-    others = [OtherRecord.of(text) for text in period.other or ()]
-    with opened_audit(run.settings) as audit:
-        chains = [(run.settings.audit.writer, audit.read(after=after))]
+    named = [OtherRecord.of(text) for text in period.other or ()]
+    own = run.settings.audit.writer
+    with opened_audit(run.settings) as audit, opened_catalog(run.settings) as catalog:
+        others = others_of(catalog, own=own, named=named)
+        chains = [(own, audit.read(after=after))]
         chains += [(one.writer, one.read(after=after)) for one in others]
         found = deque((r for r in merged(chains) if wanted.matches(r[1].entry)), maxlen=last)
         if has_catalog(run.settings):  # a copy elsewhere stays as it was copied
@@ -296,6 +302,8 @@ def _print_found(
     run: CommandRun, name: str, found: Sequence[Mapping[str, Any]], format_: str
 ) -> None:
     plain = [{**one, "at": one["at"].isoformat()} for one in found]
+    if all(one["writer"] is None for one in plain):  # there is one machine alone
+        plain = [{k: v for k, v in one.items() if k != "writer"} for one in plain]
     if run.json:
         print_json({name: plain})
     elif format_ == "jsonl":

@@ -13,6 +13,7 @@ from sovereign_rag.cli.output import facts, print_json, table
 from sovereign_rag.errors import BadInput, EnvironmentFault
 
 if TYPE_CHECKING:
+    from sovereign_rag.catalog.erasures import ErasureState, MachineState
     from sovereign_rag.privacy.erase import Erased
     from sovereign_rag.privacy.find import Plan
 
@@ -64,6 +65,10 @@ def erase(
         list[Path] | None,
         typer.Option(metavar="DIR", help="Folders of backups: a restore from there erases again."),
     ] = None,
+    wait: Annotated[
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="For other machines to have followed."),
+    ] = 30.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would be.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     tenant: Tenant = DEFAULT_TENANT,
@@ -71,8 +76,8 @@ def erase(
     """Erase for good: texts, vectors, images, caches, rows, and the words of the audit record.
 
     The record keeps its chain, with pseudonyms and without words. Then every file of the data
-    folder is searched, byte by byte, for what was erased; a certificate tells what was found.
-    Exit code 3: something was.
+    folder is searched, byte by byte, for what was erased; a certificate tells what was found, and
+    which other machines have done the same to theirs. Exit code 3: something was found.
     """
     from sovereign_rag.privacy.erase import Eraser
     from sovereign_rag.privacy.find import Asked
@@ -89,16 +94,21 @@ def erase(
         if not run.json:
             _print_plan(run, plan)
         run.confirm("Erase this for good?", yes=yes)
-        done = eraser.erase(plan, local_owner(tenant))
+        done = eraser.erase(plan, local_owner(tenant), wait_s=wait)
         written = _keep(run, done, key, certificate, backups or [])
     if run.json:
         print_json(done.facts)
     else:
         _print_done(run, done, written)
     if not done.scan.is_clean:
+        way_out = "Run the command again, with every service and worker stopped."
+        if done.facts["outstanding"]:
+            way_out = (
+                f"The catalog has copies of the record of {', '.join(done.facts['outstanding'])}: "
+                "start that machine, or see `sovereign-rag erased status`; then run it again."
+            )
         raise EnvironmentFault(
-            f"Words of it are still in {', '.join(done.scan.found[:5])}. Run the command again, "
-            "with every service and worker stopped."
+            f"Words of it are still in {', '.join(done.scan.found[:5])}. {way_out}"
         )
 
 
@@ -112,6 +122,63 @@ def list_erased(run: CommandRun, *, tenant: Tenant = DEFAULT_TENANT) -> None:
         return
     rows = ((one.document, one.sha256[:12], one.erasure, one.at.date()) for one in found)
     run.out.print(table(("document", "sha256", "erasure", "at"), rows))
+
+
+@command(
+    erased_app,
+    "status",
+    examples=("sovereign-rag erased status", "sovereign-rag erased status --json"),
+)
+def erased_status(run: CommandRun, *, tenant: Tenant = DEFAULT_TENANT) -> None:
+    """Tell which machines have taken erased words out of their record, and who is waited for."""
+    with run.open() as service:
+        found = service.catalog.erasures.all(tenant)
+    if run.json:
+        print_json([_machines_of(one) for one in found])
+        return
+    rows = [
+        (one.id, f"{one.at:%Y-%m-%d %H:%M}", machine.writer, _progress(machine))
+        for one in found
+        for machine in one.machines
+    ]
+    run.out.print(table(("erasure", "at (UTC)", "machine", "state"), rows))
+
+
+@command(erased_app, "follow", examples=("sovereign-rag erased follow",))
+def erased_follow(run: CommandRun) -> None:
+    """Do now what was erased on other machines; services and workers do it by themselves."""
+    from sovereign_rag.privacy.follow import ErasureFollower
+
+    with run.open() as service:
+        done = ErasureFollower(service).follow()
+        left = len(service.catalog.erasures.awaited_of(service.settings.audit.writer))
+    if run.json:
+        print_json({"followed": done, "outstanding": left})
+    else:
+        run.out.print(f"{done} erasures followed, {left} outstanding here")
+
+
+@command(
+    erased_app,
+    "write-off",
+    examples=("sovereign-rag erased write-off node-3 --because 'its disk was destroyed'",),
+)
+def erased_write_off(
+    run: CommandRun,
+    writer: Annotated[str, typer.Argument(metavar="MACHINE", help="Its audit.writer.")],
+    because: Annotated[str, typer.Option(metavar="TEXT", help="Why; it goes on the record.")],
+) -> None:
+    """Wait no more for a machine that is gone for good, with its record; certificates say so."""
+    from sovereign_rag.storage.audit import entry
+
+    with run.open() as service:
+        detail = {"machine": writer, "because": because}
+        service.audit.append(entry("erased.write_off", local_owner(), detail))
+        count = service.catalog.erasures.write_off(writer, because)
+    if run.json:
+        print_json({"machine": writer, "erasures": count})
+    else:
+        run.out.print(f"{count} erasures wait for {writer} no more")
 
 
 @command(erased_app, "allow", examples=("sovereign-rag erased allow 6f1c… --because 'case 12'",))
@@ -209,6 +276,28 @@ def _keep(
     return written
 
 
+def _machines_of(state: "ErasureState") -> dict[str, object]:
+    return {
+        "erasure": state.id,
+        "at": state.at.isoformat(),
+        "outstanding": state.outstanding,
+        "machines": {
+            one.writer: {"at": one.confirmed_at and one.confirmed_at.isoformat(), **one.told}
+            for one in state.machines
+        },
+    }
+
+
+def _progress(machine: "MachineState") -> str:
+    if machine.confirmed_at is None:
+        return f"outstanding{': ' if 'why' in machine.told else ''}{machine.told.get('why', '')}"
+    if "written_off" in machine.told:
+        return f"written off: {machine.told['written_off']}"
+    return (
+        f"{machine.told['records']} records lost their words, {machine.confirmed_at:%Y-%m-%d %H:%M}"
+    )
+
+
 def _print_plan(run: CommandRun, plan: "Plan") -> None:
     if run.json:
         print_json(
@@ -239,6 +328,13 @@ def _print_done(run: CommandRun, done: "Erased", written: list[Path]) -> None:
         run.note(f"Not looked at: {place}.")
 
 
+def _others(told: dict[str, Any]) -> str | None:
+    """Certificates from before other machines followed say nothing of them."""
+    done = [f"{writer} has followed" for writer in told.get("machines", ())]
+    waited = [f"{writer} is outstanding" for writer in told.get("outstanding", ())]
+    return ", ".join(done + waited) or None
+
+
 def _told(told: dict[str, Any]) -> dict[str, object]:
     searched = told["scan"]
     return {
@@ -250,5 +346,6 @@ def _told(told: dict[str, Any]) -> dict[str, object]:
         "searched": f"{searched['files']:,} files, {searched['bytes']:,} bytes, "
         f"for {searched['needles']} traces",
         "found": ", ".join(searched["found"]) or "nothing",
+        "machines": _others(told),
         "kept": ", ".join(f"{one['document']}: {one['why']}" for one in told["kept"]) or None,
     }

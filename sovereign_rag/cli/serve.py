@@ -61,6 +61,7 @@ def serve(
         _telling_webhooks(service),
         _traced(service, "serve"),
         _asking_directory(service),
+        _following_erasures(service),
         _working(service),
     ):
         _serve(service, listener, lambda: _announce(run, settings, listener))
@@ -82,7 +83,12 @@ def worker(run: CommandRun) -> None:
     with run.open() as service, _on_record(service, "worker"), _present(service, "worker"):
         _offer_metrics(service)
         run.note("Waiting for documents; Ctrl-C stops after those at hand.")
-        with _telling_webhooks(service), _traced(service, "worker"), _following_schedules(service):
+        with (
+            _telling_webhooks(service),
+            _traced(service, "worker"),
+            _following_erasures(service),
+            _following_schedules(service),
+        ):
             service.ingestion.run_worker(stop)
 
 
@@ -311,6 +317,22 @@ def _asking_directory(service: "Application") -> Iterator[None]:
     finally:
         stop.set()
         asking.join()
+
+
+@contextmanager
+def _following_erasures(service: "Application") -> Iterator[None]:
+    """Take out of this machine's record what was erased on others, in a thread."""
+    from sovereign_rag.privacy.follow import ErasureFollower
+
+    stop = threading.Event()
+    follower = ErasureFollower(service)
+    following = threading.Thread(target=follower.run, args=(stop,), name="erasures")
+    following.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        following.join()
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from sovereign_rag.services.container import Service
 from sovereign_rag.services.contents import require_taking_along
 from sovereign_rag.services.serialization.answers import AnswerOut, CitationOut
 from sovereign_rag.storage.audit import entry
+from sovereign_rag.storage.audit_all import AllRecords
 from sovereign_rag.storage.audit_chain import AuditRecord
 from sovereign_rag.version import VERSION
 
@@ -72,7 +73,7 @@ def export(service: Service, answer: AnswerOut, principal: Principal) -> dict[st
     if record is None:
         raise NotFound(
             "The audit record tells of no such answer. Give it as `ask --json` or the API wrote "
-            "it, on the machine that wrote it."
+            "it, on a machine of the installation that wrote it."
         )
     contents = dict(_contents(service, answer, record.entry.tenant))
     level = max(
@@ -94,6 +95,7 @@ def export(service: Service, answer: AnswerOut, principal: Principal) -> dict[st
             "tenant": record.entry.tenant,
             "principal": record.entry.principal,
             "by": dict(record.entry.by),
+            **({"writer": record.writer} if record.writer is not None else {}),
         },
         "level": level,
         "documents": contents,
@@ -171,7 +173,7 @@ def _asker(record: dict[str, Any]) -> Principal:
 def _given(service: Service, answer: AnswerOut, tenant: str) -> AuditRecord | None:
     """The last record of an answer like that; what an erasure left of one is none."""
     found = None
-    for record in service.audit.read():
+    for record in AllRecords(service.audit, service.catalog).read():
         act = record.entry
         if (act.action, act.tenant) == ("answer", tenant) and _is_of(act.detail, answer):
             found = record

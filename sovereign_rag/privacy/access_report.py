@@ -13,6 +13,7 @@ from sovereign_rag.errors import BadInput, EnvironmentFault, NotFound
 from sovereign_rag.privacy.find import Finder
 from sovereign_rag.services.container import Service
 from sovereign_rag.storage.audit import entry
+from sovereign_rag.storage.audit_all import AllRecords
 from sovereign_rag.storage.audit_search import labels_of, people_of
 
 
@@ -70,7 +71,7 @@ def write_report(
 
 def _acts(service: Service, tenant: str, label: str) -> Iterable[Mapping[str, Any]]:
     """What the record tells of the person: their own acts whole, of others' that they are named."""
-    for found in service.audit.read():
+    for found in AllRecords(service.audit, service.catalog).read():
         act = found.entry
         if act.tenant != tenant:
             continue

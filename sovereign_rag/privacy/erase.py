@@ -1,16 +1,16 @@
 """Erasure: texts, vectors, images, caches, rows, the words of the record; then a certificate.
 
-    announced -> words out of the record -> documents, rows, rights -> the disk's free pages
-              -> the raw files searched -> certificate
+    announced -> words out of the record -> other machines asked (see `follow`) -> documents, rows,
+              rights -> the disk's free pages -> the raw files searched -> certificate
 
 Every step may run twice. What a crash leaves is brought to an end by the same command, with the ids
 that `erase` on the record names.
 """
 
 import hashlib
+import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +18,14 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from sovereign_rag.access import Principal
+from sovereign_rag.catalog.erasures import MachineState
 from sovereign_rag.catalog.raw_files import RawSearch
 from sovereign_rag.errors import StoreError
 from sovereign_rag.privacy.find import Asked, Finder, Plan
+from sovereign_rag.privacy.follow import FOLDER as FOLDER
+from sovereign_rag.privacy.follow import KIND as KIND
+from sovereign_rag.privacy.follow import Asking, clear_leftovers
+from sovereign_rag.privacy.follow import write_tombstone as write_tombstone
 from sovereign_rag.privacy.scan import Scan, finder, scan
 from sovereign_rag.services.container import Service
 from sovereign_rag.settings import Settings
@@ -28,12 +33,10 @@ from sovereign_rag.storage.audit_erasure import Forgotten, erase_words
 from sovereign_rag.store.embedded.client import EngineTransport
 from sovereign_rag.version import VERSION
 
+_LOOK_S: Final = 0.5
 _PATIENCE_S: Final = 120.0  # with the store: an engine that has just begun reads its collections
 
 ACTION: Final = "erase"
-KIND: Final = "erasure"
-FOLDER: Final = "erasures"
-"""In the data folder, and so in each backup: what was erased, by ids alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,18 @@ class Eraser:
         self.finder = Finder(service.catalog, service.content, service.settings.audit.writer)
 
     def erase(
-        self, plan: Plan, principal: Principal, lines: Mapping[int, str] | None = None
+        self,
+        plan: Plan,
+        principal: Principal,
+        lines: Mapping[int, str] | None = None,
+        *,
+        wait_s: float = 0.0,
     ) -> Erased:
-        """Erase what a plan names; `lines` of the record are those of an earlier erasure.
+        """Erase what a plan names.
+
+        Args:
+            lines: Of the record: those of an earlier erasure.
+            wait_s: For other machines to confirm; those that don't are told as outstanding.
 
         Raises:
             AuditError: It can't be recorded; nothing is removed.
@@ -69,7 +81,9 @@ class Eraser:
             service.catalog.tombstones.add(asked.tenant, told["erasure"], gone)
             forgotten = _forgotten(plan, told, lines or {})
             records = erase_words(service.audit, forgotten, principal)
+            self._ask_others(Asking(told, forgotten, needles))
             rows = self._remove(plan, told)
+            machines = self._await_others(told, wait_s)
             self._sweep()
             found = scan(
                 service.settings.data_dir,
@@ -97,7 +111,13 @@ class Eraser:
                     **{"files": found.files, "bytes": found.bytes, "needles": found.needles},
                     "found": list(found.found),
                 },
-                "not_looked_at": self._not_looked_at(server),
+                "machines": {
+                    one.writer: {"at": one.confirmed_at.isoformat(timespec="seconds"), **one.told}
+                    for one in machines
+                    if one.confirmed_at is not None
+                },
+                "outstanding": [one.writer for one in machines if one.confirmed_at is None],
+                "not_looked_at": self._not_looked_at(server, machines),
             }
             act.outcome.update(rows=rows, records=len(records), found=len(found.found))
         return Erased(facts, found)
@@ -155,14 +175,9 @@ class Eraser:
 
     def _sweep(self) -> None:
         """Have the disk keep nothing of what is gone: free pages, logs, old segments, leftovers."""
-        service = self._service
-        data_dir = service.settings.data_dir
-        service.content.sweep(older_than_s=3_600.0)  # younger ones may be coming in
-        rewrite_vectors(service.settings)
-        for path in (data_dir / "reindex").rglob("*"):  # results of comparisons, with questions
-            with suppress(OSError):
-                path.unlink()
-        service.catalog.traces.compact()
+        clear_leftovers(self._service)
+        rewrite_vectors(self._service.settings)
+        self._service.catalog.traces.compact()
 
     def _kept(self, plan: Plan) -> list[dict[str, str]]:
         """Contents that another document holds as well, and uploads that others read."""
@@ -180,12 +195,34 @@ class Eraser:
         self._service.catalog.raw_files.checkpoint()
         return self._service.catalog.raw_files.search(finder(own))
 
-    def _not_looked_at(self, server: RawSearch | None) -> list[str]:
+    def _ask_others(self, asking: Asking) -> None:
+        erasures = self._service.catalog.erasures
+        writers = set(self.finder.other_records()) - erasures.written_off()
+        if writers:
+            sealed = asking.sealed(self._service)
+            erasures.ask(asking.forgotten.erasure, asking.told["tenant"], sealed, sorted(writers))
+
+    def _await_others(self, told: Mapping[str, Any], wait_s: float) -> Sequence[MachineState]:
+        """How far they have come; before the catalog is written anew, which has their records."""
+        give_up = time.monotonic() + wait_s
+        while True:
+            states = self._service.catalog.erasures.all(told["tenant"])
+            machines = next((one.machines for one in states if one.id == told["erasure"]), ())
+            is_done = all(one.confirmed_at is not None for one in machines)
+            if is_done or time.monotonic() >= give_up:
+                return machines
+            time.sleep(_LOOK_S)
+
+    def _not_looked_at(
+        self, server: RawSearch | None, machines: Sequence[MachineState]
+    ) -> list[str]:
         settings = self._service.settings
         places = [
-            f"the record that {writer} writes on its machine: run the command there too, with "
-            "--person or --mentioning; titles and addresses of documents stay in it"
-            for writer in self.finder.other_records()
+            f"the data folder of {one.writer}, which takes the words out of its record as soon as "
+            "a service or worker runs there (`sovereign-rag erased status`)"
+            + (f"; so far: {one.told['why']}" if "why" in one.told else "")
+            for one in machines
+            if one.confirmed_at is None
         ]
         if settings.store.url is not None:
             places.append(f"the files of the Qdrant server {settings.store.url}")
@@ -238,15 +275,6 @@ def pseudonym(tenant: str, user: str) -> str:
     """
     digest = hashlib.sha256(f"sovereign-rag person\n{tenant}\n{user}".encode()).hexdigest()
     return f"erased:{digest[:16]}"
-
-
-def write_tombstone(folder: Path, signed: bytes, erasure: str) -> Path:
-    """Keep a certificate where restores look for it. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"{erasure}.json"
-    path.write_bytes(signed)
-    path.chmod(0o600)
-    return path
 
 
 def _forgotten(plan: Plan, told: dict[str, Any], lines: Mapping[int, str]) -> Forgotten:

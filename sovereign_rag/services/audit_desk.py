@@ -12,8 +12,9 @@ from typing import Final
 from sovereign_rag.access import Principal, read_scope
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.database import batches
+from sovereign_rag.errors import BadInput
 from sovereign_rag.storage.audit import AuditLog, entry
-from sovereign_rag.storage.audit_back import records_back
+from sovereign_rag.storage.audit_all import AllRecords
 from sovereign_rag.storage.audit_chain import AuditRecord
 from sovereign_rag.storage.audit_search import AuditFilter, documents_of
 from sovereign_rag.storage.audit_walk import AuditReport
@@ -36,12 +37,26 @@ _BATCH: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class AuditPage:
-    """Records, newest first."""
+    """Records of all machines, newest first."""
 
     records: tuple[AuditRecord, ...]
     titles: Mapping[str, str]  # by document id, of those that whoever looks may read
-    older: int | None  # where the next page begins, before this number; None: there is none
-    looked_back_to: int | None  # the number of the oldest that was looked at; None: of none
+    older: str | None  # where the next page begins, as `page` takes it; None: there is none
+    looked_back_to: AuditRecord | None  # the oldest that was looked at; None: none was
+    others: Sequence[str]  # those of other machines, which are among it
+    left_out: Sequence[str]  # those that can be read on their machines alone
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a check of the records found."""
+
+    reports: Mapping[str, AuditReport]  # by writer, this machine's first
+    left_out: Sequence[str]  # those that can be verified on their machines alone
+
+    @property
+    def ok(self) -> bool:
+        return all(report.ok for report in self.reports.values())
 
 
 class AuditDesk:
@@ -49,40 +64,75 @@ class AuditDesk:
 
     def __init__(self, *, catalog: Catalog, audit: AuditLog) -> None:
         self._catalog, self._audit = catalog, audit
+        self._all = AllRecords(audit, catalog)
 
     def page(
-        self, asker: Principal, wanted: AuditFilter, *, limit: int, before: int | None = None
+        self, asker: Principal, wanted: AuditFilter, *, limit: int, before: str | None = None
     ) -> AuditPage:
-        """A page of what is meant. Raises AuditError."""
+        """A page of what is meant.
+
+        Args:
+            before: Where it begins, as `AuditPage.older` said; a number is this machine's.
+
+        Raises:
+            BadInput: `before` says no such place.
+            AuditError: A record can't be read, or that it is shown can't be recorded.
+        """
         found: list[AuditRecord] = []
-        oldest: int | None = None
+        oldest: AuditRecord | None = None
         is_cut = False
+        place = self._place(before)
         meant = replace(wanted, tenant=asker.tenant)
-        back = records_back(self._audit.folder, before=before)
-        for looked_at, record in enumerate(back, start=1):
+        for looked_at, record in enumerate(self._all.back(place), start=1):
             if len(found) == limit or looked_at > MOST_LOOKED_AT:
                 is_cut = True
                 break
-            oldest = record.number
+            oldest = record
+            place[record.writer or self._all.writer] = record.number
             if meant.matches(record.entry):
                 found.append(record)
         self._tell("audit.show", asker, wanted, found)
         titles = self._titles(found, asker)
-        shown = tuple(redacted(record, titles) for record in found)
-        return AuditPage(shown, titles, oldest if is_cut else None, oldest)
+        return AuditPage(
+            records=tuple(redacted(record, titles) for record in found),
+            titles=titles,
+            older=_written(place) if is_cut else None,
+            looked_back_to=oldest,
+            others=self._all.others(),
+            left_out=self._all.left_out(),
+        )
 
     def export(self, asker: Principal, wanted: AuditFilter) -> Iterator[AuditRecord]:
         """All that is meant, newest first, at most `MOST_EXPORTED`. Raises AuditError."""
         self._tell("audit.export", asker, wanted, [])
         return self._exported(asker, replace(wanted, tenant=asker.tenant))
 
-    def verify(self, asker: Principal) -> AuditReport:
-        """Whether the record is whole; appends wait meanwhile. Raises AuditError."""
+    @property
+    def writer(self) -> str:
+        """What this machine's record is called."""
+        return self._all.writer
+
+    def verify(self, asker: Principal) -> Verified:
+        """Whether the records are whole; appends wait meanwhile. Raises AuditError."""
         self._audit.append(entry("audit.verify", asker, {}))
-        return self._audit.verify()
+        return Verified(self._all.verify(), self._all.left_out())
+
+    def _place(self, before: str | None) -> dict[str, int]:
+        """By writer, the number below which a page begins."""
+        if before is None:
+            return {}
+        if before.isdecimal():
+            return {self._all.writer: int(before)}
+        try:
+            told = (part.split(":") for part in before.split(","))
+            return {writer: int(number) for writer, number in told}
+        except ValueError as error:
+            raise BadInput(
+                f"{before!r} is no place in the record. Begin with the newest again."
+            ) from error
 
     def _exported(self, asker: Principal, wanted: AuditFilter) -> Iterator[AuditRecord]:
-        matching = (r for r in records_back(self._audit.folder) if wanted.matches(r.entry))
+        matching = (r for r in self._all.back() if wanted.matches(r.entry))
         for batch in batches(islice(matching, MOST_EXPORTED), _BATCH):
             titles = self._titles(batch, asker)
             yield from (redacted(record, titles) for record in batch)
@@ -109,6 +159,10 @@ class AuditDesk:
                 if scope.allows(tenant=asker.tenant, readers=readers, level=level):
                     titles.setdefault(id_, str(told.get("uri") or ""))
         return titles | dict(self._catalog.documents.titles_of(sorted(titles)))
+
+
+def _written(place: Mapping[str, int]) -> str:
+    return ",".join(f"{writer}:{number}" for writer, number in place.items())
 
 
 def redacted(record: AuditRecord, readable: Collection[str]) -> AuditRecord:

@@ -24,7 +24,7 @@ from sovereign_rag.catalog.records import DocumentRecord
 from sovereign_rag.errors import NotFound
 from sovereign_rag.roles import Scope
 from sovereign_rag.storage.audit import AuditLog, entry
-from sovereign_rag.storage.audit_chain import AuditRecord
+from sovereign_rag.storage.audit_all import AllRecords
 from sovereign_rag.storage.audit_search import AuditFilter, RightChange, right_changes
 
 _PAGE: Final = 500
@@ -159,7 +159,8 @@ class AccessExplainer:
 
     def _changes(self, record: DocumentRecord) -> list[RightChange]:
         wanted = AuditFilter(document=record.id, tenant=record.tenant)
-        told: Iterator[AuditRecord] = (r for r in self._audit.read() if wanted.matches(r.entry))
+        records = AllRecords(self._audit, self._catalog).read()
+        told = (record for record in records if wanted.matches(record.entry))
         return [change for change in right_changes(told) if change.document == record.id]
 
 

@@ -14,7 +14,7 @@ from sovereign_rag.access import Principal, read_scope
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.domain import AnswerKind
 from sovereign_rag.storage.audit import AuditLog, entry
-from sovereign_rag.storage.audit_back import records_back
+from sovereign_rag.storage.audit_all import AllRecords
 from sovereign_rag.storage.audit_search import documents_of
 from sovereign_rag.text.folding import folded
 
@@ -87,7 +87,7 @@ class QualityDesk:
         looked_at = 0
         recent = takewhile(
             lambda record: record.entry.at.astimezone(UTC).date() >= first,
-            records_back(self._audit.folder),
+            AllRecords(self._audit, self._catalog).back(),
         )
         for record in recent:
             looked_at += 1

@@ -130,7 +130,7 @@ class AuditSettings(Section):
     writer: str = Field(
         "audit",
         pattern=r"^[a-z0-9][a-z0-9-]{0,31}$",
-        description="What this data folder's record is called in the catalog, which notes how far it has come. Of several machines with a data folder each, each takes a name of its own.",
+        description="What this data folder's record is called in the catalog, which notes how far it has come. Of several machines with a data folder each, each takes a name of its own; its lines are copied there then, for the others to read.",
     )
 
     timestamp: TimestampSettings = TimestampSettings()

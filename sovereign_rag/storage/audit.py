@@ -114,7 +114,7 @@ class AuditLog:
 
         `anchors` note how far it has come, beside the log's own note.
         """
-        self._anchors = Anchors(anchors)
+        self.anchors = Anchors(anchors)
         self._is_joined = False  # to what the anchors noted
         self.folder = data_dir / "audit"
         self._max_bytes = max_bytes
@@ -133,12 +133,12 @@ class AuditLog:
         """
         with self.alone():
             last = self._mended(entry.at)
-            self._anchors.note_soon(self._write(entry, last))
+            self.anchors.note_soon(self._write(entry, last))
 
     def close(self) -> None:
         """Have the anchors note the last record."""
         try:
-            self._anchors.note_now()
+            self.anchors.note_now()
         except EnvironmentFault as problem:  # the next record is noted there in its stead
             log.warning("The audit record's last note could not be made: %s", problem)
 
@@ -154,7 +154,7 @@ class AuditLog:
             last = self._mended(entry.at)
             made = sign(last)
             checkpoint = replace(entry, action=CHECKPOINT, detail=made)
-            self._anchors.note_soon(self._write(checkpoint, last))
+            self.anchors.note_soon(self._write(checkpoint, last))
             return made
 
     def trim(
@@ -188,10 +188,12 @@ class AuditLog:
                 **({"signed": sign(ChainHead(first - 1, prev))} if sign is not None else {}),
             }
             trimmed = replace(entry, action=TRIMMED, detail=detail)
-            self._anchors.note_soon(self._write(trimmed, self._mended(entry.at)))
+            self.anchors.note_soon(self._write(trimmed, self._mended(entry.at)))
             for file in old:
                 file.unlink()
             sync_folder(self.folder)
+            for place in self.anchors.copying:
+                place.trimmed(first)
             return len(old)
 
     def read(self, *, after: int = 0) -> Iterator[AuditRecord]:
@@ -232,10 +234,10 @@ class AuditLog:
             AuditError: The log can't be read.
         """
         with self.alone():
-            walk = Walk([*self._noted(), *self._anchors.last(), *notes], is_signed, stamped_at)
+            walk = Walk([*self._noted(), *self.anchors.last(), *notes], is_signed, stamped_at)
             for file in self.files():
                 for line in lines_of(file):
-                    walk.step(file, line)
+                    walk.step(first_of(file), line)
                     if walk.problem is not None:
                         return walk.report()
             walk.end(is_noted=self._noted_head() is not None)
@@ -309,7 +311,7 @@ class AuditLog:
         noted = self._noted()
         if self._is_joined and noted:
             return noted
-        found = [*noted, *self._anchors.last()]
+        found = [*noted, *self.anchors.last()]
         self._is_joined = True
         return found
 
@@ -328,7 +330,7 @@ class AuditLog:
         return kept
 
     def _write(self, entry: AuditEntry, last: ChainHead) -> ChainHead:
-        number, entry = last.number + 1, in_time(entry, last, self._anchors.ahead)
+        number, entry = last.number + 1, in_time(entry, last, self.anchors.ahead)
         line = record_line(entry, number, last.hash)
         file = self._file_for(number, entry.at)
         handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

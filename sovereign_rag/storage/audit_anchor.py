@@ -4,19 +4,22 @@ Notes are made within a second of a record, and when the log is closed: a note o
 record would make every search wait for a second disk.
 """
 
+import json
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from itertools import zip_longest
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
-from sovereign_rag.catalog.audit_heads import AuditHeads
+from sovereign_rag.catalog.audit_heads import WRITER, AuditHeads
 from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.catalog.database import batches
 from sovereign_rag.errors import AuditError, EnvironmentFault
 from sovereign_rag.settings import Settings
-from sovereign_rag.storage.audit_chain import ChainHead
+from sovereign_rag.storage.audit_chain import ChainHead, first_of
 from sovereign_rag.storage.audit_syslog import SCHEMES, SyslogAnchor
 
 _SOON_S: Final = 1.0
@@ -45,18 +48,68 @@ class CatalogAnchor:
     where = "the catalog"
 
     def __init__(self, heads: AuditHeads, writer: str) -> None:
-        self._heads, self._writer = heads, writer
+        self._heads, self.writer = heads, writer
         self.ahead = timedelta(0)
         """How far the catalog's clock was ahead of ours when it was last asked."""
 
     def last(self) -> ChainHead | None:
         self.ahead = self._heads.ahead()
-        noted = self._heads.last(self._writer)
+        noted = self._heads.last(self.writer)
         return None if noted is None else ChainHead(*noted)
 
     def note(self, head: ChainHead) -> None:
         self.ahead = self._heads.ahead()
-        self._heads.note(head.number, head.hash, self._writer)
+        self._heads.note(head.number, head.hash, self.writer)
+
+
+class CopyingAnchor(CatalogAnchor):
+    """And the lines themselves are copied there: so that other machines read this one's record."""
+
+    def __init__(self, catalog: Catalog, writer: str, folder: Path) -> None:
+        super().__init__(catalog.audit_heads, writer)
+        self._copies, self._folder = catalog.audit_copies, folder
+        self._read_to: tuple[Path, int, int, int] | None = None  # file, its inode, bytes, number
+
+    def note(self, head: ChainHead) -> None:
+        self.catch_up()  # first: what is noted is copied, too
+        super().note(head)
+
+    def catch_up(self) -> None:
+        """Copy what is not copied yet."""
+        for batch in batches(self._new_lines(self._copies.last(self.writer))):
+            self._copies.add(self.writer, batch)
+
+    def replace(self, lines: Iterable[tuple[int, bytes]]) -> None:
+        """Put what an erasure left of lines in the place of their copies."""
+        self.catch_up()  # else a process that is at it might copy one as it was, afterwards
+        for batch in batches(lines):
+            self._copies.replace(self.writer, batch)
+
+    def trimmed(self, first: int) -> None:
+        """The record begins with `first` now."""
+        self._copies.drop_before(self.writer, first)
+
+    def _new_lines(self, last: int) -> Iterator[tuple[int, bytes]]:
+        files = sorted(self._folder.glob("*.jsonl"))
+        for file, following in zip_longest(files, files[1:]):
+            if following is not None and first_of(following) <= last + 1:
+                continue
+            with file.open("rb") as opened:
+                inode = os.fstat(opened.fileno()).st_ino
+                opened.seek(self._known_to(file, inode, last))
+                for line in opened:
+                    if not line.endswith(b"\n"):
+                        break  # it is being written, or is torn
+                    number = int(json.loads(line)["number"])
+                    if number > last:
+                        yield number, line[:-1]
+                    self._read_to = file, inode, opened.tell(), number
+
+    def _known_to(self, file: Path, inode: int, last: int) -> int:
+        """Up to which byte of a file everything is copied, as far as this process knows."""
+        if self._read_to is None or self._read_to[:2] != (file, inode) or self._read_to[3] > last:
+            return 0
+        return self._read_to[2]
 
 
 class FileAnchor:
@@ -95,13 +148,21 @@ def anchors_of(settings: Settings, catalog: Catalog | None) -> list[AuditAnchor]
     """The places that the settings name; `catalog` is left out where it was never made."""
     anchors: list[AuditAnchor] = []
     if catalog is not None:
-        anchors.append(CatalogAnchor(catalog.audit_heads, settings.audit.writer))
+        anchors.append(_of_catalog(catalog, settings))
     anchor = settings.audit.anchor
     if anchor is not None:
         is_syslog = urlsplit(anchor).scheme in SCHEMES
         folder = settings.data_dir / "audit"
         anchors.append(SyslogAnchor(anchor, folder) if is_syslog else FileAnchor(Path(anchor)))
     return anchors
+
+
+def _of_catalog(catalog: Catalog, settings: Settings) -> CatalogAnchor:
+    """Where there is one machine alone, nobody needs a copy."""
+    writer = settings.audit.writer
+    if writer == WRITER and not set(catalog.audit_heads.writers()) - {writer}:
+        return CatalogAnchor(catalog.audit_heads, writer)
+    return CopyingAnchor(catalog, writer, settings.data_dir / "audit")
 
 
 def head_line(head: ChainHead) -> bytes:
@@ -132,6 +193,16 @@ class Anchors:
         """How far the clock that all writers go by is ahead of this machine's."""
         shared = [place.ahead for place in self._places if isinstance(place, CatalogAnchor)]
         return shared[0] if shared else timedelta(0)
+
+    @property
+    def writer(self) -> str | None:
+        """What the record is called in the catalog; None: it stands by itself."""
+        return next((p.writer for p in self._places if isinstance(p, CatalogAnchor)), None)
+
+    @property
+    def copying(self) -> Iterator[CopyingAnchor]:
+        """Those that hold copies of its lines."""
+        return (place for place in self._places if isinstance(place, CopyingAnchor))
 
     def last(self) -> list[tuple[str, ChainHead]]:
         """Each place that has a note, with it. Raises EnvironmentFault."""

@@ -25,6 +25,7 @@ class AuditRecord:
 
     number: int
     entry: AuditEntry
+    writer: str | None = None  # of another machine; None: this one wrote it
 
 
 @dataclass(frozen=True, slots=True)

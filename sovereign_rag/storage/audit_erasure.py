@@ -118,7 +118,9 @@ def erase_words(
             told = found[start : start + _IN_ONE]
             detail = {"erasure": forgotten.erasure, "records": told}
             audit.append(entry(ERASED, principal, detail))
-        for file in files if found else ():
+        for place in audit.anchors.copying if found else ():
+            place.replace(_left(files, forgotten))
+        for file in files if found else ():  # last: a crash before it leaves words to be found
             _rewrite(file, forgotten)
         return [(number, was) for number, was, _ in found]
 
@@ -129,6 +131,14 @@ def _remainders(file: Path, forgotten: Forgotten) -> Iterator[tuple[int, str, st
         if left is not None:
             values = json.loads(left)
             yield int(values["number"]), str(values["was"]), hash_of(left)
+
+
+def _left(files: Sequence[Path], forgotten: Forgotten) -> Iterator[tuple[int, bytes]]:
+    for file in files:
+        for line in lines_of(file):
+            left = forgotten.remainder(line)
+            if left is not None:
+                yield int(json.loads(left)["number"]), left
 
 
 def _rewrite(file: Path, forgotten: Forgotten) -> None:

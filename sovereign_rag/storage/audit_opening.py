@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from sovereign_rag.catalog.audit_heads import AuditHeads
 from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.catalog.database import FILE_NAME
 from sovereign_rag.settings import Settings
@@ -25,13 +24,13 @@ def opened_audit(settings: Settings) -> Iterator[AuditLog]:
 
 
 @contextmanager
-def opened_heads(settings: Settings) -> Iterator[AuditHeads | None]:
-    """What the catalog notes of the records of all writers; None: there is no catalog."""
+def opened_catalog(settings: Settings) -> Iterator[Catalog | None]:
+    """What notes, and has copies of, the records of all writers; None: there is no catalog."""
     if not has_catalog(settings):
         yield None
         return
     with Catalog.open(settings) as catalog:
-        yield catalog.audit_heads
+        yield catalog
 
 
 def has_catalog(settings: Settings) -> bool:

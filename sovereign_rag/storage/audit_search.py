@@ -90,6 +90,7 @@ class Sight:
     document: str
     action: str
     is_text: bool  # False: its name or its properties alone
+    writer: str | None = None  # whose record tells of it; None: this machine's
 
 
 def sights(records: Iterable[AuditRecord]) -> Iterator[Sight]:
@@ -99,7 +100,8 @@ def sights(records: Iterable[AuditRecord]) -> Iterator[Sight]:
         if entry.action in _SHOWN:
             for id_ in documents_of(entry):
                 is_text = entry.action in _TEXT
-                yield Sight(record.number, entry.at, entry.principal, id_, entry.action, is_text)
+                told = (record.number, entry.at, entry.principal, id_, entry.action)
+                yield Sight(*told, is_text, record.writer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ class RightChange:
     before: Mapping[str, Any] | None  # readers and level until then, where there were others
     said_by: str | None = None  # of a source: which file or section of the settings says so
     origin: tuple[str, ...] = ()  # the source, or the paths that a command was given
+    writer: str | None = None  # whose record tells of it; None: this machine's
 
 
 def right_changes(records: Iterable[AuditRecord]) -> Iterator[RightChange]:
@@ -151,4 +154,5 @@ def right_changes(records: Iterable[AuditRecord]) -> Iterator[RightChange]:
                 before=before,
                 said_by=told.get("said_by"),
                 origin=tuple(entry.detail.get("origin", ())),
+                writer=record.writer,
             )

@@ -4,13 +4,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
 from sovereign_rag.storage.audit_chain import (
     NO_HASH,
     ChainHead,
-    first_of,
     hash_of,
     link_of,
     problem_of,
@@ -72,11 +70,15 @@ class Walk:
         self._broken_at = 0
         self.problem: str | None = None
 
-    def step(self, file: Path, line: bytes) -> None:
-        """Hold the next line against the one before, and against what was noted."""
+    def step(self, first: int, line: bytes) -> None:
+        """Hold the next line against the one before, and against what was noted.
+
+        Args:
+            first: The number with which the file that it stands in begins, as that is named.
+        """
         link = link_of(line)
         if self._last.number == 0:  # older files may have been removed, not their lines
-            self._first = first_of(file)
+            self._first = first
             prev = link.prev if link and self._first > 1 else NO_HASH
             self._last = self._begins_after = ChainHead(self._first - 1, prev)
         problem = problem_of(link, self._last)

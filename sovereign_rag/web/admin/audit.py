@@ -71,11 +71,11 @@ def audit_page(
     admin: _Admin,
     service: CurrentService,
     asked: _AskedFor,
-    before: Annotated[int | None, Query(ge=1)] = None,
+    before: Annotated[str | None, Query(pattern=r"^[a-z0-9:,-]{1,2000}$")] = None,
     verify: Annotated[Literal["", "1"], Query()] = "",
 ) -> Response:
     desk = service.console.audit
-    report = desk.verify(admin) if verify else None
+    verified = desk.verify(admin) if verify else None
     page = desk.page(admin, asked.filter, limit=PAGE_OF_RECORDS, before=before)
     return console_page(
         request,
@@ -84,10 +84,10 @@ def audit_page(
         principal=admin,
         asked=asked,
         found=page,
-        details={r.number: _json(dict(r.entry.detail)) for r in page.records},
-        told={r.number: _told(r, page.titles) for r in page.records},
+        rows=[(r, _told(r, page.titles), _json(dict(r.entry.detail))) for r in page.records],
+        writer=desk.writer,
         page_size=PAGE_OF_RECORDS,
-        report=report,
+        verified=verified,
         is_first=before is None,
     )
 
@@ -99,8 +99,9 @@ def export(
     asked: _AskedFor,
     form: Annotated[Literal["csv", "jsonl"], Query()] = "csv",
 ) -> Response:
-    records = service.console.audit.export(admin, asked.filter)
-    lines = _csv(records) if form == "csv" else (_json(_plain(r)) + "\n" for r in records)
+    desk = service.console.audit
+    records = (_plain(record, desk.writer) for record in desk.export(admin, asked.filter))
+    lines = _csv(records) if form == "csv" else (_json(plain) + "\n" for plain in records)
     name = f"audit-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{form}"
     return StreamingResponse(
         lines,
@@ -129,7 +130,7 @@ def _told(record: AuditRecord, titles: Mapping[str, str]) -> dict[str, str]:
     return {id_: titles.get(id_, "") for id_ in named}
 
 
-def _plain(record: AuditRecord) -> dict[str, Any]:
+def _plain(record: AuditRecord, own: str) -> dict[str, Any]:
     entry = record.entry
     return {
         "number": record.number,
@@ -138,13 +139,13 @@ def _plain(record: AuditRecord) -> dict[str, Any]:
         "principal": entry.principal,
         "by": dict(entry.by),
         "detail": dict(entry.detail),
+        "writer": record.writer or own,
     }
 
 
-def _csv(records: Iterable[AuditRecord]) -> Iterator[str]:
-    yield _row(["number", "at", "action", "principal", "by", "detail"])
-    for record in records:
-        plain = _plain(record)
+def _csv(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    yield _row(["number", "at", "action", "principal", "by", "detail", "writer"])
+    for plain in records:
         yield _row([v if not isinstance(v, dict) else _json(v) for v in plain.values()])
 
 
