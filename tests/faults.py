@@ -8,11 +8,12 @@ import http.client
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import uvicorn
 from qdrant_client.http import models as rest
@@ -20,9 +21,11 @@ from qdrant_client.http import models as rest
 from sovereign_rag.store.embedded.engine import Engine
 from sovereign_rag.store.embedded.rest_server import create_app
 
-Fault = Literal["none", "refuses", "hangs", "resets", "fails", "loses"]
+Fault = Literal["none", "refuses", "hangs", "resets", "fails", "loses", "delays"]
 """What a node does: nothing wrong; no listener; silence; half an answer and a reset; status 500;
-the request is done and the connection closed before the answer."""
+the request is done and the connection closed before the answer; all of it, a little later."""
+
+_DELAY_S: Final = 0.05
 
 
 class _LaidOutSimply(Engine):
@@ -164,6 +167,8 @@ class _Handler(BaseHTTPRequestHandler):
             case "fails":
                 self._answer(500, b'{"status": {"error": "Service internal error: disk"}}')
                 return
+            case "delays":
+                time.sleep(_DELAY_S)
         status, answer = self._forward(body)
         proxy.done.append((self.command, self.path))
         if fault == "loses":

@@ -375,8 +375,10 @@ def _store(settings: "Settings") -> Finding:
         return Finding("vector store", "ok", "embedded in the data folder")
     states = node_states(settings)
     told = "; ".join(f"{address}: {state}" for address, state in states.items())
-    away = [address for address, state in states.items() if state != "ready"]
+    away = [address for address, state in states.items() if not state.startswith("ready")]
     if not away:
         return Finding("vector store", "ok", told)
     state: State = "missing" if len(away) == len(states) else "limited"
-    return Finding("vector store", state, told, "start that server, or correct store.url")
+    return Finding(
+        "vector store", state, told, "start or upgrade that server, or correct store.url"
+    )

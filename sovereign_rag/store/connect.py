@@ -4,6 +4,7 @@ import math
 import re
 import ssl
 from collections.abc import Callable
+from typing import Final
 
 import httpx
 from qdrant_client import QdrantClient
@@ -17,6 +18,9 @@ from sovereign_rag.store.protocol import ChunkStore
 from sovereign_rag.store.qdrant import QdrantStore
 from sovereign_rag.store.schema import ServerLayout
 from sovereign_rag.store.sealed_texts import TextSealer
+
+OLDEST: Final = (1, 19)
+"""The version of a Qdrant server that everything was seen on; the client is one newer."""
 
 
 def open_store(
@@ -62,7 +66,7 @@ def open_store(
 
 
 def node_states(settings: Settings) -> dict[str, str]:
-    """Each address of `store.url` with "ready", or what it answers instead."""
+    """Each address of `store.url` with "ready" and its version, or what is wrong with it."""
     states = {}
     for address in settings.store.addresses:
         try:
@@ -72,10 +76,26 @@ def node_states(settings: Settings) -> dict[str, str]:
                 verify=ssl.create_default_context(),
             ) as client:
                 reply = client.get(httpx.URL(origin(address), path="/readyz"))
-            states[address] = "ready" if reply.is_success else f"status {reply.status_code}"
+                if reply.is_success:
+                    states[address] = _of_version(client.get(origin(address)))
+                else:
+                    states[address] = f"status {reply.status_code}"
         except httpx.HTTPError as error:
             states[address] = str(error) or type(error).__name__
     return states
+
+
+def _of_version(reply: httpx.Response) -> str:
+    """The state of a node that is ready, by what it says of itself."""
+    try:
+        version = str(reply.json()["version"])
+        numbers = tuple(int(part) for part in version.split(".")[:2])
+    except (ValueError, LookupError, TypeError):
+        return "ready"  # something stands before it
+    if numbers < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        return f"version {version}, and {oldest} is the oldest that is supported"
+    return f"ready, version {version}"
 
 
 def open_collections(settings: Settings) -> Collections:

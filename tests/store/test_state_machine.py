@@ -32,7 +32,7 @@ READERS: Final = st.frozensets(
 )
 DOCUMENTS: Final = st.sampled_from(NAMES)
 WORDS: Final = st.sampled_from(["kestrel", "osprey", "merlin"])
-FAULTS: Final = st.sampled_from(["refuses", "hangs", "resets", "fails", "loses"])
+FAULTS: Final = st.sampled_from(["refuses", "hangs", "resets", "fails", "loses", "delays"])
 
 
 @dataclass
