@@ -136,11 +136,15 @@ install_python_packages() {
         --no-deps --no-build-isolation -e .
 }
 
-# A generator of clients that a test runs; it forbids our typer, and is put where only that test looks.
-install_generators() {
+# What tests run in processes of their own, since it forbids what the others need (our typer, openai 3):
+# each list is put into a folder where only its test looks.
+install_apart() {
+    local name
     [[ $kind == dev ]] || return 0
-    .venv/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes \
-        --upgrade --target .venv/generators -r tests/generators.txt
+    for name in generators older_openai; do
+        .venv/bin/python -m pip --disable-pip-version-check install --quiet --no-deps \
+            --require-hashes --upgrade --target ".venv/$name" -r "tests/$name.txt"
+    done
 }
 
 # ---- JavaScript -------------------------------------------------------------------------------
@@ -156,7 +160,7 @@ install_javascript_packages() {
 
 fingerprint() {
     { .venv/bin/python --version; pwd; cat pyproject.toml requirements.lock \
-        tests/generators.txt tests/javascript/package-lock.json tools/{setup,install,compile_llama}.sh; } |
+        tests/{generators,older_openai}.txt tests/javascript/package-lock.json tools/{setup,install,compile_llama}.sh; } |
         sha256sum | cut -d' ' -f1
 }
 
@@ -172,7 +176,7 @@ make_venv "$python"
 asked_for=$(fingerprint) # before anything is installed: a file that changes meanwhile counts next time
 install_system_packages .venv/bin/python
 install_python_packages
-install_generators
+install_apart
 install_javascript_packages
 echo "$asked_for" >".venv/.ready-$kind"
 [[ $kind == extracts ]] || say "Ready: .venv/bin/sovereign-rag --help"
