@@ -248,8 +248,9 @@ def _refuse_unknown_keys(path: Path) -> None:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from error
     known = set(names())
+    tables = tuple(f"{name}." for name in (*known, *_NAMED_BY_THE_ADMIN))  # whose keys are values
     for key in _keys(content, ""):
-        if key not in known and not key.startswith(tuple(f"{s}." for s in _NAMED_BY_THE_ADMIN)):
+        if key not in known and not key.startswith(tables):
             raise SettingsError(
                 f"{path} has the key {key!r}, which is no setting.{_nearest(key, known)}"
             )
