@@ -79,9 +79,6 @@ def machines(
         }
         first = product_settings(**shared, audit=AuditSettings(writer="a"))
         second = product_settings(**shared, audit=AuditSettings(writer="b"))
-        key = AESGCM.generate_key(bit_length=256)
-        for settings in (first, second):  # as whoever sets up the second one copies it
-            (settings.data_dir / "sealing.key").write_bytes(key)
         with (
             open_service(first, embedder=embedder) as a,
             open_service(second, embedder=embedder) as b,
@@ -212,8 +209,8 @@ def test_a_machine_that_runs_confirms_while_it_is_erased_and_the_certificate_say
     assert not any("data folder of b" in place for place in done.facts["not_looked_at"])
 
 
-def test_a_machine_with_another_key_is_outstanding_and_says_why_until_it_is_written_off(
-    machines: list[Application],
+def test_a_machine_that_lacks_the_key_is_outstanding_and_says_why_until_it_is_written_off(
+    machines: list[Application], bucket: Any
 ) -> None:
     here, there = machines
     (there.settings.data_dir / "sealing.key").write_bytes(AESGCM.generate_key(bit_length=256))
@@ -224,6 +221,8 @@ def test_a_machine_with_another_key_is_outstanding_and_says_why_until_it_is_writ
     eraser = Eraser(here)
 
     eraser.erase(eraser.finder.plan(Asked("default", texts=["Jean Dupont"])), OWNER)
+    for item in bucket.list_objects(bucket_name=BUCKET, prefix="sealing/", recursive=True):
+        bucket.remove_object(bucket_name=BUCKET, object_name=item.object_name)
     followed = ErasureFollower(there).follow()
     (state,) = here.catalog.erasures.all("default")
     here.catalog.erasures.write_off("b", "its disk was destroyed")

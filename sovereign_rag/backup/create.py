@@ -27,6 +27,8 @@ from sovereign_rag.catalog.catalog import Catalog
 from sovereign_rag.errors import BadInput, EnvironmentFault, SovereignError
 from sovereign_rag.settings import Settings
 from sovereign_rag.storage.audit import AuditLog
+from sovereign_rag.storage.sealing_keys import KEY_NAME
+from sovereign_rag.storage.sealing_keys import OTHERS as SEALED_BY_OTHERS
 from sovereign_rag.store.embedded.client import EngineTransport
 from sovereign_rag.version import VERSION
 
@@ -34,7 +36,7 @@ CATALOG: Final = "catalog.jsonl"
 """The unit that is not a file of the data folder: see catalog/transfer.py."""
 
 _ROUNDS: Final = 5
-_SETTINGS: Final = ("sovereign-rag.toml", "settings-in-force.json", "sealing.key")
+_SETTINGS: Final = ("sovereign-rag.toml", "settings-in-force.json", KEY_NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,8 @@ def _round(origin: Origin, writer: PieceWriter) -> _Made | None:
             return None
         tree += [unit] if unit else []
     tree += stored.keys(writer)
-    for name in _SETTINGS:
+    others = sorted(path.name for path in data_dir.glob(SEALED_BY_OTHERS))
+    for name in (*_SETTINGS, *others):
         if (data_dir / name).is_file():
             tree.append(file_unit(writer, data_dir / name, name, None))
     for path in sorted((data_dir / "erasures").glob("*.json")):

@@ -86,6 +86,12 @@ class Erasures(CatalogPart):
         with self._database.reading() as connection:
             return [AwaitedErasure(*row) for row in connection.execute(statement)]
 
+    def is_awaited(self) -> bool:
+        """Whether words wait for a machine."""
+        waits = select(erasures.c.id).where(erasures.c.words.is_not(None))
+        with self._database.reading() as connection:
+            return connection.execute(waits.limit(1)).first() is not None
+
     def confirm(self, id_: str, writer: str, told: Mapping[str, Any]) -> None:
         """A machine has done it; with the last one, the words go."""
         done = {"confirmed_at": self._clock(), "told": dict(told)}

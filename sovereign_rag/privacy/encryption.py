@@ -92,8 +92,9 @@ class EncryptionDesk:
             done = self._contents(progress)
             rows, chunks = self._rows(), self._chunks()
             self._service.content.sweep(older_than_s=0)
-            if not self._service.catalog.sealed_rows.has_passwords():
-                self._service.sealer.path.unlink(missing_ok=True)
+            catalog = self._service.catalog
+            if not (catalog.sealed_rows.has_passwords() or catalog.erasures.is_awaited()):
+                self._service.sealer.drop_keys()
             if renew:
                 self._drop_older()
             self._vault.tenant_keys.refuse_clear()

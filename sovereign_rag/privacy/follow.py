@@ -101,7 +101,7 @@ class ErasureFollower:
         self._again_at[asked.id] = time.monotonic() + _AGAIN_S
         asking = Asking.opened(service, asked)
         if asking is None:
-            why = "its sealing.key is another one than where it was erased: copy that to it"
+            why = "it lacks the sealing.key that they were sealed with: copy that to it"
             log.error("The words of erasure %s can't be opened here: %s", asked.id, why)
             erasures.could_not(asked.id, self._writer, why)
             return False

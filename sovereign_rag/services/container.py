@@ -51,7 +51,7 @@ from sovereign_rag.storage.audit import AuditLog
 from sovereign_rag.storage.audit_anchor import anchors_of
 from sovereign_rag.storage.curated_answers import CuratedAnswers
 from sovereign_rag.storage.sealing import Sealer
-from sovereign_rag.storage.shared_content import open_content
+from sovereign_rag.storage.shared_content import open_content, sealing_keys_of
 from sovereign_rag.system.admission import Admission
 from sovereign_rag.system.cpu import physical_cores
 
@@ -231,7 +231,8 @@ class Service(FollowsSettings):
 
     @part
     def sealer(self) -> Sealer:
-        return Sealer(self.settings.data_dir, self.content.vault)
+        shared = sealing_keys_of(self.content)
+        return Sealer(self.settings.data_dir, self.content.vault, shared)
 
     @part
     def conversations(self) -> ConversationService:

@@ -7,8 +7,8 @@ task ends.
 from typing import Final
 
 from sovereign_rag.errors import BadInput, DocumentError
-from sovereign_rag.storage.sealing import KEY_NAME as KEY_NAME
 from sovereign_rag.storage.sealing import Sealer
+from sovereign_rag.storage.sealing_keys import KEY_NAME as KEY_NAME
 
 MAX_PASSWORD_CHARS: Final = 1_000
 

@@ -1,22 +1,22 @@
 """What the catalog may hold, but nobody may read there: sealed.
 
 With a master key in the settings it is sealed by its tenant's key (see `encryption`), else by a
-key in the data folder. Whoever reads the database, a dump or a backup of it finds nothing without.
-Each sealed text opens in the one context that it was sealed for: what is copied to another row
-stays closed.
+key in the data folder (see `sealing_keys`). Whoever reads the database, a dump or a backup of it
+finds nothing without. Each sealed text opens in the one context that it was sealed for: what is
+copied to another row stays closed.
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from sovereign_rag.errors import EnvironmentFault
 from sovereign_rag.storage.encryption.vault import Vault
+from sovereign_rag.storage.sealing_keys import SealingKeys, SharedKeys
 
-KEY_NAME: Final = "sealing.key"
 _MAGIC: Final = b"SROW1"  # 1 in 10^12 of those that the data folder's key sealed begins so
 _ID_BYTES: Final = 16
 _HEAD_BYTES: Final = len(_MAGIC) + 2 * _ID_BYTES
@@ -26,10 +26,14 @@ _NONCE_BYTES: Final = 12  # random; far below 2^32 messages are sealed with one 
 class Sealer:
     """Seals and opens with AES-256-GCM."""
 
-    def __init__(self, data_dir: Path, vault: Vault | None = None) -> None:
-        """The key is made when it is first needed; without `vault` it is the data folder's."""
-        self.path, self._vault = data_dir / KEY_NAME, vault
-        self._key_read: AESGCM | None = None
+    def __init__(
+        self, data_dir: Path, vault: Vault | None = None, shared: SharedKeys | None = None
+    ) -> None:
+        """The key is made when it is first needed; without `vault` it is the data folder's.
+
+        `shared` has the keys of other machines over the same catalog.
+        """
+        self._vault, self._keys = vault, SealingKeys(data_dir, shared)
 
     @property
     def is_on(self) -> bool:
@@ -40,7 +44,7 @@ class Sealer:
         """Raises EnvironmentFault: the key can't be read or made."""
         nonce = os.urandom(_NONCE_BYTES)
         if self._vault is None or not self._vault.is_on:
-            return nonce + self._key().encrypt(nonce, data, _bytes(context))
+            return nonce + self._keys.own().encrypt(nonce, data, _bytes(context))
         tag, id_, key = self._vault.newest_row_key(tenant)
         head = _MAGIC + bytes.fromhex(tag) + bytes.fromhex(id_)
         return head + nonce + AESGCM(key).encrypt(nonce, data, head + _bytes(context))
@@ -65,10 +69,19 @@ class Sealer:
         if sealed.startswith(_MAGIC):
             return self._open_of_tenant(sealed, context)
         nonce, rest = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
-        try:
-            return self._key().decrypt(nonce, rest, _bytes(context))
-        except InvalidTag:
-            return None
+        for key in self._keys.each():
+            with suppress(InvalidTag):
+                return key.decrypt(nonce, rest, _bytes(context))
+        return None
+
+    @property
+    def path(self) -> Path:
+        """Of the data folder's key."""
+        return self._keys.path
+
+    def drop_keys(self) -> None:
+        """Remove the data folder's key, and those of other machines: nothing is sealed by them."""
+        self._keys.drop()
 
     def _open_of_tenant(self, sealed: bytes, context: str) -> bytes | None:
         if self._vault is None or not self._vault.is_on:
@@ -83,36 +96,6 @@ class Sealer:
             return AESGCM(key).decrypt(nonce, rest[_NONCE_BYTES:], head + _bytes(context))
         except (InvalidTag, ValueError):
             return None
-
-    def _key(self) -> AESGCM:
-        if self._key_read is not None:  # thousands of short texts are opened at a time
-            return self._key_read
-        try:
-            if not self.path.exists():
-                self._make()
-            self._key_read = AESGCM(self.path.read_bytes())
-            return self._key_read
-        except OSError as error:
-            raise EnvironmentFault(
-                f"The key {self.path} can't be read or made: {error.strerror}. Give this user "
-                "the right to write in the data folder."
-            ) from error
-
-    def _make(self) -> None:
-        """Whole or not at all; of several processes the first one's counts."""
-        beside = self.path.with_name(f"{KEY_NAME}.{os.getpid()}")
-        handle = os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(AESGCM.generate_key(bit_length=256))
-                file.flush()
-                os.fsync(file.fileno())
-            if not self.path.exists():
-                os.link(beside, self.path)
-        except FileExistsError:
-            pass  # another process was faster
-        finally:
-            beside.unlink()
 
 
 def _bytes(text: str) -> bytes:

@@ -18,17 +18,22 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sovereign_rag.embedding.vector_cache import KeptVectors
 from sovereign_rag.errors import EnvironmentFault
 from sovereign_rag.settings import Settings
 from sovereign_rag.storage.content import ContentStore, Received
+from sovereign_rag.storage.sealing_keys import SharedKeys
+
+if TYPE_CHECKING:
+    from sovereign_rag.storage.objects import Objects
 
 log = logging.getLogger(__name__)
 
 _BLOCK: Final = 1 << 20
 _ERASED: Final = "erased/"
+_SEALING: Final = "sealing/"
 _ROUND_S: Final = 60.0
 _UNDER_WAY: Final = timedelta(minutes=10)
 _REMEMBERED: Final = timedelta(days=7)  # a machine that was off longer looks through all it has
@@ -40,6 +45,11 @@ def open_content(settings: Settings) -> ContentStore:
     if settings.content.url is None:
         return ContentStore(settings.data_dir, settings.encryption)
     return SharedContent(settings)
+
+
+def sealing_keys_of(content: ContentStore) -> SharedKeys | None:
+    """Where the machines that share a content have each other's; None: there is one folder."""
+    return content.sealing_keys if isinstance(content, SharedContent) else None
 
 
 class SharedContent(ContentStore):
@@ -128,6 +138,10 @@ class SharedContent(ContentStore):
         super().sweep(older_than_s=older_than_s)
         old = datetime.now(UTC) - _REMEMBERED
         self._objects.delete([key for key, moment in self._objects.listed(_ERASED) if moment < old])
+
+    @property
+    def sealing_keys(self) -> SharedKeys:
+        return _SealingKeys(self._objects, self._incoming)
 
     def tidy_copies(self) -> None:
         """Remove the copies of what another machine erased, and those that there is no room for."""
@@ -260,3 +274,27 @@ class SharedContent(ContentStore):
                 return
             shutil.rmtree(folder, ignore_errors=True)
             used -= size
+
+
+class _SealingKeys:
+    """In the bucket, beside the contents."""
+
+    def __init__(self, objects: "Objects", incoming: Path) -> None:
+        self._objects, self._incoming = objects, incoming
+
+    def names(self) -> list[str]:
+        return [key.removeprefix(_SEALING) for key, _ in self._objects.listed(_SEALING)]
+
+    def load(self, name: str) -> bytes | None:
+        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self._incoming / f"key-{uuid.uuid4().hex}"
+        try:
+            return path.read_bytes() if self._objects.fetch(_SEALING + name, path) else None
+        finally:
+            path.unlink(missing_ok=True)
+
+    def save(self, name: str, key: bytes) -> None:
+        self._objects.put(_SEALING + name, key)
+
+    def remove(self, name: str) -> None:
+        self._objects.delete([_SEALING + name])

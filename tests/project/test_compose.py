@@ -79,7 +79,7 @@ def test_a_node_of_the_cluster_has_its_own_folder_and_record_over_what_all_share
     loaded = settings.load_settings()
 
     assert loaded.store.addresses == tuple(f"http://qdrant-{n}:6333" for n in (1, 2, 3))
-    assert (loaded.store.replication_factor, loaded.content.bucket) == (2, "documents")
+    assert (loaded.store.replication_factor, loaded.content.bucket) == (3, "documents")
     assert loaded.catalog.url is not None
     assert loaded.audit.writer == node
     assert compose["services"][node]["volumes"][0] == f"{node}:/data"
