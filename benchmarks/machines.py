@@ -209,9 +209,7 @@ class House:
                 "points_without_a_document": total - chunks,
                 "contents_missing": len({d.content_hash for d in live} - hashes),
                 "contents_left_over": len(hashes - {d.content_hash for d in live}),
-                "records_broken": [
-                    name for name in ("a", "b") if self._cli(name, "audit", "verify")
-                ],
+                "records_broken": [n for n in ("a", "b") if not self._verifies_both(n)],
             }
 
     def _hand_in(self, files: list[Path], urls: list[str], key: str, timeout_s: float) -> None:
@@ -260,10 +258,13 @@ class House:
     def _process(self, machine: str, arguments: list[str], name: str) -> Process:
         return Process(arguments, self._environment(machine), self.folder / f"{name}.log")
 
-    def _cli(self, machine: str, *arguments: str) -> int:
-        environment = self._environment(machine)
-        ran = subprocess.run([*COMMAND, *arguments], env=environment, capture_output=True)
-        return ran.returncode
+    def _verifies_both(self, machine: str) -> bool:
+        """Whether its own record, and the copy of the other machine's, are whole."""
+        environment, verify = self._environment(machine), ["audit", "verify", "--json"]
+        ran = subprocess.run([*COMMAND, *verify], env=environment, capture_output=True)
+        writers = json.loads(ran.stdout or b"{}").get("writers", {})
+        both = all(writers.get(f"machine-{name}", {}).get("ok") for name in "ab")
+        return ran.returncode == 0 and both
 
     def _environment(self, machine: str) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("SOVEREIGN_RAG_")}

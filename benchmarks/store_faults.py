@@ -39,7 +39,7 @@ from tests.faults import Fault, FaultProxy, engine_on_tcp
 
 Layout = Literal["one", "both", "writes"]
 
-FAULTS: Final[tuple[Fault, ...]] = ("refuses", "hangs", "resets", "fails", "loses")
+FAULTS: Final[tuple[Fault, ...]] = ("refuses", "hangs", "resets", "fails", "loses", "delays")
 WRITES: Final = "wait=true"  # what every write's address has
 COMMAND: Final = [sys.executable, "-m", "sovereign_rag.cli"]
 FAR_TOO_LONG_S: Final = 120.0
