@@ -16,10 +16,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 import uvicorn
-from qdrant_client.http import models as rest
 
-from sovereign_rag.store.embedded.engine import Engine
-from sovereign_rag.store.embedded.rest_server import create_app
+from tests.snapshots import ServersEngine, server_app
 
 Fault = Literal["none", "refuses", "hangs", "resets", "fails", "loses", "delays"]
 """What a node does: nothing wrong; no listener; silence; half an answer and a reset; status 500;
@@ -28,32 +26,18 @@ the request is done and the connection closed before the answer; all of it, a li
 _DELAY_S: Final = 0.05
 
 
-class _LaidOutSimply(Engine):
-    """Takes a collection as a server is asked for one, and makes it as the engine can."""
-
-    def create(self, name: str, wanted: rest.CreateCollection) -> None:
-        vectors = wanted.vectors if isinstance(wanted.vectors, dict) else {}
-        plain = {
-            key: rest.VectorParams(size=vector.size, distance=vector.distance)
-            for key, vector in vectors.items()
-        }
-        super().create(
-            name, rest.CreateCollection(vectors=plain, sparse_vectors=wanted.sparse_vectors)
-        )
-
-
 @contextmanager
 def engine_on_tcp(folder: Path) -> Iterator[int]:
     """The port of an engine over `folder`, in a thread of this process."""
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "collections").mkdir(parents=True, exist_ok=True)
     listener = socket.create_server(("127.0.0.1", 0))
     started = threading.Event()
     servers: list[uvicorn.Server] = []
 
     def run() -> None:
-        engine = _LaidOutSimply(folder)
+        engine = ServersEngine(folder / "collections", folder / "snapshots")
         config = uvicorn.Config(
-            create_app(engine), log_config=None, access_log=False, lifespan="off", ws="none"
+            server_app(engine), log_config=None, access_log=False, lifespan="off", ws="none"
         )
         servers.append(uvicorn.Server(config))
         started.set()
@@ -105,6 +89,9 @@ class FaultProxy:
         if fault == "hangs":
             self._awake = threading.Event()
 
+    def arrived(self, method: str, path: str) -> None:
+        """Called with what arrived, before anything is done of it."""
+
     @contextmanager
     def one_more_hangs(self) -> Iterator[None]:
         with self._counting:
@@ -151,6 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
         proxy = self.server.proxy
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         proxy.asked.append((self.command, self.path))
+        proxy.arrived(self.command, self.path)
         fault = proxy.fault if proxy.only in self.path else "none"
         match fault:
             case "refuses":  # on a connection from before

@@ -178,6 +178,21 @@ class PieceWriter:
             names.append(self._piece(bytes(waiting)))
         return names
 
+    def again(self, names: Sequence[str]) -> bool:
+        """Name pieces of the earlier backup once more; False: one of them is not there."""
+        found = {name: self._there(name) for name in names}
+        if None in found.values():
+            return False
+        self.pieces |= {name: stored for name, stored in found.items() if stored is not None}
+        return True
+
+    def take_back(self, names: Iterable[str]) -> None:
+        """Have it not name these, and remove those that no earlier backup has."""
+        for name in names:
+            del self.pieces[name]
+            if name not in self._known:
+                self._repository.place(name).unlink(missing_ok=True)
+
     def _piece(self, data: bytes) -> str:
         name = (
             hashlib.sha256(data).hexdigest()

@@ -19,6 +19,7 @@ from sovereign_rag.backup.contents import move_into_bucket, require_empty_bucket
 from sovereign_rag.backup.create import CATALOG
 from sovereign_rag.backup.envelope import Opener
 from sovereign_rag.backup.repository import Damage, PieceReader, Repository
+from sovereign_rag.backup.vectors import plan, put_back
 from sovereign_rag.catalog.database import Database
 from sovereign_rag.catalog.records import AuditEntry
 from sovereign_rag.catalog.transfer import take_in
@@ -55,7 +56,7 @@ class Restored:
     name: str
     made: str  # ISO 8601
     documents: int
-    vectors: bool  # else `reindex --force` makes them from the stored texts
+    without_vectors: str | None  # why; `reindex --force` makes them from the stored texts
     to_redo: Sequence[AuditEntry]  # what the record, and those of later backups, tell of since
     erased: Sequence[Mapping[str, Any]]  # by certificates beside the backups
 
@@ -86,14 +87,18 @@ def restore(
     *,
     key: Ed25519PublicKey | None,
     opener: Opener | None,
+    with_vectors: bool = True,
 ) -> Restored:
     """Put a backup into the data folder, the database and the bucket of the settings, all empty.
 
+    Where a server's snapshots can't be put back, everything else is, and the result says why.
+
     Raises:
-        BadInput: They are not empty; or the backup is not what was signed, is damaged, or closed
-            for somebody else.
+        BadInput: They are not empty, or a server holds collections of the snapshots' names; or the
+            backup is not what was signed, is damaged, or closed for somebody else.
         CatalogError: A newer version of the product made it.
         EnvironmentFault: The disk is full.
+        StoreError: A server that is to take snapshots does not answer; nothing was done yet.
     """
     manifest = repository.manifest(name, key)
     _require_opener(manifest, opener)
@@ -105,7 +110,9 @@ def restore(
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True, mode=0o700)
         reader = PieceReader(repository, manifest["pieces"], opener)
-        catalog = _unpack(beside, reader, orjson.loads(b"".join(reader.blocks(manifest["tree"]))))
+        tree = orjson.loads(b"".join(reader.blocks(manifest["tree"])))
+        planned = plan(settings, manifest, tree, wanted=with_vectors)
+        catalog = _unpack(beside, reader, planned.files)
         _note_head(beside, manifest["record"])
         since = _acts_since(AuditLog(beside), int(manifest["record"]["from"]), REDONE)
         later = _acts_of_later(repository, manifest, key, opener)
@@ -114,6 +121,7 @@ def restore(
         for path in beside.iterdir():
             path.rename(folder / path.name)
         beside.rmdir()
+        refused = put_back(settings, planned.snapshots, reader)
     except OSError as error:
         raise EnvironmentFault(
             f"{folder} can't be written to: {error.strerror}. Free space, or give this user the "
@@ -123,7 +131,7 @@ def restore(
         name=name or repository.names()[-1],
         made=str(manifest["made"]),
         documents=int(manifest["documents"]),
-        vectors=bool(manifest["vectors"]),
+        without_vectors=planned.without or refused,
         to_redo=[*since, *later],
         erased=_erased(repository),
     )

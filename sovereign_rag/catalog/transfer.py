@@ -8,6 +8,7 @@ revision has them, so what an older version wrote is brought up to date after it
 """
 
 import base64
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -33,6 +34,11 @@ from sovereign_rag.errors import BadInput
 
 _OWN: Final = ("alembic_version", "document_changes", "document_buckets")
 """What each database keeps for itself: its revision, and how often documents changed in it."""
+_FOLLOWED: Final = (
+    *("documents", "document_readers", "document_facts", "indexes", "index_documents"),
+    *("follow_ups", "late_writes"),
+)
+"""What the vector store follows, and how far behind it is."""
 _NUMBERED: Final = ("tasks", "indexes", "conversation_turns")  # whose numbers are never given again
 
 
@@ -65,6 +71,27 @@ class CatalogMoment:
 
     def documents(self) -> int:
         return int(self._connection.execute(text("SELECT count(*) FROM documents")).scalar_one())
+
+    def collections(self) -> dict[str, str]:
+        """The vector store's collections that are to stay, each with the state of its index."""
+        indexes = _tables(self._connection).tables["indexes"]
+        rows = self._connection.execute(
+            select(indexes.c.collection, indexes.c.state).order_by(indexes.c.id)
+        )
+        return {name: state for name, state in rows if name and state != "dropping"}
+
+    def followed(self) -> str:
+        """A hash of all that the vector store follows: where it is the same, so is the store."""
+        digest, tables = hashlib.sha256(), _tables(self._connection)
+        for name in _FOLLOWED:
+            table = tables.tables[name]
+            ordered = select(table).order_by(*table.primary_key)
+            for row in (
+                self._connection.execution_options(yield_per=500).execute(ordered).mappings()
+            ):
+                plain = [_plain(row[column], column.type) for column in table.columns]
+                digest.update(_line([name, plain]))
+        return digest.hexdigest()
 
     def _sequences(self, tables: MetaData) -> dict[str, int]:
         return {

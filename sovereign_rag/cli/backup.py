@@ -14,6 +14,7 @@ from sovereign_rag.errors import BadInput
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+    from sovereign_rag.backup.create import BackupReport
     from sovereign_rag.backup.envelope import Opener
     from sovereign_rag.backup.restore import Restored
     from sovereign_rag.services.container import Service
@@ -29,6 +30,10 @@ PublicKey = Annotated[
 ]
 Unsigned = Annotated[
     bool, typer.Option("--unsigned", help="Do without a signature: nobody can tell what changed.")
+]
+WithoutVectors = Annotated[
+    bool,
+    typer.Option("--without-vectors", help="Leave them to `reindex --force` after a restore."),
 ]
 
 
@@ -55,12 +60,13 @@ def create(
         ),
     ] = None,
     unsigned: Unsigned = False,
+    without_vectors: WithoutVectors = False,
 ) -> None:
     """Copy catalog, documents, vectors and the audit record, as they are at this moment.
 
     Documents are those of the data folder, or of the bucket that content.url names. Questions and
-    ingestion go on. What earlier backups in the folder hold is not written again.
-    The vectors of a Qdrant server are left out: `reindex --force` makes them from what is here.
+    ingestion go on. What earlier backups in the folder hold is not written again. A Qdrant server
+    makes a snapshot on each node that store.url names, which is fetched, and deleted there.
     """
     from sovereign_rag.backup import create as making
     from sovereign_rag.backup.envelope import Recipient
@@ -81,7 +87,13 @@ def create(
         on_record(audit, "backup.create", local_owner(), told) as outcome,
     ):
         origin = making.Origin(run.settings, catalog, audit)
-        report = making.create(origin, Repository(folder), key=signing, recipient=closing)
+        report = making.create(
+            origin,
+            Repository(folder),
+            key=signing,
+            recipient=closing,
+            with_vectors=not without_vectors,
+        )
         outcome.update(name=report.name, documents=report.documents)
     if run.json:
         print_json(making.plain(report))
@@ -91,13 +103,26 @@ def create(
             {
                 "backup": report.name,
                 "documents": f"{report.documents:,}",
+                "vectors": _vectors(report),
                 "written": f"{report.new_bytes / (1 << 20):,.1f} MiB",
                 "in all": f"{report.all_bytes / (1 << 20):,.1f} MiB, {report.pieces:,} pieces",
             }
         )
     )
+    if report.without_vectors is not None:
+        run.note(
+            f"Without vectors: {report.without_vectors} After a restore, `sovereign-rag reindex "
+            "--force` makes them from what is kept."
+        )
+
+
+def _vectors(report: "BackupReport") -> str:
     if not report.vectors:
-        run.note("Without vectors: after a restore, `sovereign-rag reindex --force` makes them.")
+        return "none"
+    if not report.snapshots:
+        return "of the embedded engine"
+    size = f"{report.snapshot_bytes / (1 << 20):,.1f} MiB"
+    return f"{report.snapshots} snapshots of the Qdrant server, {size}"
 
 
 @command(app, "list", examples=("sovereign-rag backup list /mnt/backup/rag",))
@@ -180,8 +205,11 @@ def restore(
     passphrase_file: Annotated[
         Path | None, typer.Option(help="The key's passphrase, on the first line; - is stdin.")
     ] = None,
+    without_vectors: WithoutVectors = False,
 ) -> None:
     """Put a backup into an empty data folder, and into an empty database and bucket where named.
+
+    Snapshots of a Qdrant server go to the nodes that store.url names, as many as there were.
 
     What the record tells was deleted while the backup was made is deleted again. Sessions have
     ended, keys that a later backup of the folder knows as revoked are revoked, and what was erased
@@ -193,19 +221,25 @@ def restore(
     key = _public_key(public_key, unsigned=unsigned)
     opener = _opener(certificate, private_key, passphrase_file)
     repository = Repository(folder)
-    done = restoring.restore(run.settings, repository, backup, key=key, opener=opener)
+    done = restoring.restore(
+        run.settings, repository, backup, key=key, opener=opener, with_vectors=not without_vectors
+    )
     with run.open() as service:
         _settle(run, service, done)
         documents = service.catalog.traces.count()
     if run.json:
         told = {"restored": done.name, "made": done.made, "documents": documents}
-        print_json({**told, "vectors": done.vectors})
+        held = done.without_vectors is None
+        print_json({**told, "vectors": held, "without_vectors": done.without_vectors})
         return
     run.out.print(
         facts({"restored": done.name, "as of": moment(done.made), "documents": documents})
     )
-    if not done.vectors:
-        run.note("Without vectors: run `sovereign-rag reindex --force` before anybody searches.")
+    if done.without_vectors is not None:
+        run.note(
+            f"Without vectors: {done.without_vectors} Run `sovereign-rag reindex --force` before "
+            "anybody searches; it makes them from what is kept."
+        )
 
 
 def _settle(run: CommandRun, service: "Service", done: "Restored") -> None:

@@ -37,7 +37,7 @@ def _all(settings: Settings) -> Iterator[Destination]:
         yield _to(server, "retrieval.reranker_endpoint.urls", sent, "at each question")
     for node in settings.store.addresses:
         sent = "texts of all documents in pieces, their vectors and readers; vectors of questions"
-        yield _to(node, "store.url", sent, "at ingestion and at each question")
+        yield _to(node, "store.url", sent, "at ingestion, each question, backup and restore")
     if settings.content.endpoint is not None:
         sent = "originals of all documents, their texts and page images"
         yield _to(settings.content.endpoint, "content.endpoint", sent, "at ingestion and reading")
