@@ -16,8 +16,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 [[ $# == 2 ]] || { sed -n '2,16p' "${BASH_SOURCE[0]}" >&2; exit 2; }
-folder=$1 key=$2
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+folder=$(realpath -m "$1") key=$2
+[[ -z ${MODELS:-} ]] || MODELS=$(realpath "$MODELS")
 [[ ! -e $folder ]] || fail "$folder is there already; name a new one"
 openssl pkey -in "$key" -noout 2>/dev/null || fail "$key is no private key"
 python=${PYTHON:-$PWD/.venv/bin/python}
@@ -34,11 +35,16 @@ fi
 
 cp -r docs deploy constraints.txt requirements.lock LICENSE NOTICE CHANGELOG.md "$folder/"
 cp tools/install_bundle.sh "$folder/install.sh"
+sed -i 's|/opt/sovereign-rag/bin/|/opt/sovereign-rag/current/bin/|' "$folder"/deploy/systemd/*.service
 [[ -z ${MODELS:-} ]] || cp -r "$MODELS" "$folder/models"
 tessdata=${TESSDATA:-$(find /usr/share/tesseract-ocr -type d -name tessdata -print -quit 2>/dev/null || true)}
 [[ $tessdata == none || -z $tessdata ]] || cp -r "$tessdata" "$folder/tessdata"
 if "$python" -c 'import sovereign_rag' 2>/dev/null; then
-    "$python" -m sovereign_rag sbom >"$folder/sbom.json" || fail "the bill of materials could not be made"
+    # Of what is in the folder, not of what else the Python or the models' folder of this machine has.
+    own_models=${MODELS:-$(mktemp -d)}
+    (cd / && SOVEREIGN_RAG_MODELS_DIR=$own_models "$python" -m sovereign_rag sbom --wheels "$folder/wheels") \
+        >"$folder/sbom.json" || fail "the bill of materials could not be made"
+    [[ -n ${MODELS:-} ]] || rm -rf "$own_models"
 fi
 find "$folder/wheels" -name 'sovereign_rag-*.whl' -printf '%f\n' | cut -d- -f2 >"$folder/VERSION"
 

@@ -14,6 +14,8 @@ pip=("$python" -m pip --disable-pip-version-check --quiet)
 put=(install)
 [[ -z ${WHEELS:-} ]] || put=(wheel --wheel-dir "$WHEELS")
 locked=(-c requirements.lock --build-constraint requirements.lock)
+fetched=$(mktemp -d)
+trap 'rm -rf "$fetched"' EXIT
 wanted=$("$python" - "${@:2}" <<'END'
 import sys, tomllib
 
@@ -30,12 +32,12 @@ version_of() {
 }
 
 # Of PyTorch every index has builds of its own, some for CPUs alone: the one that is found is taken,
-# and held to the lock before it is installed.
+# and held to the lock before it is installed. Among wheels it has to be named by its file, or pip
+# takes the index's beside it, which may be the one for CUDA with gigabytes that it needs.
 install_torch() {
-    local pinned fetched digest
+    local pinned digest file
     pinned=$(sed -n 's/^torch==//p' constraints.txt)
     [[ -n ${WHEELS:-} || $(version_of torch) != "$pinned"* ]] || return 0
-    fetched=$(mktemp -d)
     "${pip[@]}" download --no-deps -c constraints.txt --dest "$fetched" \
         ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch
     digest=$(sha256sum "$fetched"/torch-*.whl | cut -d' ' -f1)
@@ -46,8 +48,15 @@ install_torch() {
         }
         echo "warning: PyTorch is taken from TORCH_INDEX by its version, not by its hash" >&2
     fi
-    "${pip[@]}" "${put[@]}" --no-deps "$fetched"/torch-*.whl
-    rm -rf "$fetched"
+    file=$(echo "$fetched"/torch-*.whl)
+    if [[ -n ${WHEELS:-} ]]; then
+        wanted=$(grep -vE '^torch[^a-z-]' <<<"$wanted"; echo "torch @ file://$file --hash=sha256:$digest")
+        # The lock knows other hashes of it, perhaps; the rest of it holds.
+        sed '/^torch==/,/[^\\]$/d' requirements.lock >"$fetched/without-torch.lock"
+        locked=(-c "$fetched/without-torch.lock" --build-constraint requirements.lock)
+    else
+        "${pip[@]}" install --no-deps "$file"
+    fi
 }
 
 # pip itself first: older ones don't know hashes of constraints.

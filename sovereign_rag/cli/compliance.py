@@ -42,6 +42,10 @@ def sbom(
     models: Annotated[
         bool, typer.Option("--models/--no-models", help="Hash the models' files as well.")
     ] = True,
+    wheels: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Of the packages whose wheels lie there, instead."),
+    ] = None,
     to: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where it is written, FILE.sig beside it.")
     ] = None,
@@ -65,7 +69,7 @@ def sbom(
     if check is not None and public_key is not None:
         _verify_bill(run, check, public_key)
         return
-    made = making.bill(run.settings, with_models=models)
+    made = making.bill(run.settings, with_models=models, wheels=wheels)
     if licences and not run.json:
         run.out.print(table(("name", "version", "licence"), making.licences(made)))
         return

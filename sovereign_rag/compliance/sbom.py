@@ -1,4 +1,4 @@
-"""A bill of materials in CycloneDX 1.6: every installed package, and every file of every model."""
+"""A bill of materials in CycloneDX 1.6: every package, and every file of every model."""
 
 import re
 import uuid
@@ -8,7 +8,7 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any, Final
 
-from sovereign_rag.errors import ModelMissing
+from sovereign_rag.errors import BadInput, ModelMissing
 from sovereign_rag.models.inventory import all_models
 from sovereign_rag.models.manifest import ModelEntry, hash_file, hash_folder
 from sovereign_rag.settings import Settings
@@ -20,17 +20,22 @@ _LICENCE_CLASSIFIER: Final = "License :: OSI Approved :: "
 _EXPRESSION: Final = re.compile(r"[A-Za-z0-9.+() -]+")
 
 
-def bill(settings: Settings, *, with_models: bool = True) -> dict[str, Any]:
+def bill(
+    settings: Settings, *, with_models: bool = True, wheels: Path | None = None
+) -> dict[str, Any]:
     """The bill of this very installation, as plain JSON types.
 
     Args:
+        wheels: A folder of them, to be listed instead of the packages that are installed.
         with_models: Hash the models that the settings name and that were imported; takes as long
             as reading them takes where they were not hashed before.
 
     Raises:
+        BadInput: A file among the wheels is none.
         ModelError: A model can't be read.
     """
-    packages = [_package(found) for found in _installed() if _name_of(found) != _OWN]
+    all_packages = _installed() if wheels is None else _in(wheels)
+    packages = [_package(found) for found in all_packages if _name_of(found) != _OWN]
     models = [_model(entry) for entry in _models(settings)] if with_models else []
     own = {
         "type": "application",
@@ -71,6 +76,19 @@ def _installed() -> list[Distribution]:
         if distribution.metadata["Name"]:
             found.setdefault(_name_of(distribution), distribution)
     return [found[name] for name in sorted(found)]
+
+
+def _in(wheels: Path) -> list[Distribution]:
+    """What each wheel of a folder says of itself."""
+    found = {}
+    for file in sorted(wheels.glob("*.whl")):
+        told = next(iter(distributions(path=[str(file)])), None)
+        if told is None:
+            raise BadInput(f"{file} is no wheel. Build the folder anew.")
+        found[_name_of(told), told.version] = told
+    if not found:
+        raise BadInput(f"{wheels} holds no wheel.")
+    return [found[key] for key in sorted(found)]
 
 
 def _name_of(distribution: Distribution) -> str:

@@ -1,6 +1,7 @@
 """The bill of materials: valid CycloneDX, with all that is installed and nothing else."""
 
 import json
+import zipfile
 from collections.abc import Callable
 from importlib.metadata import distributions
 from pathlib import Path
@@ -58,6 +59,26 @@ def test_every_file_of_a_model_is_in_it_with_its_hash(bill: dict[str, object]) -
     assert "model.safetensors" in files
     assert {name for name in files if "/" not in name} <= {p.name for p in folder.iterdir()}
     assert all(len(sha256) == 64 for sha256 in files.values())
+
+
+def test_a_folder_of_wheels_is_listed_by_what_each_says_and_not_what_is_installed(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    with zipfile.ZipFile(wheels / "A_Thing-1.0-py3-none-any.whl", "w") as made:
+        about = "Metadata-Version: 2.4\nName: A.Thing\nVersion: 1.0\nLicense-Expression: MIT\n"
+        made.writestr("A_Thing-1.0.dist-info/METADATA", about)
+
+    listed = cli("sbom", "--no-models", "--wheels", str(wheels))
+    (wheels / "other-1.0-py3-none-any.whl").write_bytes(b"no archive")
+    refused = cli("sbom", "--no-models", "--wheels", str(wheels))
+
+    (component,) = json.loads(listed.out)["components"]
+    assert component["purl"] == "pkg:pypi/a-thing@1.0"
+    assert component["licenses"] == [{"expression": "MIT"}]
+    assert refused.code == 2
+    assert "is no wheel" in refused.err
 
 
 def test_licences_are_a_list_for_people(cli: CommandLine) -> None:

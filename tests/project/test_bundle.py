@@ -2,13 +2,17 @@
 
 import shutil
 import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from ingest.parse.ocr.tesseract import data_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,6 +57,10 @@ def bundles(keys: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -
     python = folder / "python"  # in place of one that makes the bill, which takes a minute
     python.write_text('#!/bin/sh\necho "{\\"bomFormat\\": \\"CycloneDX\\"}"\n', "utf-8")
     python.chmod(0o755)
+    models, tessdata = folder / "models", folder / "tessdata"
+    for brought in (models / "writer" / "model.gguf", tessdata / "fra.traineddata"):
+        brought.parent.mkdir(parents=True)
+        brought.write_text("weights", "utf-8")
     for version in ("1.0", "2.0"):
         wheel(folder / f"wheels-{version}", version)
         made[version] = folder / version
@@ -60,7 +68,8 @@ def bundles(keys: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -
             *(
                 "env",
                 f"WHEELS={folder / f'wheels-{version}'}",
-                "TESSDATA=none",
+                f"MODELS={models}",
+                f"TESSDATA={tessdata}",
                 f"PYTHON={python}",
             ),
             *(ROOT / "tools" / "bundle.sh", made[version], keys[0]),
@@ -80,12 +89,55 @@ def test_an_upgrade_and_the_way_back_without_a_network(
         done = run(*sealed, keys[1], target)
         assert done.returncode == 0, done.stderr
         said.append(run(command).stdout.strip())
+        (brought,) = (target / "models").rglob("*.gguf")
+        brought.write_text("here", "utf-8")  # by the first: an upgrade copies no gigabytes again
 
     back = run(bundles["2.0"] / "install.sh", "--back", target)
 
     assert said == ["1.0", "2.0"]
     assert run(command).stdout.strip() == "1.0"
     assert "restored from the backup" in back.stdout
+    assert brought.read_text("utf-8") == "here"
+    assert data_of(target / "2.0") == ["--tessdata-dir", str(target / "2.0" / "tessdata")]
+    unit = bundles["2.0"] / "deploy" / "systemd" / "sovereign-rag.service"
+    assert "ExecStart=/opt/sovereign-rag/current/bin/sovereign-rag serve" in unit.read_text("utf-8")
+
+
+def test_one_build_of_pytorch_is_among_the_wheels_and_nothing_brings_another(
+    tmp_path: Path,
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(_PIP_THAT_TELLS, "utf-8")
+    python.chmod(0o755)
+    told = ("env", f"WHEELS={tmp_path / 'wheels'}", "TORCH_INDEX=https://index", "LLAMA=later")
+
+    done = run(*told, ROOT / "tools" / "install.sh", python)
+
+    assert done.returncode == 0, done.stderr
+    wanted = (tmp_path / "wanted").read_text("utf-8").splitlines()
+    (torch,) = (line for line in wanted if line.startswith("torch"))
+    assert torch.startswith("torch @ file:///")
+    assert torch.endswith(f"torch-9+cpu.whl --hash=sha256:{sha256(b'torch').hexdigest()}")
+    locked = (tmp_path / "locked").read_text("utf-8")
+    assert "\ntorch==" not in locked
+    assert "\nsympy==" in locked  # what it needs is held to its hash all the same
+
+
+_PIP_THAT_TELLS = f"""#!/bin/bash
+folder=$(dirname "$0")
+[[ $1 != - ]] || exec {sys.executable} "$@"
+while [[ $# -gt 0 ]]; do
+    case $1 in
+        --dest) printf torch >"$2/torch-9+cpu.whl" ;;
+        -c) [[ $2 == constraints.txt ]] || last=$2 ;;
+        -r) wanted=$(cat "$2")
+            [[ $wanted == *torch* ]] || exit 0
+            echo "$wanted" >"$folder/wanted" && cp "$last" "$folder/locked" ;;
+    esac
+    shift
+done
+"""
+"""In place of pip: fetches a PyTorch, and keeps what is wanted beside it, with which lock."""
 
 
 def change_a_wheel(bundle: Path) -> None:

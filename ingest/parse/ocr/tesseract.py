@@ -4,9 +4,11 @@ import io
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -143,7 +145,7 @@ def _seen(image: Image.Image, arguments: list[str], timeout_s: float) -> str:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1)
     done = subprocess.run(
-        ["tesseract", "stdin", "stdout", *arguments],
+        ["tesseract", "stdin", "stdout", *data_of(Path(sys.prefix)), *arguments],
         input=buffer.getvalue(),
         capture_output=True,
         timeout=timeout_s,
@@ -154,6 +156,16 @@ def _seen(image: Image.Image, arguments: list[str], timeout_s: float) -> str:
 
 def _output(argument: str) -> str:
     done = subprocess.run(
-        ["tesseract", argument], capture_output=True, text=True, timeout=_TIMEOUT_S, check=True
+        ["tesseract", *data_of(Path(sys.prefix)), argument],
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT_S,
+        check=True,
     )
     return done.stdout or done.stderr
+
+
+def data_of(prefix: Path) -> list[str]:
+    """Arguments that name Tesseract's data where an offline bundle brought it into a `prefix`."""
+    own = prefix / "tessdata"
+    return ["--tessdata-dir", str(own)] if own.is_dir() else []
