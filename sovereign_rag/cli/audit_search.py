@@ -95,6 +95,8 @@ def show(
     wanted = _filter(period, person=person, document=document, action=action, label=label)
     read = _read_all(run, "audit.show", wanted, period, last=last, after=after)
     records = [record for _, record in read]
+    if not records:
+        run.note("No record fits. Actions and people are spelt as `audit show` alone prints them.")
     titles = _titles(run, records)
     entries = ({"writer": writer, **_to_dict(record, titles)} for writer, record in read)
     if run.json:
@@ -127,6 +129,7 @@ def who_saw(
     from sovereign_rag.storage.audit_search import sights
 
     records = _read(run, "audit.who_saw", _filter(period, document=document), period)
+    _tell_unknown(run, records, document=document)
     titles = _titles(run, records)
     seen = [sight for sight in sights(records) if sight.document == document]
     _print_found(run, "seen", [{**asdict(s), "title": titles.get(document)} for s in seen], format_)
@@ -151,6 +154,7 @@ def seen_by(
     from sovereign_rag.storage.audit_search import sights
 
     records = _read(run, "audit.seen_by", _filter(period, person=person), period)
+    _tell_unknown(run, records, person=person)
     titles = _titles(run, records)
     found = [{**asdict(s), "title": titles.get(s.document)} for s in sights(records)]
     _print_found(run, "seen", found, format_)
@@ -178,6 +182,7 @@ def rights(
 
     wanted = _filter(period, document=document, label=label)
     records = _read(run, "audit.rights", wanted, period)
+    _tell_unknown(run, records, document=document)
     titles = _titles(run, records)
     found = [
         {**asdict(change), "title": titles.get(change.document)}
@@ -218,6 +223,22 @@ def _row(record: "AuditRecord", titles: Mapping[str, str]) -> tuple[object, ...]
         ", ".join(_named(record, titles).values()),
         _json(record.entry.detail),
     )
+
+
+def _tell_unknown(
+    run: CommandRun,
+    records: "Sequence[AuditRecord]",
+    *,
+    document: str | None = None,
+    person: str | None = None,
+) -> None:
+    """That nothing was found because nothing of that name is on the record, which is no answer."""
+    if records or (document is None and person is None):
+        return
+    what = f"No record of this time names the document {document}: give its whole id."
+    if person is not None:
+        what = f"{person} did nothing on the record of this time: people stand there as user:NAME."
+    run.note(f"{what} That is not to say that nothing was shown.")
 
 
 def _read(

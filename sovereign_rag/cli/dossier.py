@@ -84,7 +84,8 @@ def verify(
         print_json(asdict(found))
         return
     run.out.print("signed: ok")
-    run.out.print(f"on record: {'yes' if found.is_on_record else 'no longer as it says'}")
+    gone = "no longer as it says: words were erased from it since, or `audit verify` fails"
+    run.out.print(f"on record: {'yes' if found.is_on_record else gone}")
     rows = ((quote.standing, quote.title, quote.quote) for quote in found.quotes)
     run.out.print(table(("the quote", "document", "text"), rows))
 

@@ -99,7 +99,7 @@ def erase(
     if run.json:
         print_json(done.facts)
     else:
-        _print_done(run, done, written)
+        _print_done(run, done, written, is_signed=key is not None)
     if not done.scan.is_clean:
         way_out = "Run the command again, with every service and worker stopped."
         if done.facts["outstanding"]:
@@ -311,7 +311,15 @@ def _print_plan(run: CommandRun, plan: "Plan") -> None:
         )
         return
     rows = [(r.id, r.title, r.uri) for r in plan.documents]
-    run.out.print(table(("to be erased", "title", "uri"), rows))
+    if rows or plan.asked.person is None:
+        run.out.print(table(("to be erased", "title", "uri"), rows))
+    if plan.asked.person is not None:
+        run.out.print(
+            f"Of {plan.asked.person} go: keys, sessions, conversations, rights to read and to "
+            "act, rows of jobs and usage, and the name on the record."
+        )
+    if plan.gone:
+        run.note(f"{len(plan.gone)} are gone already: what is left of them on the record goes.")
     if plan.kept_uploads:
         run.note(f"{len(plan.kept_uploads)} uploads of theirs stay, since others read them.")
     if plan.listed_by:
@@ -321,9 +329,11 @@ def _print_plan(run: CommandRun, plan: "Plan") -> None:
         )
 
 
-def _print_done(run: CommandRun, done: "Erased", written: list[Path]) -> None:
+def _print_done(run: CommandRun, done: "Erased", written: list[Path], *, is_signed: bool) -> None:
     run.out.print(facts(_told(done.facts)))
     run.note(f"Certificate: {written[-1]}")
+    if not is_signed:
+        run.note("It is not signed, so nobody else can tell whether it was changed: give --key.")
     for place in done.facts["not_looked_at"]:
         run.note(f"Not looked at: {place}.")
 

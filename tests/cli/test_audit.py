@@ -51,6 +51,30 @@ def test_what_a_person_saw_is_told(record: CommandLine) -> None:
     assert record("audit", "seen-by", "user:nobody-of-that-name", "--json").json["seen"] == []
 
 
+@pytest.mark.parametrize(
+    ("question", "name", "is_known"),
+    [
+        ("who-saw", PLAN, True),
+        ("who-saw", PLAN[:8], False),
+        ("rights", PLAN[:8], False),
+        ("seen-by", "user:ana", True),
+        ("seen-by", "ana", False),
+    ],
+)
+def test_a_misspelt_name_is_no_proof_that_nothing_was_shown(
+    record: CommandLine, question: str, name: str, is_known: bool
+) -> None:
+    done = record("audit", question, name)
+
+    assert done.code == 0
+    assert ("not to say that nothing was shown" in done.err) is not is_known
+
+
+@pytest.mark.parametrize(("action", "is_known"), [("answer", True), ("anwser", False)])
+def test_that_no_record_fits_is_said(record: CommandLine, action: str, is_known: bool) -> None:
+    assert ("No record fits" in record("audit", "show", "--action", action).err) is not is_known
+
+
 def test_who_gave_a_right_is_told(record: CommandLine) -> None:
     (change,) = record("audit", "rights", PLAN, "--json").json["changes"]
 

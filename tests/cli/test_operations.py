@@ -133,3 +133,14 @@ def test_the_doctor_refuses_a_data_folder_that_every_parser_may_read(
     assert parser["state"] == "missing"
     assert sys.prefix in parser["how"]
     assert "--data-dir" in parser["how"]
+
+
+def test_what_an_erasure_would_take_of_a_person_is_said_also_where_no_document_goes(
+    cli: CommandLine,
+) -> None:
+    planned = cli("erase", "--person", "ana", "--dry-run")
+    done = cli("erase", "--person", "ana", "--yes")
+
+    assert planned.code == done.code == 0
+    assert "Of ana go: keys, sessions, conversations" in planned.out
+    assert "not signed" in done.err
