@@ -2,10 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import BigInteger, Column, LargeBinary, String, Table, delete, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    LargeBinary,
+    String,
+    Table,
+    delete,
+    exists,
+    func,
+    select,
+    update,
+)
 
 from sovereign_rag.catalog.database import CatalogPart
-from sovereign_rag.catalog.tables import metadata
+from sovereign_rag.catalog.tables import audit_heads, metadata
 
 audit_copies = Table(
     "audit_copies",
@@ -27,10 +38,10 @@ class AuditCopies(CatalogPart):
 
     def writers(self) -> list[str]:
         """Whose records are copied here."""
+        noted = audit_heads.c.name  # few; the copies themselves may be millions
+        is_copied = exists().where(copied.writer == noted)
         with self._database.reading() as connection:
-            return list(
-                connection.scalars(select(copied.writer).distinct().order_by(copied.writer))
-            )
+            return list(connection.scalars(select(noted).where(is_copied).order_by(noted)))
 
     def last(self, writer: str) -> int:
         """The number of the newest line that is copied; 0: none is."""
@@ -64,6 +75,12 @@ class AuditCopies(CatalogPart):
         older = (copied.writer == writer) & (copied.number < number)
         with self._database.writing() as connection:
             connection.execute(delete(audit_copies).where(older))
+
+    def drop(self, writer: str) -> int:
+        """Remove all lines of a writer; returns how many."""
+        with self._database.writing() as connection:
+            gone = connection.execute(delete(audit_copies).where(copied.writer == writer))
+            return gone.rowcount
 
     def lines(self, writer: str, *, after: int = 0) -> Iterator[Line]:
         """Those above a number, oldest first."""

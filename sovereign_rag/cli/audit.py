@@ -138,6 +138,39 @@ def trim(
         run.out.print(f"{removed} files removed")
 
 
+@command(
+    app,
+    "drop-copy",
+    examples=("sovereign-rag audit drop-copy node-3 --because 'kept for as long as is allowed'",),
+)
+def drop_copy(
+    run: CommandRun,
+    writer: Annotated[str, typer.Argument(metavar="MACHINE", help="Its audit.writer.")],
+    because: Annotated[str, typer.Option(metavar="TEXT", help="Why; it goes on the record.")],
+) -> None:
+    """Remove the copy of the record of a machine that is gone for good; that is itself on record.
+
+    `audit trim` on a machine removes old months from its copy as well.
+    """
+    from sovereign_rag.storage.audit import entry
+    from sovereign_rag.storage.audit_opening import opened_audit, opened_catalog
+
+    if writer == run.settings.audit.writer:
+        raise BadInput(f"{writer} is this machine; `audit trim` removes months of its record.")
+    with opened_audit(run.settings) as audit, opened_catalog(run.settings) as catalog:
+        if catalog is None or writer not in catalog.audit_copies.writers():
+            raise BadInput(
+                f"There is no copy of a record of {writer!r}; `audit verify` lists them."
+            )
+        told = {"machine": writer, "because": because}
+        audit.append(entry("audit.copy_dropped", local_owner(), told))
+        lines = catalog.audit_copies.drop(writer)
+    if run.json:
+        print_json({"machine": writer, "records": lines})
+    else:
+        run.out.print(f"{lines} records removed")
+
+
 @command(app, "key", examples=("sovereign-rag audit key /media/admin/audit.pem",))
 def key_(
     run: CommandRun,

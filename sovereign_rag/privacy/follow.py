@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from filelock import FileLock, Timeout
+
 from sovereign_rag.access import local_owner
 from sovereign_rag.catalog.erasures import AwaitedErasure
 from sovereign_rag.errors import SovereignError
@@ -94,7 +96,15 @@ class ErasureFollower:
         """
         awaited = self._service.catalog.erasures.awaited_of(self._writer)
         due = [one for one in awaited if self._again_at.get(one.id, 0.0) <= time.monotonic()]
-        return sum(self._follow(one) for one in due)
+        if not due:
+            return 0
+        folder = self._service.settings.data_dir / FOLDER
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            with FileLock(folder / "lock", timeout=0, mode=0o600):
+                return sum(self._follow(one) for one in due)
+        except Timeout:  # another process of this machine is at it
+            return 0
 
     def _follow(self, asked: AwaitedErasure) -> bool:
         service, erasures = self._service, self._service.catalog.erasures
@@ -148,6 +158,8 @@ class ErasureFollower:
     def _keep(self, asking: Asking, lines: list[tuple[int, str]]) -> None:
         """For a restore of this machine's backups, which does it again."""
         folder = self._service.settings.data_dir / FOLDER
+        if not lines and (folder / f"{asking.forgotten.erasure}.json").exists():
+            return  # a try before this one has noted which lines they were
         facts = {**asking.told, "lines": [list(line) for line in lines]}
         write_tombstone(folder, signed_statement(KIND, facts, None), asking.forgotten.erasure)
 

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 KEY_NAME: Final = "sealing.key"
 OTHERS: Final = "sealing-*.key"
 _LOOK_AGAIN_S: Final = 5.0
+_TELL_AGAIN_S: Final = 30.0  # where the bucket was away: each try may take its time
 
 
 class SharedKeys(Protocol):
@@ -45,6 +46,7 @@ class SealingKeys:
         self._own: AESGCM | None = None
         self._others: dict[str, AESGCM] = {}  # by file name
         self._is_told = shared is None  # the others have ours
+        self._told_at = -_TELL_AGAIN_S
         self._looked_at = -_LOOK_AGAIN_S
 
     def own(self) -> AESGCM:
@@ -104,6 +106,7 @@ class SealingKeys:
             for name in self._shared.names():
                 self._shared.remove(name)
         self._own, self._others, self._is_told = None, {}, self._shared is None
+        self._told_at = -_TELL_AGAIN_S
 
     def _of_another(self) -> bytes | None:
         """The same one on all machines that have none."""
@@ -111,8 +114,9 @@ class SealingKeys:
         return self._shared.load(names[0]) if self._shared is not None and names else None
 
     def _tell(self, key: bytes) -> None:
-        if self._is_told or self._shared is None:
+        if self._shared is None or time.monotonic() - self._told_at < _TELL_AGAIN_S:
             return
+        self._told_at = time.monotonic()
         try:
             if _name_of(key) not in self._shared.names():
                 self._shared.save(_name_of(key), key)

@@ -233,6 +233,11 @@ def test_commands_show_and_verify_the_records_of_all_machines(
     cut_newest(there.data_dir)
     cut = cli("audit", "verify", "--other", other, "--json")
     still = cli("audit", "verify", "--json")
+    own, nobody = (
+        cli("audit", "drop-copy", name, "--because", "it is gone") for name in ("a", "nobody")
+    )
+    dropped = cli("audit", "drop-copy", "b", "--because", "it is gone", "--json")
+    after = cli("audit", "verify", "--json").json
 
     assert [entry["writer"] for entry in by_copy] == ["a", "b", "a", "b", "a", "b"]
     assert [entry["writer"] for entry in shown[:6]] == ["a", "b", "a", "b", "a", "b"]
@@ -240,6 +245,8 @@ def test_commands_show_and_verify_the_records_of_all_machines(
     assert (together["ok"], together["left_out"]) == (True, ["old-machine"])
     assert copied["writers"]["b"]["last"] == together["writers"]["b"]["last"] == 3
     assert (still.code, cut.code) == (0, 3)  # the copy has what the folder lost
+    assert (own.code, nobody.code, dropped.json["records"]) == (2, 2, 3)
+    assert (after["ok"], after["left_out"]) == (True, ["b", "old-machine"])
     assert not cut.json["ok"]
     assert "record of b is broken" in json.dumps(cut.err)
 
