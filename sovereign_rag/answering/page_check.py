@@ -9,6 +9,7 @@ import logging
 import threading
 import unicodedata
 from collections import Counter, OrderedDict
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,9 @@ from sovereign_rag.errors import DocumentError, EnvironmentFault, NotFound
 
 _KEPT_PAGES = 64
 _UNKNOWN = "\ufffd"  # stored for a glyph that the file has no letter for
+
+_APART = 0.001  # of a page
+_STACKED = 0.2  # of the usual way from one character to the next
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +83,8 @@ class PageCheck:
 def spells(page: PageText, words: list[Word], characters: tuple[PageCharacter, ...]) -> bool:
     """Whether the characters inside each word's box spell it.
 
-    A word with figures has all of those characters in their order and no other. Of another one a
+    A word with figures has all of those characters in their order and no other, and none over
+    another, as indices of a formula stand: nothing tells which is read first. Of another one a
     neighbour may reach into the box, and its letters may come in any order: some scripts are read
     from right to left. Of signs, those that belong to numbers are compared.
     """
@@ -90,10 +95,27 @@ def spells(page: PageText, words: list[Word], characters: tuple[PageCharacter, .
 
 def _is_spelled(word: str, box: Box, characters: tuple[PageCharacter, ...]) -> bool:
     stored = _bare(word)
-    shown = _bare("".join(c.text for c in characters if _stands_in(c, box)))
+    within = [c for c in characters if _stands_in(c, box)]
+    shown = _bare("".join(c.text for c in within))
     if any(map(str.isdigit, word)):
-        return stored == shown
+        return stored == shown and not _are_stacked([c for c in within if c.text.isalnum()])
     return Counter(stored) <= Counter(shown)
+
+
+def _are_stacked(characters: list[PageCharacter]) -> bool:
+    """Whether some of a word's characters stand over each other, along whichever way it runs.
+
+    Letters of a ligature share their place.
+    """
+    places = [(c.x, c.y) for c in characters]
+    wide, high = (max(side) - min(side) for side in zip(*places, strict=True))
+    if wide < high:
+        places = [(y, x) for x, y in places]
+    usual = max(wide, high) / max(1, len(places) - 1)
+    return any(
+        after[0] - before[0] < _STACKED * usual and abs(after[1] - before[1]) > _APART
+        for before, after in pairwise(sorted(places))
+    )
 
 
 def _stands_in(character: PageCharacter, box: Box) -> bool:

@@ -60,6 +60,21 @@ def test_a_number_that_the_page_does_not_show_is_not_verified() -> None:
     assert not check.agrees("a", page, 0, 15)
 
 
+class Formula(Shown):
+    """A page on which the last two characters of "x12 " stand over each other."""
+
+    def page_characters(self, path: Path, page: int) -> tuple[PageCharacter, ...]:
+        shown = super().page_characters(path, page)
+        return (*shown[:2], PageCharacter(shown[2].text, shown[1].x, 0.55))
+
+
+def test_a_number_whose_figures_stand_over_each_other_is_not_verified() -> None:
+    page = stored("x12 ")
+
+    assert PageCheck(Originals(), Shown("x12")).agrees("a", page, 0, 3)
+    assert not PageCheck(Originals(), Formula("x12")).agrees("a", page, 0, 3)
+
+
 def test_only_the_words_that_are_quoted_are_compared() -> None:
     page = stored("Rate 26 percent")
 

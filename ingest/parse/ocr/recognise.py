@@ -4,6 +4,7 @@ import math
 import subprocess
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from PIL import Image
 
@@ -32,7 +33,8 @@ _MUCH_INK = 8  # words that could still stand on the page, judged by its ink
 _MOST_INK = 4_000  # a photograph
 _TIME_SHARE = 0.8  # of the document's time that recognition may take
 _PAGE_TIMEOUT_S = 120
-_BLOCKS, _SCATTERED = 3, 11  # Tesseract's page segmentation modes
+_NONSENSE = 0.4  # mean confidence of words below which they are none
+_BLOCKS, _ONE_BLOCK, _SCATTERED = 3, 6, 11  # Tesseract's page segmentation modes
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +63,13 @@ class Recogniser:
     """
 
     def __init__(self, job: Job, language: str | None = None) -> None:
-        self._tesseract: Tesseract | None = None
-        if job.ocr:
-            self._tesseract = installed_tesseract(job.ocr_languages)
+        self._languages = job.ocr_languages if job.ocr else None
         self._deadline = time.monotonic() + _TIME_SHARE * job.timeout_s
         self._skipped: list[int] = []
         self._doubts: list[str] = []
         self._asked = False
-        self._language = self._tesseract.code(language) if self._tesseract else None
+        self._told = language  # ISO 639-1
+        self._language: str | None = None  # Tesseract's code
         self.dpi = job.ocr_dpi
 
     def page(
@@ -90,15 +91,49 @@ class Recogniser:
             language: ISO 639-1 code of what it seems to be in, where no page before told.
         """
         self._asked = True
-        if self._tesseract is None or not self._tesseract.usable:
+        engine = self._tesseract
+        if engine is None or not engine.usable:
             self._skipped.append(number)
             return None
         try:
-            self._language = self._language or self._tesseract.code(language)
-            return self._page(image, number, self._tesseract, is_upright, is_whole)
+            self._language = self._language or engine.code(self._told) or engine.code(language)
+            return self._page(image, number, engine, is_upright, is_whole)
         except (OSError, subprocess.SubprocessError, _NoTime):
             self._skipped.append(number)
             return None
+
+    def can_read(self, sample: Image.Image, language: str | None = None) -> bool:
+        """Whether lines are written in a script that an installed language has.
+
+        What is recognised of another one is nonsense, and takes longer than words do. Where it
+        can't be told the answer is yes.
+
+        Args:
+            sample: Some level lines of a page.
+            language: As of `page`.
+        """
+        engine = self._tesseract
+        if engine is None or not engine.usable:
+            return True
+        latin = self._language or engine.code(self._told) or engine.code(language) or engine.first
+        for languages in dict.fromkeys((latin, *engine.of_other_scripts)):
+            try:
+                left = self._time_left()
+                seen = list(
+                    sighted(sample, languages, dpi=self.dpi, mode=_ONE_BLOCK, timeout_s=left)
+                )
+            except (OSError, subprocess.SubprocessError, _NoTime):
+                return True
+            sure = math.fsum(word.confidence for word in seen)
+            if len(seen) < _FEW_WORDS or sure >= _NONSENSE * len(seen):
+                return True
+        self._asked = True
+        return False
+
+    @cached_property
+    def _tesseract(self) -> Tesseract | None:
+        """Asked for with the first page that needs it: most documents have none."""
+        return installed_tesseract(self._languages) if self._languages is not None else None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -133,7 +168,10 @@ class Recogniser:
                 again, spoken = self._read(turned, number, engine)
                 if _trust(again) > _trust(tokens):
                     picture, tokens, languages = turned, again, spoken
-        scattered = self._scattered(picture, tokens, number, languages) if is_whole else []
+        # Upright text in a script that no language here is written in: more of it is no better.
+        is_nonsense = is_upright and _is_poor(tokens)
+        looks_again = is_whole and not is_nonsense
+        scattered = self._scattered(picture, tokens, number, languages) if looks_again else []
         every = [*tokens, *scattered]
         if not every:
             return Recognised((), None)

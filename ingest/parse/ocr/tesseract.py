@@ -41,6 +41,7 @@ _CODES: Final[Mapping[str, str]] = MappingProxyType(
         "zh": "chi_sim",
     }
 )
+_NOT_LATIN: Final = frozenset({"ell", "rus", "ukr", "ara", "chi_sim"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,11 @@ class Tesseract:
         """Tesseract's code for an ISO 639-1 code; None where that language is not there."""
         found = _CODES.get(language or "")
         return found if found in self.languages.split("+") else None
+
+    @property
+    def of_other_scripts(self) -> tuple[str, ...]:
+        """Those of the languages that are not written in Latin letters."""
+        return tuple(code for code in self.languages.split("+") if code in _NOT_LATIN)
 
     def way_out(self) -> str:
         """How to get what is missing; "" where nothing is."""

@@ -8,6 +8,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from ingest.parse.document.blocks import Block
+from ingest.parse.pdf.doubled import doubled_letters
 from ingest.parse.pdf.glyphs import PageGlyphs
 from ingest.parse.pdf.hidden import hidden_characters, hidden_text
 from ingest.parse.pdf.lines import PageWord, page_words, text_lines
@@ -41,13 +42,15 @@ class PageCharacters:
         self.hidden = hidden_text(every, unseen) if unseen else ""
         wrong = unmapped_characters(page, raw, every)
         blank = wrong.blank | unseen
-        told = "".join("\u2212" if i in wrong.minus else c for i, c in enumerate(every))
+        doubled = doubled_letters(page, raw, every)
+        written = dict.fromkeys(wrong.minus, "\u2212") | dict.fromkeys(doubled, "\ufb00")
+        told = "".join(written.get(i, c) for i, c in enumerate(every)) if written else every
         self.codes = "".join(" " if i in blank else c for i, c in enumerate(told))
         inked = wrong.inked - blank
         if inked and are_letters(_words_of(every, inked)):
             inked = frozenset()
         self.text = "".join(MARK if i in inked else c for i, c in enumerate(self.codes))
-        self.glyphs = PageGlyphs(page, raw, self.text)
+        self.glyphs = PageGlyphs(page, raw, self.text, doubled)
         self.words = {
             turn: page_words(glyphs, self.text) for turn, glyphs in self.glyphs.frames.items()
         }
@@ -71,6 +74,22 @@ class PageCharacters:
             for line in text_lines(words)
             if any(MARK in word.text for word in line.words)
             for word in line.words
+        ]
+
+    def coded_most(self, count: int) -> list[Box]:
+        """Where the upright lines stand that have the most glyphs without a letter."""
+        lines = [(_marks(line.words), line.words) for line in text_lines(self.words.get(0, ()))]
+        lines.sort(key=lambda line: -line[0])
+        boxes = [[self.box(word, 0) for word in words] for marks, words in lines[:count] if marks]
+        return [
+            Box(
+                self._number,
+                min(box.left for box in own),
+                min(box.top for box in own),
+                max(box.right for box in own),
+                max(box.bottom for box in own),
+            )
+            for own in boxes
         ]
 
     def look_up(self, recognised: Sequence[Block]) -> None:
@@ -104,6 +123,10 @@ class PageCharacters:
             left, right = (min(width, max(0.0, x)) for x in (left, right))
             top, bottom = (min(height, max(0.0, y)) for y in (top, bottom))
         return Box(self._number, left / width, top / height, right / width, bottom / height)
+
+
+def _marks(words: Sequence[PageWord]) -> int:
+    return sum(word.text.count(MARK) for word in words)
 
 
 def _words_of(text: str, numbers: frozenset[int]) -> str:

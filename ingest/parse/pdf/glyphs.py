@@ -7,9 +7,10 @@ left to right and from top to bottom; a frame is the page turned so that this is
 import ctypes
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -95,17 +96,29 @@ class Glyphs:
 class PageGlyphs:
     """Where the characters of a page stand; those that have no box are left out."""
 
-    def __init__(self, page: pypdfium2.PdfPage, textpage: object, text: str) -> None:
-        """`text` has a blank in the place of what is not to be read."""
+    def __init__(
+        self,
+        page: pypdfium2.PdfPage,
+        textpage: object,
+        text: str,
+        doubled: Mapping[int, float] = MappingProxyType({}),
+    ) -> None:
+        """
+        Args:
+            text: A blank in the place of what is not to be read.
+            doubled: Characters that stand for two, and how much broader they are so.
+        """
         self.width, self.height = page.get_size()
         self.frames: dict[int, Glyphs] = {}
         numbers, measured = _measured(textpage, text)
+        for row in (row for row, number in enumerate(numbers) if number in doubled):
+            measured[2, row] += doubled[numbers[row]]
         self._rows = dict(zip(numbers, range(len(numbers)), strict=True))
         place = _projection(page)
         first, second = place.of(*measured[:2]), place.of(*measured[2:4])
         self._areas = np.sort(np.stack([first, second]), axis=0).reshape(4, -1)
         turns, bases = place.turns(measured[6]), np.stack(place.of(*measured[4:6]))
-        for turn in np.unique(turns).tolist():
+        for turn in sorted(set(turns.tolist())):  # np.unique would import numpy.ma
             own = np.nonzero(turns == turn)[0]
             frame, named = self.frame(turn), [numbers[row] for row in own.tolist()]
             (x0, y0), (x1, y1) = (

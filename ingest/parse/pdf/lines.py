@@ -21,6 +21,8 @@ HYPHENS = "-\u2010\xad\x02\ufffe"
 
 _WORD_GAP = 0.25  # of the glyphs' height: further apart are two words, whatever the file says
 _BLANK_GAP = 0.05  # a blank in the file counts where its neighbours stand at least so far apart
+_OVERHANG = 0.15  # of the height: how far letters reach over the blank behind them, in italics
+_OVERHANGING = frozenset("fﬀ")
 _BACKWARDS = 0.3  # a glyph that starts further back; those of a ligature share their place
 _OTHER_LINE = 0.62  # of the height, between baselines
 _SMALL = 0.85  # of the word's height: a mark, if it is raised or lowered as well
@@ -160,7 +162,8 @@ def _parted(glyphs: Glyphs, text: str) -> NDArray[np.bool_]:
     parted = (
         (gap > _WORD_GAP * height) | (back > _BACKWARDS * height) | (apart > _OTHER_LINE * height)
     )
-    level = (gap <= _BLANK_GAP * height) & (back <= 0) & (apart <= 0.15 * height)
+    overhang = _OVERHANG * height * np.array([c in _OVERHANGING for c in glyphs.text[:-1]])
+    level = (gap + overhang <= _BLANK_GAP * height) & (back <= 0) & (apart <= 0.15 * height)
     for leader in _LEADER.finditer(glyphs.text):
         parted[[at - 1 for at in leader.span() if 0 < at < len(glyphs)]] = True
     numbers = np.array(glyphs.numbers)

@@ -42,6 +42,8 @@ _UNSURE = (
     "sure to {:.0%} only. Compare with the page before you rely on it."
 )
 _SURE = 0.75  # mean confidence of the words
+_SAMPLE_LINES = 3  # that tell whether the script of a page is one of those installed
+_MARGIN = 12  # pixels around each
 _RIM = 6  # of a word's height, around it
 _MAX_OCR_PIXELS = 40_000_000
 _MOST_OBJECTS = 3_000
@@ -142,16 +144,7 @@ def _page(
     most = _CODES_SHARE if characters.has_codes else _UNREADABLE_SHARE
     is_whole = not legible or _needs_recognition(page, characters.text, most)
     if is_whole or characters.has_codes:
-        picture = _picture(page, recogniser.dpi)
-        if not is_whole and characters.are_upright:  # turned lines are seen among others alone
-            picture = _parts(picture, characters.coded_lines)
-        found = recogniser.page(
-            picture,
-            number,
-            is_upright=characters.has_codes and characters.are_upright,
-            is_whole=is_whole,
-            language=likely_language(characters.codes),
-        )
+        found = _recognised(page, number, characters, recogniser, is_whole)
         if is_whole and found and _says_more(found, blocks, legible):
             blocks = list(found.blocks)
             shown = replace(shown, ocr_confidence=found.confidence)
@@ -171,6 +164,28 @@ def _page(
     blocks += note_blocks(page, " ".join(item.text for item in blocks))
     hidden = block(ElementKind.HIDDEN, characters.hidden)
     return replace(shown, blocks=(*blocks, hidden) if hidden else tuple(blocks)), warnings
+
+
+def _recognised(
+    page: pypdfium2.PdfPage,
+    number: int,
+    characters: PageCharacters,
+    recogniser: Recogniser,
+    is_whole: bool,
+) -> Recognised | None:
+    """What is seen on a page, or on the parts of it that have codes in place of letters."""
+    picture = _picture(page, recogniser.dpi)
+    language = likely_language(characters.codes)
+    is_upright = characters.has_codes and characters.are_upright
+    if is_upright and is_whole:
+        sample = _stacked(picture, characters.coded_most(_SAMPLE_LINES))
+        if not recogniser.can_read(sample, language):
+            return None
+    elif is_upright:  # turned lines are seen among others alone
+        picture = _parts(picture, characters.coded_lines)
+    return recogniser.page(
+        picture, number, is_upright=is_upright, is_whole=is_whole, language=language
+    )
 
 
 def _says_more(found: Recognised, blocks: Sequence[Block], legible: bool) -> bool:
@@ -199,6 +214,28 @@ def _picture(page: pypdfium2.PdfPage, dpi: int) -> Image.Image:
     largest = math.sqrt(_MAX_OCR_PIXELS / max(1.0, width * height))
     picture: Image.Image = page.render(scale=min(dpi / 72, largest), grayscale=True).to_pil()
     return picture
+
+
+def _stacked(picture: Image.Image, boxes: Sequence[Box]) -> Image.Image:
+    """Some boxes of a page, one below the other."""
+    width, height = picture.size
+    areas = [
+        (
+            int(box.left * width) - _MARGIN,
+            int(box.top * height) - _MARGIN,
+            math.ceil(box.right * width) + _MARGIN,
+            math.ceil(box.bottom * height) + _MARGIN,
+        )
+        for box in boxes
+    ]
+    across = max((right - left for left, _, right, _ in areas), default=1)
+    down = sum(bottom - top for _, top, _, bottom in areas)
+    stacked = Image.new(picture.mode, (across, max(1, down)), "white")
+    at = 0
+    for area in areas:
+        stacked.paste(picture.crop(area), (0, at))
+        at += area[3] - area[1]
+    return stacked
 
 
 def _parts(picture: Image.Image, boxes: Sequence[Box]) -> Image.Image:

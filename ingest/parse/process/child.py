@@ -39,8 +39,11 @@ Work = Callable[[Job, Path, Protections], bytes]
 """What is done in the confined process: the job, its scratch folder, the layers -> the result."""
 
 
-def run(job: Job, readable: Sequence[str], work: Work) -> NoReturn:
-    """Do one job in a process that was forked for it; never returns."""
+def run(job: Job, readable: Sequence[str], work: Work, *, is_first: bool) -> NoReturn:
+    """Do one job in a process that was forked for it; never returns.
+
+    `is_first`: it is the first of its PID namespace.
+    """
     status = 1
     try:
         os.setsid()  # a group of its own, so that whatever it starts can be killed with it
@@ -48,7 +51,7 @@ def run(job: Job, readable: Sequence[str], work: Work) -> NoReturn:
         die_with_parent(signal.SIGKILL)
         if job.task in ("parse", "unpack"):  # nobody waits for it as for an answer or a page
             yield_the_cores()
-        own = namespaces.enter(scratch, visible_paths(readable))
+        own = namespaces.enter(scratch, visible_paths(readable), is_first=is_first)
         _enter_scratch(scratch)
         protections = replace(
             lock_down(

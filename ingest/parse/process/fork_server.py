@@ -26,7 +26,7 @@ from ingest.parse.document import nlp  # before anything of unstructured
 nlp.install()
 
 from ingest.parse.document.job import Excess, Job, JobOutcome  # noqa: E402  - after that: what follows
-from ingest.parse.process import child, supervise  # noqa: E402  - imports unstructured
+from ingest.parse.process import child, namespaces, supervise  # noqa: E402  - imports unstructured
 from ingest.parse.process.sandbox import die_with_parent  # noqa: E402  - likewise
 from sovereign_rag.text import language  # noqa: E402  - likewise
 
@@ -101,6 +101,7 @@ class ForkServer:
         self._answers, self._work = answers, work
         self._readable = tuple(readable)
         self._children: dict[int, _Child] = {}  # by pidfd
+        self._forks = namespaces.Forks()
         self._own_mib = supervise.resident_mib(os.getpid())
 
     def serve(self) -> None:
@@ -147,10 +148,10 @@ class ForkServer:
         supervise.end_orphans([one.pid for one in self._children.values()])
 
     def _start(self, job: Job) -> None:
-        pid = os.fork()
+        pid, is_first = self._forks.fork()
         if pid == 0:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            child.run(job, self._readable, self._work)
+            child.run(job, self._readable, self._work, is_first=is_first)
         deadline = time.monotonic() + job.timeout_s
         handle = os.pidfd_open(pid)
         # Several programs that each keep to the limit may not double it together.

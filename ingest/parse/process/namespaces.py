@@ -28,6 +28,7 @@ _BIND, _RECURSIVE, _PRIVATE = 4096, 16384, 1 << 18
 _DETACH: Final = 2
 _PIVOT_ROOT: Final = {"x86_64": 155, "aarch64": 41}
 _DEVICES: Final = ("/dev/null", "/dev/random", "/dev/urandom")
+_HOME: Final = "/proc/self/ns/pid"
 _VIEW: Final = "view"  # where the new root is put together, beside the scratch folder
 
 
@@ -39,15 +40,57 @@ class Namespaces:
     files: bool = False
 
 
-def enter(scratch: Path, visible: Sequence[str]) -> Namespaces:
+class Forks:
+    """Forks processes, each as the first of a PID namespace where this one may make and leave it.
+
+    Only for a process with one thread. Without that right each makes its namespaces itself, which
+    takes another fork (`enter`).
+    """
+
+    def __init__(self) -> None:
+        self._home = os.open(_HOME, os.O_RDONLY | os.O_CLOEXEC) if _can_come_back() else None
+
+    def fork(self) -> tuple[int, bool]:
+        """As `os.fork`, and whether the new process is the first of its namespace."""
+        if self._home is None or _libc().unshare(_NEW_PIDS) != 0:
+            return os.fork(), False
+        pid = -1
+        try:
+            pid = os.fork()
+        finally:
+            if pid != 0:
+                _check(_libc().setns(self._home, _NEW_PIDS))
+        return pid, True
+
+
+def _can_come_back() -> bool:
+    """Tried in a process of its own: one that could not come back would fork one child, no more."""
+    if sys.platform != "linux":
+        return False
+    trial = os.fork()
+    if trial == 0:
+        libc = _libc()
+        with contextlib.suppress(OSError):
+            home = os.open(_HOME, os.O_RDONLY)
+            os._exit(libc.unshare(_NEW_PIDS) or libc.setns(home, _NEW_PIDS))
+        os._exit(1)
+    return os.waitpid(trial, 0)[1] == 0
+
+
+def enter(scratch: Path, visible: Sequence[str], *, is_first: bool = False) -> Namespaces:
     """Go on in a new process with namespaces of its own; this one waits for its end and shares it.
 
-    Where the machine allows none, the same process goes on. Only for a process with one thread.
+    The same process goes on where the machine allows none, and where `Forks` made it the first of
+    a PID namespace. Only for a process with one thread.
 
     Args:
         scratch: The folder that is seen as it is.
         visible: Paths that are seen beside it; `/proc` shows the own processes alone.
+        is_first: It is the first of its PID namespace.
     """
+    if is_first:
+        own_files = _libc().unshare(_NEW_MOUNTS) == 0 and _see_only(scratch, visible)
+        return Namespaces(processes=True, files=own_files)
     if sys.platform != "linux" or not _unshare():
         return Namespaces()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # this one ends as the other did

@@ -40,7 +40,7 @@ from sovereign_rag.storage.parsed_texts import decode_parsed
 from sovereign_rag.system.cpu import usable_cores
 from sovereign_rag.system.tracing import span
 
-PARSER_VERSION = 8
+PARSER_VERSION = 9
 """Raised whenever our own reading of a format changes what text comes out."""
 
 _log = logging.getLogger(__name__)

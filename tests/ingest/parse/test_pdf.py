@@ -299,3 +299,28 @@ def test_a_damaged_page_is_named_and_the_others_are_read(pool: ParserPool, tmp_p
 
     assert found.pages[0].text == VISIBLE
     assert any("Page 2" in warning for warning in found.warnings)
+
+
+# -- letters over each other ---------------------------------------------------------------------
+
+_WIDTHS = {"E": 611, "f": 278, "e": 444, "c": 444, "t": 278, " ": 250, "o": 500, "s": 389, "r": 389}
+_ITALIC = b"<< /Type /Font /Subtype /Type1 /BaseFont /Times-Italic /Encoding /WinAnsiEncoding >>"
+
+
+@pytest.mark.parametrize("aside", [(0,), (0, 0.4)], ids=["once", "twice, for bold"])
+def test_a_letter_is_told_from_its_neighbour_and_from_itself_printed_twice(
+    pool: ParserPool, tmp_path: Path, aside: tuple[float, ...]
+) -> None:
+    drawn, x = "q .75 0 0 .75 0 0 cm", 56.0
+    for letter in "Effect of offers":
+        for more in aside if letter != " " else ():
+            drawn += f" BT /F2 13.33 Tf {x + more:g} 700 Td ({letter}) Tj ET"
+        x += _WIDTHS[letter] * 13.33 / 1_000
+    fonts = "/Resources << /Font << /F1 3 0 R /F2 101 0 R >> >>"
+    path = write_pdf(tmp_path / "a.pdf", [f"{drawn} Q"], page_extra=fonts, objects={101: _ITALIC})
+
+    (page,) = pool.parse(path, name="a.pdf").pages
+
+    assert page.text == "Effect of offers"
+    spelled = "".join(character.text for character in pool.page_characters(path, 1))
+    assert unicodedata.normalize("NFKC", spelled) == "Effectofoffers"

@@ -11,6 +11,7 @@ from reportlab.pdfbase.ttfonts import TTFontFile
 
 from ingest.parse.process.pool import ParserPool
 from sovereign_rag.domain import ElementKind
+from sovereign_rag.errors import NoText
 from sovereign_rag.settings import ParseSettings
 from tests.ingest.parse.pages import of_kind, shown, write_pdf
 
@@ -211,6 +212,19 @@ def test_a_page_that_is_read_by_eye_without_being_sure_is_named(
     assert (found.pages[0].ocr_confidence or 1.0) < 0.75
     (warning,) = found.warnings
     assert warning.startswith("Page 1: its text layer has codes in place of letters, and what was")
+
+
+def test_what_looks_like_no_script_of_those_installed_is_not_guessed(
+    pool: ParserPool, tmp_path: Path
+) -> None:
+    lines = [coded(line, x=30, y=440 - 22 * n) for n, line in enumerate(SENTENCES)]
+    # Upside down and half as high again: as strange to the recogniser as Arabic.
+    strange = write(
+        tmp_path / "a.pdf", f"1 0 0 -1.5 0 1200 cm {' '.join(lines)}", without_mapping()
+    )
+
+    with pytest.raises(NoText, match="codes in place of letters, and recognition did not help"):
+        pool.parse(strange, name="a.pdf")
 
 
 def test_without_recognition_such_glyphs_are_marked_and_the_page_named(tmp_path: Path) -> None:

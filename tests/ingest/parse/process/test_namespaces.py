@@ -107,3 +107,32 @@ def test_a_user_without_powers_gets_them_too() -> None:
         )
 
     assert json.loads(done.stdout) == [7, True, True, 1, True, True, False, False]
+
+
+FORKED = """
+import json, os, sys
+sys.path.insert(0, sys.argv[1])
+import namespaces
+forks, found = namespaces.Forks(), []
+for _ in range(2):
+    reading, writing = os.pipe()
+    pid, is_first = forks.fork()
+    if pid == 0:
+        os.write(writing, str(os.getpid()).encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    found.append([is_first, os.read(reading, 20) == (b"1" if is_first else str(pid).encode())])
+found.append(os.readlink("/proc/self/ns/pid") == os.readlink("/proc/self/ns/pid_for_children"))
+print(json.dumps(found))
+"""
+
+
+def test_whoever_may_forks_each_document_into_processes_of_its_own(tmp_path: Path) -> None:
+    shutil.copy(namespaces.__file__, tmp_path)
+
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+
+    may = os.getuid() == 0
+    assert json.loads(done.stdout) == [[may, True], [may, True], True]
