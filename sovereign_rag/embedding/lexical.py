@@ -13,6 +13,7 @@ from sovereign_rag.domain import SparseVector
 from sovereign_rag.embedding import compounds
 from sovereign_rag.embedding.compounds import CompoundSplitter
 from sovereign_rag.settings import Settings
+from sovereign_rag.text.folding import compatible
 from sovereign_rag.text.identifiers import identifiers, joined_ibans
 from sovereign_rag.text.quantities import read_values
 
@@ -162,7 +163,7 @@ class Bm25Encoder:
         return terms
 
     def _without_pieces(self, text: str, language: str | None) -> str:
-        text = unicodedata.normalize("NFKC", text)
+        text = compatible(text)
         for date in reversed(read_values(text, language).dates):
             if date.is_a_day:
                 text = f"{text[: date.start]} {text[date.end :]}"
@@ -189,7 +190,7 @@ class Bm25Encoder:
 
 
 def _with_identifiers(text: str) -> str:
-    text = unicodedata.normalize("NFKC", text)  # a decomposed "u¨" would be cut in two
+    text = compatible(text)  # a decomposed "u¨" would be cut in two
     return " ".join([text, *map(_as_word, identifiers(text))])
 
 

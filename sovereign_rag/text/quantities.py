@@ -5,13 +5,13 @@ of a name (37signals) and of an identifier (an IBAN, a file reference) are no nu
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from sovereign_rag.text.dates import Date, Time, dates, times
+from sovereign_rag.text.folding import compatible
 from sovereign_rag.text.identifiers import iban
 from sovereign_rag.text.numbers import Number, looks_like_a_year, numbers
 from sovereign_rag.text.ranges import Range, borders_time, ranges
@@ -32,6 +32,7 @@ _YEAR_LAST: Final = re.compile(r"[a-zäöüéèàçñ]+-\d+")  # mid-2019
 _UNIT_STUCK: Final = re.compile(
     r"\d+(?:[.,]\d+)?(?:[kK]|[mM]|bn|%|€|[a-zµ]{1,3}|[kMGT]?[WBg]h?|CHF|EUR|°[CF])(?![\w])"
 )
+_SQUARE: Final = re.compile(r"(?<=[^\W\d_])²")  # of a unit: m²
 _LEAST_CODE: Final = 8  # digits of a number in groups that is a code: a telephone's, an account's
 
 
@@ -142,8 +143,8 @@ def values(text: str, language: str | None) -> Values:
 
 def read_values(text: str, language: str | None) -> Values:
     """Read the values of `text`; in a language without a lexicon, those in digits."""
-    text = unicodedata.normalize("NFKC", text.replace("\u202f", "\u00a0").replace("²", "\ue000"))
-    text = text.replace("\ue000", "²")
+    text = _SQUARE.sub("\ue000", text.replace("\u202f", "\u00a0"))
+    text = compatible(text).replace("\ue000", "²")
     compact = _compact(text)
     rest = _MARKER.sub(lambda m: _BLANK * len(m[0]), text)
     codes: list[str] = []

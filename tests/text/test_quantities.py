@@ -34,6 +34,10 @@ def says(text: str, said: str, language: str = "en", *, in_language: str | None 
         ("en", "the 1990s", "the 90s"),
         ("de", "19 v. H.", "19 Prozent"),
         ("es", "un plazo de un mes", "1 mes"),
+        ("de", "24,91² Mio. EUR", "24.910.000 €"),  # the mark of a note
+        ("de", "24,91 ² Mio. EUR", "24.910.000 €"),
+        ("en", "in June 2002³⁷", "2002"),
+        ("en", "5 × 10⁶", "10^6"),
     ],
 )
 def test_a_number_is_the_same_in_every_notation(language: str, text: str, said: str) -> None:
@@ -54,6 +58,9 @@ def test_a_number_is_the_same_in_every_notation(language: str, text: str, said: 
         ("es", "treinta y cinco", "30"),
         ("it", "venti giorni", "20 mesi"),
         ("en", "1,234 people", "12,340 people"),
+        ("en", "24.91²", "24.912"),
+        ("en", "5 × 10⁶", "106"),
+        ("en", "5 × 10⁶", "10⁷"),
     ],
 )
 def test_another_value_or_another_unit_is_another_quantity(
