@@ -56,6 +56,7 @@ def test_the_commands_that_scripts_rely_on_are_all_there() -> None:
         *("curated add", "curated check", "curated list", "curated remove"),
         *("encryption key", "encryption status", "encryption convert", "encryption rotate"),
         *("encryption forget", "erased list", "erased allow"),
+        *("erased status", "erased follow", "erased write-off", "audit drop-copy"),
         *("models catalogue", "models fetch", "models import", "models remove"),
         *("models list", "models verify", "models tune", "models exam"),
         *("audit verify", "audit show", "audit trim"),

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import pytest
 
 from sovereign_rag.access import Principal, local_owner
@@ -13,7 +12,7 @@ from sovereign_rag.catalog.records import DocumentRecord, JobRecord, NewTask
 from sovereign_rag.errors import StoreError
 from sovereign_rag.services.search import MOST_PASSAGES, SearchService
 from sovereign_rag.wiring import Application
-from tests.cluster.conftest import KEY, URLS, Nodes
+from tests.cluster.conftest import Nodes
 
 OWNER = local_owner()
 ANA = Principal("ana")
@@ -161,33 +160,6 @@ def test_a_node_that_came_back_empty_is_filled_by_the_others(
 
     wait_for(application, submit())
     assert is_whole(application)
-
-
-def test_what_snapshots_of_all_nodes_hold_is_there_again_after_a_loss(
-    application: Application, submit: Callable[[], JobRecord]
-) -> None:
-    wait_for(application, submit())
-    at = f"collections/{application.store.collection}/snapshots"
-    headers = {"api-key": KEY} if KEY else {}
-
-    with httpx.Client(headers=headers, timeout=FAR_TOO_LONG_S, trust_env=False) as client:
-        taken = {}
-        for url in URLS:  # each node has the snapshot of its own shards
-            made = client.post(f"{url}/{at}").raise_for_status().json()["result"]["name"]
-            taken[url] = client.get(f"{url}/{at}/{made}").raise_for_status().content
-        for each in documents(application):
-            application.store.prune(each.tenant, each.id, keep=None)
-        lost = found_by(application.searching)
-        for url, snapshot in taken.items():
-            client.post(
-                f"{url}/{at}/upload",
-                params={"priority": "snapshot", "wait": "true"},
-                files={"snapshot": ("node.snapshot", snapshot)},
-            ).raise_for_status()
-
-    assert lost == set()
-    wait_until(lambda: is_whole(application))
-    assert len(found_by(application.searching)) > 0
 
 
 def test_when_most_nodes_are_away_questions_are_refused_in_time_and_documents_wait(
