@@ -58,8 +58,8 @@ def signals(
       Where all are of one document, others score less than the last of them. Missing where there
       is one passage alone, or versions of one document alone.
     - agreement: of the two legs on the passage of that sentence, 1 / (rank by meaning * rank by
-      words); 1 where both found it first, 0 where one did not find it. Missing across languages,
-      where words can't meet.
+      words); 1 where both found it first, 0 where one did not find it. Another version of its
+      document is no other passage. Missing across languages, where words can't meet.
     - lacking: 1 where that sentence lacks what an answer would hold (a time or an amount asked
       for, a number or the "not" of the question), else 0; see `expected_answer.lacks`.
     - misses: 1 where a price, a length of time or an address is asked for that neither it nor its
@@ -91,7 +91,7 @@ def signals(
     if best.chunk.document_id in {id_.rpartition(":")[0] for id_ in cited}:
         found["continues"] = 1.0
     if not across:
-        found["agreement"] = _agreement(best)
+        found["agreement"] = _agreement(best, passages)
     ranked = sorted(passages, key=lambda passage: -passage.score)
     first = ranked[0]
     other = next((p for p in ranked if not same_voice(first, p)), None)
@@ -152,8 +152,16 @@ def _with_neighbours(extract: Extract) -> str:
     return text[before[-1] if before else extract.start : after[0] if after else extract.end]
 
 
-def _agreement(passage: Passage) -> float:
-    parts = passage.score_parts
-    if "dense_rank" not in parts or "lexical_rank" not in parts:
-        return 0.0
-    return 1 / (parts["dense_rank"] * parts["lexical_rank"])
+def _agreement(passage: Passage, passages: Sequence[Passage]) -> float:
+    ranks = [_rank(leg, passage, passages) for leg in ("dense_rank", "lexical_rank")]
+    return 1 / (ranks[0] * ranks[1]) if all(ranks) else 0.0
+
+
+def _rank(leg: str, passage: Passage, passages: Sequence[Passage]) -> float:
+    """Its rank by one leg, versions of its document being one voice with it; 0: it has none."""
+    own = passage.score_parts.get(leg, 0.0)
+    return own - sum(
+        0 < other.score_parts.get(leg, 0.0) < own and same_voice(passage, other)
+        for other in passages
+        if other.chunk.document_id != passage.chunk.document_id
+    )

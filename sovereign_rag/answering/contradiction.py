@@ -8,7 +8,7 @@ A look at words, in the languages that have a lexicon; another one is held to it
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from difflib import SequenceMatcher
 from functools import cache
 from typing import Final
@@ -77,10 +77,18 @@ def contradicts(statement: str, language: str, sentence: str, spoken: str) -> bo
     return language == spoken and turned_round(statement, sentence, language)
 
 
-def opposites(text: str, language: str) -> frozenset[tuple[str, bool]]:
-    """Which sides a text names: ("amount", True) for more, ("amount", False) for less, ..."""
+def opposites(
+    text: str, language: str, axes: Collection[str] | None = None
+) -> frozenset[tuple[str, bool]]:
+    """Which sides a text names: ("amount", True) for more, ("amount", False) for less, ...
+
+    Args:
+        axes: To be looked at; None: all.
+    """
     return frozenset(
-        (axis, side) for axis, side, words in _opposites(language) if words.search(text)
+        (axis, side)
+        for axis, side, words in _opposites(language)
+        if (axes is None or axis in axes) and words.search(text)
     )
 
 

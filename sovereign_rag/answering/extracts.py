@@ -5,28 +5,23 @@ tells the answerable from the unanswerable. It is also what a model is given to 
 list is read with what introduces the list, a row of a table with its header: alone they say half.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sovereign_rag.answering.asides import announces, fields_name, is_bare_list
+from sovereign_rag.answering.asides import announces, fields_name
 from sovereign_rag.answering.contradiction import negated
 from sovereign_rag.answering.definitions import defines, term
-from sovereign_rag.answering.injection import addresses_a_model, speaks_to_a_model
 from sovereign_rag.answering.kin import Kin
 from sovereign_rag.answering.openings import Openings
+from sovereign_rag.answering.places import Place, is_label, lead_of, places_of
 from sovereign_rag.answering.wanted import Wanted
 from sovereign_rag.domain import Passage, SparseVector
 from sovereign_rag.embedding.answer_embedder import AnswerEmbedder, Sentence
 from sovereign_rag.embedding.protocol import Embedder, LexicalEncoder
-from sovereign_rag.retrieval.query import Query
-from sovereign_rag.retrieval.versions import file_name, is_older, is_version
-from sovereign_rag.text.blocks import ListBlock, blocks
-from sovereign_rag.text.sentences import sentences
-
-_LETTERS = re.compile(r"\w")
-_FEWEST_LETTERS = 12  # of a sentence that can state something by itself
+from sovereign_rag.retrieval.query import Query, as_among_many
+from sovereign_rag.retrieval.versions import is_older, is_version
+from sovereign_rag.text.blocks import ListBlock
 
 PASSAGE_SHARE = 0.5
 """Weight of the passage's score in its sentences'; chosen on the development questions."""
@@ -43,6 +38,8 @@ DEFINES = 0.9
 """What a sentence that defines the term asked for scores beside."""
 BEFORE = 0.4
 """The same of the sentence before, in the same paragraph: it names what "this" stands for."""
+BEHIND = 0.4
+"""The same of the sentence behind, where it goes back: "after this time limit" names a limit."""
 ASIDE = 0.35
 """What a sentence scores less that is a field (a date, an author) and not asked for, or tells what
 the document is about."""
@@ -76,7 +73,7 @@ class Extract:
     @property
     def lead(self) -> str:
         """What introduces the list or the table that it is of, where it isn't that itself."""
-        return _lead(self.passage, self.start, self.block)
+        return lead_of(self.passage, self.start, self.block)
 
 
 class EvidenceFinder:
@@ -107,10 +104,11 @@ class EvidenceFinder:
         Args:
             widened: How many times as many sentences are embedded.
         """
-        places = [place for passage in passages for place in _places(passage)]
+        places = [place for passage in passages for place in places_of(passage)]
         if not places:
             return []
         wanted = Wanted.of(query.text, query.language, " ".join(query.subject))
+        query = as_among_many(query, self._lexical)
         likely = sorted(self._scored(query, wanted, places, passages), key=lambda s: -s.score)
         likely = likely[: widened * self._most]
         extracts = [
@@ -123,7 +121,7 @@ class EvidenceFinder:
         self,
         query: Query,
         wanted: Wanted,
-        places: "Sequence[_Place]",
+        places: Sequence[Place],
         passages: Sequence[Passage],
     ) -> "Iterator[_Sentence]":
         """The sentences with what their words tell."""
@@ -132,11 +130,11 @@ class EvidenceFinder:
         headings, begin = self._headings(passages), Openings.of(passages, self._lexical)
         asked, denied = term(query.text, query.language), negated(query.text, query.language)
         kin = Kin.of(query, self._lexical)
-        for place, weight, before in zip(places, weights, _before(places, weights), strict=True):
-            if _is_label(place) and self._repeats(query, place):
+        for place, weight, beside in zip(places, weights, _beside(places, weights), strict=True):
+            if is_label(place) and self._repeats(query, place):
                 continue
             spoken = place.language or query.language
-            around = (*begin.terms_of(place.passage), (before, BEFORE))
+            around = (*begin.terms_of(place.passage), *beside)
             held = _held((weight, 1.0), (headings[place.passage.id], HEADINGS), *around)
             kin.meet(place.with_lead, spoken, held)
             fit = self._fit(query, kin, wanted, place, spoken)
@@ -150,7 +148,7 @@ class EvidenceFinder:
                 not (asked or fit) and self._is_aside(query, kin, wanted, place, spoken),
             )
 
-    def _fit(self, query: Query, kin: Kin, wanted: Wanted, place: "_Place", spoken: str) -> float:
+    def _fit(self, query: Query, kin: Kin, wanted: Wanted, place: Place, spoken: str) -> float:
         """How far a sentence is of the kind that is asked for, in [0, 1].
 
         An item of a list is where what introduces the list speaks of what was asked.
@@ -168,9 +166,7 @@ class EvidenceFinder:
         kin.meet(said, spoken, held)
         return float(bool(held.keys() & set(query.terms.indices)))
 
-    def _is_aside(
-        self, query: Query, kin: Kin, wanted: Wanted, place: "_Place", spoken: str
-    ) -> bool:
+    def _is_aside(self, query: Query, kin: Kin, wanted: Wanted, place: Place, spoken: str) -> bool:
         """Whether it is a field that was not asked for, or tells what the document is about."""
         name = fields_name(place.text)
         if name is None and not announces(place.text, spoken):
@@ -180,7 +176,7 @@ class EvidenceFinder:
         kin.meet(own, spoken, held)
         return not held.keys() & set(query.terms.indices)
 
-    def _repeats(self, query: Query, place: "_Place") -> bool:
+    def _repeats(self, query: Query, place: Place) -> bool:
         terms = self._lexical.encode_query(place.text, place.language)
         return set(terms.indices) <= set(query.terms.indices)
 
@@ -198,51 +194,16 @@ class EvidenceFinder:
         )
         return [float(cosine) for cosine in vectors @ question]
 
-    def _as_embedded(self, place: "_Place") -> Sentence:
+    def _as_embedded(self, place: Place) -> Sentence:
         chunk = place.passage.chunk
         return Sentence(_within(self._embedder, place), chunk.document_id, chunk.version)
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a sentence, an item of a list or a row of a table stands."""
-
-    passage: Passage
-    start: int
-    end: int
-    block: ListBlock | None
-
-    @property
-    def text(self) -> str:
-        return self.passage.chunk.text[self.start : self.end]
-
-    @property
-    def language(self) -> str | None:
-        return self.passage.chunk.language
-
-    @property
-    def with_lead(self) -> str:
-        lead = _lead(self.passage, self.start, self.block)
-        return f"{lead}\n{self.text}" if lead else self.text
-
-    @property
-    def lead_in(self) -> str | None:
-        """What introduces the list that it is of; "" where a heading does, None: it is of none."""
-        if self.block is not None:
-            return self.passage.chunk.text[self.block.start : self.block.lead_end]
-        return "" if is_bare_list(self.passage.chunk) else None
-
-    @property
-    def with_names(self) -> str:
-        """With the document's title and file name: a year or a number in them is its own."""
-        return f"{self.text}\n{self.passage.title}\n{file_name(self.passage.uri)}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Sentence:
     """A sentence before it is embedded."""
 
-    place: _Place
+    place: Place
     coverage: float
     defines: bool
     denies: bool  # as the question does
@@ -298,37 +259,7 @@ def _current_first(extracts: Sequence[Extract]) -> list[Extract]:
     return ranked
 
 
-def _places(passage: Passage) -> Iterator[_Place]:
-    text, language = passage.chunk.text, passage.chunk.language
-    lists = blocks(text) if passage.chunk.kind == "text" else []
-    noted_to = 0  # a note to a model goes on to the end of its paragraph
-    for start, end in _cut(sentences(text, language), lists):
-        if addresses_a_model(text[start:end]):
-            noted_to = _paragraph_end(text, end)
-        if start < noted_to or speaks_to_a_model(text[start:end]):
-            continue
-        block = next((b for b in lists if b.start <= start < b.end), None)
-        if _can_state(text[start:end], in_list=block is not None or passage.chunk.kind == "table"):
-            yield _Place(passage, start, end, block)
-
-
-def _is_label(place: _Place) -> bool:
-    """Whether it is no sentence, nor of a list or a table: a heading, a caption, a field's name."""
-    if place.block is not None or place.passage.chunk.kind == "table":
-        return False
-    return not place.text.rstrip().endswith((".", "!", ":", ";"))
-
-
-def _lead(passage: Passage, start: int, block: ListBlock | None) -> str:
-    chunk = passage.chunk
-    if block is not None:
-        return chunk.text[block.start : block.lead_end] if start >= block.lead_end else ""
-    if chunk.kind == "table":
-        return chunk.table_header or (chunk.text.split("\n", 1)[0] if start else "")
-    return ""
-
-
-def _within(embedder: Embedder, place: _Place) -> str:
+def _within(embedder: Embedder, place: Place) -> str:
     """The sentence under its headings, as the chunk was embedded; cut where it is over-long."""
     text = place.with_lead
     headings = place.passage.chunk.heading_path
@@ -339,36 +270,17 @@ def _within(embedder: Embedder, place: _Place) -> str:
     return text
 
 
-def _can_state(sentence: str, *, in_list: bool) -> bool:
-    fewest = 1 if in_list else _FEWEST_LETTERS
-    return len(_LETTERS.findall(sentence)) >= fewest and not sentence.rstrip().endswith("?")
-
-
-def _cut(spans: Sequence[tuple[int, int]], lists: Sequence[ListBlock]) -> list[tuple[int, int]]:
-    """Sentences, cut between the items of a list that was run into one paragraph."""
-    borders = sorted({border for block in lists for border, _ in block.items})
-    pieces: list[tuple[int, int]] = []
-    for start, end in spans:
-        inside = [border for border in borders if start < border < end]
-        pieces += pairwise([start, *inside, end])
-    return pieces
-
-
-def _paragraph_end(text: str, offset: int) -> int:
-    """Where the paragraph ends, or the row of a table, that a sentence ends in."""
-    found = text.find("\n", offset - 1)
-    return len(text) if found < 0 else found
-
-
-def _before(
-    places: Sequence[_Place], weights: Sequence[SparseVector]
-) -> Iterator[SparseVector | None]:
-    """The weights of the sentence before each, where that stands in the same paragraph."""
-    yield None
-    for (left, weight), (right, _) in pairwise(zip(places, weights, strict=True)):
-        between = left.passage.chunk.text[left.end : right.start]
-        beside = left.passage is right.passage and not between.strip() and "\n" not in between
-        yield weight if beside else None
+def _beside(
+    places: Sequence[Place], weights: Sequence[SparseVector]
+) -> Iterator[tuple[tuple[SparseVector, float], ...]]:
+    """What stands beside each in its paragraph: the sentence before, and one behind that goes
+    back to it, with what their words count for.
+    """
+    joined = [left.goes_on_in(right) for left, right in pairwise(places)]
+    for at in range(len(places)):
+        before = ((weights[at - 1], BEFORE),) if at and joined[at - 1] else ()
+        behind = at < len(joined) and joined[at] and places[at + 1].points_back
+        yield (*before, (weights[at + 1], BEHIND)) if behind else before
 
 
 def _held(*shares: tuple[SparseVector | None, float]) -> dict[int, float]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal, Self
 
+from sovereign_rag.answering.contradiction import negated, opposites
 from sovereign_rag.answering.expected_answer import holds, without_markup
 from sovereign_rag.answering.question_kind import question_kind
 from sovereign_rag.text.lexicon import entries, expression, whole_words
@@ -41,6 +42,8 @@ _VALUES: Final[tuple[WantedKind, ...]] = (
 """The narrower ones first: "how much does it cost" asks for money, not for any amount."""
 _NEEDED: Final = frozenset({"address", "percentage", "money", "duration"})
 """What no sentence without one answers."""
+_TAKEN_FOR_GRANTED: Final = ("price", "permission", "duty")
+"""Of opposites, see the lexicons: "why must I pay" is set right by what says that it is free."""
 _MAYBE: Final = 0.5
 """What a cause is worth where "why" asks for it: that takes for granted what may not be so."""
 _LOOSE: Final = 0.5
@@ -121,12 +124,25 @@ class Wanted:
 
     def _says(self, sentence: str, spoken: str) -> float:
         """Whether a sentence tells a cause, or what is allowed, by its words."""
+        if self._sets_right(sentence, spoken):
+            return 1.0
         words = whole_words(spoken, "asked", "causes" if self.kind == "cause" else "permits")
         if words is None or not words.search(sentence):
             return 0.0
         premises = whole_words(self.language, "questions", "premises")
         doubtful = self.kind == "cause" and premises and premises.search(self.question)
         return _MAYBE if doubtful else 1.0
+
+    def _sets_right(self, sentence: str, spoken: str) -> bool:
+        """Whether a sentence says the opposite of what a question takes for granted.
+
+        Not one with a "not": "what is not acceptable at work" allows nothing.
+        """
+        if self.kind != "cause" or negated(sentence, spoken):
+            return False
+        taken = opposites(self.question, self.language, _TAKEN_FOR_GRANTED)
+        there = opposites(sentence, spoken, _TAKEN_FOR_GRANTED) if taken else frozenset()
+        return any((axis, not side) in there and (axis, side) not in there for axis, side in taken)
 
     def _tells_when(self, sentence: str, spoken: str) -> float:
         """A date, a time of day, a year or a day of the month; half of it for a mere "weekly"."""

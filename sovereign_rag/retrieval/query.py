@@ -1,11 +1,12 @@
 """A question as the two legs of the search see it."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sovereign_rag.domain import SparseVector
+from sovereign_rag.domain import LANGUAGES, SparseVector
 from sovereign_rag.embedding.protocol import LexicalEncoder
 from sovereign_rag.text.lexicon import words
 
@@ -20,6 +21,9 @@ Both chosen on the follow-up questions of docs/quality.md, where half or double 
 
 NOWHERE: Final = "zqxjkvwpf"
 """Stands in no document: what a term weighs that was never seen is read off it."""
+OTHERS: Final = 20
+"""Passages without a question's words that are taken to lie beside those that are searched."""
+_WORD: Final = re.compile(r"[^\W\d_]+")
 _NAME: Final = re.compile(r"\b(?:[A-ZÀ-Ý][A-ZÀ-Ý0-9&.-]+|\w*\d[\w./-]*)\b")
 
 
@@ -56,10 +60,32 @@ class Query:
         return min(1.0, lexical_score / self.ideal) if self.ideal > 0 else 0.0
 
 
+def as_among_many(query: Query, lexical: LexicalEncoder) -> Query:
+    """The query with its terms weighed as if `OTHERS` passages without them lay beside.
+
+    In four versions of one page each word of the page stands everywhere, and weighs nothing beside
+    one that stands nowhere: so few passages don't tell how rare a word is. Where there are many
+    next to nothing changes: an idf is ln((N + 1) / (n + 0.5)).
+    """
+    never = max((query.idf[term] for term in nowhere(lexical) if term in query.idf), default=None)
+    if never is None:
+        return query
+    passages = max(0.0, math.exp(never) / 2 - 1)
+    more = math.log(1 + OTHERS / (passages + 1))
+    idf = {term: weight + more for term, weight in query.idf.items()}
+    total = sum(
+        idf[term] * weight
+        for term, weight in zip(query.terms.indices, query.terms.values, strict=True)
+        if term not in query.instead
+    )
+    return replace(query, idf=idf, ideal=lexical.max_term_weight * total)
+
+
 def weighed(query: Query, idf: Mapping[int, float], lexical: LexicalEncoder) -> Query:
     """The query with what its terms weigh.
 
     Words that ask ("mean", "signifie") and stand in no document are left out: no answer owes them.
+    Of any language, for people begin in one and quote another: "Erklär mir bitte: what is ...".
 
     Args:
         idf: Of its terms, and of the terms of `NOWHERE` where unseen ones are to be known.
@@ -68,11 +94,8 @@ def weighed(query: Query, idf: Mapping[int, float], lexical: LexicalEncoder) -> 
     unseen = frozenset(
         term for term in query.terms.indices if never is not None and idf[term] >= never
     )
-    said = " ".join(sorted(words(query.language, "questions", "asking")))
-    asking = (
-        frozenset(lexical.encode_query(said, query.language).indices) if said and unseen else ()
-    )
-    dropped = unseen & frozenset(asking)
+    said = _words_that_ask(query) if unseen else ""
+    dropped = unseen & frozenset(lexical.encode_query(said, query.language).indices if said else ())
     kept = [
         pair
         for pair in zip(query.terms.indices, query.terms.values, strict=True)
@@ -92,6 +115,14 @@ def weighed(query: Query, idf: Mapping[int, float], lexical: LexicalEncoder) -> 
         unseen=unseen - dropped,
         names=names / total if total and not query.text.isupper() else 0.0,
     )
+
+
+def _words_that_ask(query: Query) -> str:
+    """Those of the question's language, and those of others that the question holds."""
+    own = words(query.language, "questions", "asking")
+    others = (words(language, "questions", "asking") for language in LANGUAGES)
+    typed = frozenset(_WORD.findall(query.text.casefold()))
+    return " ".join(sorted(own | (typed & frozenset[str]().union(*others))))
 
 
 def nowhere(lexical: LexicalEncoder) -> tuple[int, ...]:

@@ -194,6 +194,9 @@ class Retriever:
     ) -> list[Passage]:
         """The passages that an answer is made from, best first; see `context.assemble`.
 
+        What one leg alone puts first is among the better half: "we avoid these licences" holds the
+        rarest words of a question about a town's licences, and not the town.
+
         Args:
             widened: How many times as many passages: where all that there is of something is
                 asked for, wherever it stands.
@@ -207,11 +210,12 @@ class Retriever:
         found = self.retrieve(
             query, scope, limit=SPARE * budget.passages, mode=mode, search_filter=search_filter
         )
+        better = found[: (budget.passages + 1) // 2]
+        more = [passage for passage in found if _is_first_of_a_leg(passage)]
         if earlier:
-            better = found[: (budget.passages + 1) // 2]
-            kept = self._by_id(earlier, query, scope, mode=mode, search_filter=search_filter)
-            offered = (*better, *kept, *found[len(better) :])
-            found = list({passage.id: passage for passage in offered}.values())
+            more += self._by_id(earlier, query, scope, mode=mode, search_filter=search_filter)
+        offered = (*better, *more, *found[len(better) :])
+        found = list({passage.id: passage for passage in offered}.values())
         return assemble(
             newest_first(found, query.text, self._openings(found, scope)),
             budget,
@@ -351,6 +355,10 @@ def _passage(ranked: Ranked, document: LiveDocument) -> Passage:
         stated=stated,
         level=max(ranked.hit.level, document.level),  # whichever was told first of a change
     )
+
+
+def _is_first_of_a_leg(passage: Passage) -> bool:
+    return 1 in (passage.score_parts.get("dense_rank"), passage.score_parts.get("lexical_rank"))
 
 
 def _place(id_: str) -> tuple[str, int] | None:

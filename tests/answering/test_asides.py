@@ -57,6 +57,10 @@ def test_a_heading_with_items_below_it_is_a_list() -> None:
         ("en", "approval", "approves", True),
         ("en", "contract", "contact", False),
         ("fr", "restauration", "ration", False),
+        ("de", "kritische", "critical", True),
+        ("en", "licences", "Lizenzen", True),
+        ("fr", "autorités", "authorities", True),
+        ("de", "Kontakt", "contract", False),
     ],
 )
 def test_parts_of_a_compound_are_akin(language: str, one: str, other: str, akin: bool) -> None:

@@ -78,6 +78,17 @@ def test_what_both_legs_put_first_makes_it_surer() -> None:
     assert both > by_meaning_alone
 
 
+def test_another_version_of_a_document_is_no_passage_before_it() -> None:
+    second = {"dense_rank": 2.0, "lexical_rank": 2.0}
+    best = passage("pay.md", 5.0, parts=second)
+    version, other = passage("archive/pay-2021.md", 4.9), passage("rent.md", 4.9)
+
+    beside_its_version = signals(QUERY, [best, version], best_of(best))
+    behind_another = signals(QUERY, [best, other], best_of(best))
+
+    assert (beside_its_version["agreement"], behind_another["agreement"]) == (1.0, 0.25)
+
+
 def test_across_languages_words_that_cannot_meet_are_not_held_against_it() -> None:
     foreign = passage("a", 5.0, parts={"dense_rank": 1.0}, language="fr")
     own = passage("a", 5.0, parts={"dense_rank": 1.0})

@@ -24,6 +24,8 @@ from sovereign_rag.answering.wanted import Wanted
             "Les fleurs fanent.",
         ),
         ("it", "Si può fumare qui?", "È vietato fumare.", "Il fumo sale."),
+        ("fr", "Pourquoi est-ce payant ?", "L'accès est gratuit.", "Il n'est pas gratuit."),
+        ("en", "Why is Slack forbidden?", "Slack is allowed.", "Not acceptable at work."),
     ],
 )
 def test_a_value_of_the_kind_asked_for_fits(

@@ -175,6 +175,24 @@ def test_a_neighbour_is_joined_where_the_asker_may_read_it_and_nowhere_else() ->
     assert texts(HR) == [f"{cut.chunk.text}\n\n{rest.chunk.text}"]
 
 
+def test_what_the_words_alone_put_first_is_among_what_an_answer_is_made_from() -> None:
+    house = [chunk(f"The council of Lund meets in room {n}.", document=f"r{n}") for n in range(9)]
+    rule = chunk(
+        "Of all software that is bought, rented, copied or shared we avoid such licences.",
+        document="rule",
+    )
+    search = retriever(*house, rule, settings=RetrievalSettings(passages=4))
+    query = search.query("Which licences does the council of Lund avoid?", "en", ANA)
+
+    found = search.retrieve(query, ANA, limit=10)
+    read = search.context(query, ANA)
+
+    place = next(n for n, p in enumerate(found) if "licences" in p.chunk.text)
+    assert place >= 4
+    assert found[place].score_parts["lexical_rank"] == 1
+    assert ["licences" in p.chunk.text for p in read] == [False, False, True, False]
+
+
 def test_a_reranker_orders_the_best_and_the_scores_stay_the_searchs() -> None:
     reranker = Backwards()
     settings = RetrievalSettings(rerank_candidates=2)
