@@ -11,14 +11,12 @@ from typing import Any
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
 
 from sovereign_rag.access import local_owner
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.app import create_app
 from sovereign_rag.embedding.dense import DenseEmbedder
-from sovereign_rag.errors import NotFound
 from sovereign_rag.privacy.erase import Eraser
 from sovereign_rag.privacy.find import Asked
 from sovereign_rag.privacy.follow import ErasureFollower
@@ -207,31 +205,3 @@ def test_a_machine_that_runs_confirms_while_it_is_erased_and_the_certificate_say
     assert done.facts["machines"]["b"]["records"] > 0
     assert done.facts["machines"]["b"]["scan"]["files"] > 0
     assert not any("data folder of b" in place for place in done.facts["not_looked_at"])
-
-
-def test_a_machine_that_lacks_the_key_is_outstanding_and_says_why_until_it_is_written_off(
-    machines: list[Application], bucket: Any
-) -> None:
-    here, there = machines
-    (there.settings.data_dir / "sealing.key").write_bytes(AESGCM.generate_key(bit_length=256))
-    for machine in machines:
-        machine.searching.search("What was Jean Dupont treated for?", OWNER)
-    while here.catalog.audit_heads.writers().keys() != {"a", "b"}:
-        time.sleep(0.05)
-    eraser = Eraser(here)
-
-    eraser.erase(eraser.finder.plan(Asked("default", texts=["Jean Dupont"])), OWNER)
-    for item in bucket.list_objects(bucket_name=BUCKET, prefix="sealing/", recursive=True):
-        bucket.remove_object(bucket_name=BUCKET, object_name=item.object_name)
-    followed = ErasureFollower(there).follow()
-    (state,) = here.catalog.erasures.all("default")
-    here.catalog.erasures.write_off("b", "its disk was destroyed")
-    (written_off,) = here.catalog.erasures.all("default")
-    again = eraser.erase(eraser.finder.plan(Asked("default", texts=["Jean Dupont"])), OWNER)
-
-    assert followed == 0
-    assert "sealing.key" in state.machines[0].told["why"]
-    assert written_off.outstanding == []
-    assert again.facts["outstanding"] == []
-    with pytest.raises(NotFound):
-        here.catalog.erasures.write_off("b", "again")
