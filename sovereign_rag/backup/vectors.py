@@ -200,7 +200,8 @@ def put_back(
                 server.wait_whole(record.collection)
                 _require_points(server, catalog, record.id, record.collection)
         for record in catalog.indexes.all():
-            if record.state is IndexState.LIVE and len(names) > 1:
+            was_built = record.switched != record.created  # and so is called by the alias
+            if record.state is IndexState.LIVE and was_built:
                 collections.call(record.collection, alias(settings))
     except (StoreError, OSError) as error:
         for name in names:

@@ -20,6 +20,7 @@ from sovereign_rag.cli.output import print_json, table
 from sovereign_rag.cli.packages import NEEDED, NamedPackage, is_installed, stranger_named_ingest
 from sovereign_rag.errors import EnvironmentFault, ParserUnavailable, SettingsError, SovereignError
 from sovereign_rag.generation.protocol import CompletionRequest
+from sovereign_rag.system.tesseract import installed_recogniser
 
 if TYPE_CHECKING:
     from sovereign_rag.models.manifest import ModelEntry
@@ -210,12 +211,9 @@ def _tesseract(settings: "Settings") -> Finding:
         detail = "Tesseract is missing: scans give no text"
         return Finding(name, "limited", detail, f"apt install tesseract-ocr {packages}")
     try:
-        listed = subprocess.run(
-            ["tesseract", "--list-langs"], capture_output=True, text=True, timeout=20, check=True
-        )
+        present = installed_recogniser().languages
     except (OSError, subprocess.SubprocessError) as error:
         return Finding(name, "limited", f"Tesseract fails: {error}", "install it again")
-    present = set((listed.stdout + listed.stderr).split())
     lacking = [language for language in wanted if language not in present]
     if lacking:
         packages = " ".join(f"tesseract-ocr-{language}" for language in lacking)

@@ -318,8 +318,10 @@ def _read_token(file: Path | None) -> str | None:
 
 def _show(run: CommandRun, *, fresh: bool) -> "tuple[ModelEntry, ...]":
     from sovereign_rag.models.inventory import all_models
+    from sovereign_rag.models.recognition import recognition_entries
 
     used, others = all_models(run.settings, fresh=fresh)
+    used += tuple(recognition_entries(run.settings, fresh=fresh))
     entries = used + others
     if run.json:
         print_json({"models": [_to_dict(run, e, e in used) for e in entries]})
@@ -355,7 +357,18 @@ def _to_dict(run: CommandRun, entry: "ModelEntry", in_use: bool) -> dict[str, ob
         "expected_sha256": entry.expected_sha256,
         "state": entry.state,
         "size": entry.size,
+        "quantization": _quantization(entry),
         "licence": entry.licence,
         "source": entry.source,
         "exam": exam_to_dict(result) if result else None,
     }
+
+
+def _quantization(entry: "ModelEntry") -> str | None:
+    """How a language model's file says that its weights are stored; None: it does not."""
+    from sovereign_rag.models.gguf_header import QUANTIZATIONS, read_header
+
+    if entry.role != "generation" or not entry.sha256:
+        return None
+    code = read_header(entry.path).quantization
+    return None if code is None else QUANTIZATIONS.get(code, f"llama.cpp's type {code}")

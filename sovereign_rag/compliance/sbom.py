@@ -11,11 +11,16 @@ from typing import Any, Final
 from sovereign_rag.errors import BadInput, ModelMissing
 from sovereign_rag.models.inventory import all_models
 from sovereign_rag.models.manifest import ModelEntry, hash_file, hash_folder
+from sovereign_rag.models.recognition import recognition_entries
 from sovereign_rag.settings import Settings
 from sovereign_rag.version import VERSION
 
 _OWN: Final = "sovereign-rag"
-_TASKS: Final = {"embedding": "feature-extraction", "generation": "text-generation"}
+_TASKS: Final = {
+    "embedding": "feature-extraction",
+    "generation": "text-generation",
+    "recognition": "image-to-text",
+}
 _LICENCE_CLASSIFIER: Final = "License :: OSI Approved :: "
 _EXPRESSION: Final = re.compile(r"[A-Za-z0-9.+() -]+")
 
@@ -137,7 +142,8 @@ def _models(settings: Settings) -> Iterator[ModelEntry]:
         used, others = all_models(settings)
     except ModelMissing:  # the one that writes is not here: then nothing of it is
         return
-    yield from (entry for entry in (*used, *others) if entry.sha256)
+    every = (*used, *recognition_entries(settings), *others)
+    yield from (entry for entry in every if entry.sha256)
 
 
 def _model(entry: ModelEntry) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from sovereign_rag.errors import ModelError, ModelMissing
 
-Role = Literal["embedding", "generation"]
+Role = Literal["embedding", "generation", "recognition"]
 
 _CACHE = "hashes.json"
 

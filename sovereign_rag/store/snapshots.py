@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _PATIENCE_S: Final = 3_600.0  # with a node that makes a snapshot, or takes one in
 _SILENCE_S: Final = 60.0  # between two parts of one that is fetched
+_AGREEMENT_S: Final = 600.0  # for nodes that fill one another after a restore
 _LOOK_EVERY_S: Final = 0.5
 _EVERY_POINT: Final = {"must": [{"key": "level", "range": {"gte": 0}}]}
 
@@ -104,7 +105,7 @@ class NodeSnapshots:
         """
         everywhere, here, peers = set[int](), set[int](), set[int]()
         for node, address in enumerate(self.addresses):
-            told = self._told(node, "GET", f"/collections/{collection}/cluster", _Held.read)
+            told = self._told(node, "GET", f"{_at(collection)}/cluster", _Held.read)
             for shard, state in told.here.items():
                 if state != "Active":
                     raise StoreError(
@@ -128,7 +129,7 @@ class NodeSnapshots:
                 "for all of them."
             )
 
-    def wait_whole(self, collection: str, *, within_s: float = _SILENCE_S) -> None:
+    def wait_whole(self, collection: str, *, within_s: float = _AGREEMENT_S) -> None:
         """As `require_whole`, once the nodes had that time to agree."""
         until = time.monotonic() + within_s
         while True:
@@ -141,7 +142,7 @@ class NodeSnapshots:
 
     def count(self, collection: str) -> int:
         """How many points of this product there are."""
-        path = f"/collections/{collection}/points/count"
+        path = f"{_at(collection)}/points/count"
         wanted = {"exact": True, "filter": _EVERY_POINT}
         return self._told(0, "POST", path, lambda told: int(told["count"]), json=wanted)
 
@@ -153,7 +154,7 @@ class NodeSnapshots:
         def take(node: int) -> None:
             for collection in collections:
                 read = partial(Snapshot.read, node, collection)
-                made.append(self._told(node, "POST", f"/collections/{collection}/snapshots", read))
+                made.append(self._told(node, "POST", f"{_at(collection)}/snapshots", read))
 
         try:
             with ThreadPoolExecutor(len(self._nodes)) as threads:
@@ -196,7 +197,7 @@ class NodeSnapshots:
             self._told(
                 node,
                 "POST",
-                f"/collections/{collection}/snapshots/upload",
+                f"{_at(collection)}/snapshots/upload",
                 bool,
                 params={"priority": "snapshot", "wait": "true", "checksum": sha256},
                 files={"snapshot": (f"{collection}.snapshot", content)},
@@ -250,4 +251,8 @@ class NodeSnapshots:
 
 
 def _path(snapshot: Snapshot) -> str:
-    return f"/collections/{snapshot.collection}/snapshots/{quote(snapshot.name, safe='')}"
+    return f"{_at(snapshot.collection)}/snapshots/{quote(snapshot.name, safe='')}"
+
+
+def _at(collection: str) -> str:
+    return f"/collections/{quote(collection, safe='')}"

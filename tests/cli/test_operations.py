@@ -72,9 +72,13 @@ def test_a_key_is_printed_once_listed_without_its_secret_and_revoked(cli: Comman
 def test_models_are_listed_with_their_hashes(cli: CommandLine) -> None:
     models = cli("models", "list", "--json").json["models"]
 
-    assert {model["role"] for model in models} == {"embedding", "generation"}
+    assert {model["role"] for model in models} == {"embedding", "generation", "recognition"}
     assert all(len(model["sha256"]) == 64 for model in models)
-    assert {model["state"] for model in models} == {"ok"}
+    states = {model["state"] for model in models if model["role"] != "recognition"}
+    assert states == {"ok"}
+    assert {"tesseract-fra", "tesseract-deu"} <= {model["name"] for model in models}
+    quantizations = [m["quantization"] for m in models if m["role"] == "generation"]
+    assert quantizations == ["Q4_1"]
 
 
 def test_the_audit_is_shown_and_a_change_in_it_is_found(

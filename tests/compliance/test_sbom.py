@@ -15,7 +15,9 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from sovereign_rag.compliance import sbom
 from sovereign_rag.models import bundled
+from sovereign_rag.models.manifest import hash_file
 from sovereign_rag.settings import load_settings
+from sovereign_rag.system.tesseract import installed_recogniser
 from tests.cli.running import CommandLine
 from tests.project.imports import normal
 
@@ -59,6 +61,20 @@ def test_every_file_of_a_model_is_in_it_with_its_hash(bill: dict[str, object]) -
     assert "model.safetensors" in files
     assert {name for name in files if "/" not in name} <= {p.name for p in folder.iterdir()}
     assert all(len(sha256) == 64 for sha256 in files.values())
+
+
+@pytest.mark.model
+def test_the_files_that_scans_are_recognised_by_are_in_it(bill: dict[str, Any]) -> None:
+    data = installed_recogniser().folder
+    assert data is not None
+    listed = {
+        part["name"]: part["hashes"][0]["content"]
+        for part in bill["components"]
+        if part.get("description", "").startswith("recognition")
+    }
+
+    assert {"tesseract-fra", "tesseract-deu", "tesseract-osd"} <= set(listed)
+    assert listed["tesseract-fra"] == hash_file(data / "fra.traineddata")
 
 
 def test_a_folder_of_wheels_is_listed_by_what_each_says_and_not_what_is_installed(

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ingest.parse.ocr.tesseract import data_of
+from sovereign_rag.system.tesseract import data_of
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,17 +4,16 @@ import io
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from PIL import Image
 
-_TIMEOUT_S = 20
+from sovereign_rag.system.tesseract import installed_recogniser, own_data
+
 _LEAST_SURE_OF_TURN = 1.0  # Tesseract's orientation confidence, 0 to about 15
 _TURN = re.compile(r"Rotate: (\d+)")
 _SURE = re.compile(r"Orientation confidence: ([\d.]+)")
@@ -99,10 +98,10 @@ def installed_tesseract(wanted: str) -> Tesseract:
     if shutil.which("tesseract") is None:
         return Tesseract("", "", tuple(languages))
     try:
-        version = _output("--version").split("\n", 1)[0].removeprefix("tesseract ").strip()
-        present = set(_output("--list-langs").split())
+        found = installed_recogniser()
     except (OSError, subprocess.SubprocessError):
         return Tesseract("", "", tuple(languages))
+    version, present = found.version, found.languages
     usable = [language for language in languages if language in present]
     missing = tuple(language for language in languages if language not in present)
     return Tesseract(version, "+".join(usable), missing)
@@ -151,27 +150,10 @@ def _seen(image: Image.Image, arguments: list[str], timeout_s: float) -> str:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1)
     done = subprocess.run(
-        ["tesseract", "stdin", "stdout", *data_of(Path(sys.prefix)), *arguments],
+        ["tesseract", "stdin", "stdout", *own_data(), *arguments],
         input=buffer.getvalue(),
         capture_output=True,
         timeout=timeout_s,
         check=True,
     )
     return done.stdout.decode("utf-8", "replace")
-
-
-def _output(argument: str) -> str:
-    done = subprocess.run(
-        ["tesseract", *data_of(Path(sys.prefix)), argument],
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT_S,
-        check=True,
-    )
-    return done.stdout or done.stderr
-
-
-def data_of(prefix: Path) -> list[str]:
-    """Arguments that name Tesseract's data where an offline bundle brought it into a `prefix`."""
-    own = prefix / "tessdata"
-    return ["--tessdata-dir", str(own)] if own.is_dir() else []
