@@ -32,7 +32,9 @@ def mcp(
     if named is None:
         with run.open() as service:
             from sovereign_rag.mcp.stdio import serve_folder
+            from sovereign_rag.services.warming import warm_up
 
+            warm_up(service)
             serve_folder(service, asker.principal())
     else:
         from sovereign_rag.mcp.stdio import serve_address

@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,7 +15,7 @@ import typer
 from rich.text import Text
 
 from sovereign_rag.cli.app import CommandRun, command
-from sovereign_rag.errors import BadInput, EnvironmentFault, SovereignError
+from sovereign_rag.errors import BadInput, EnvironmentFault
 
 if TYPE_CHECKING:
     from sovereign_rag.settings import Settings
@@ -193,6 +193,7 @@ def _serve(service: "Application", listener: socket.socket, on_start: Callable[[
     from sovereign_rag.app import create_app
     from sovereign_rag.http.protocol import timed_protocol
     from sovereign_rag.services import owner_door
+    from sovereign_rag.services.warming import warm_up
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -204,11 +205,7 @@ def _serve(service: "Application", listener: socket.socket, on_start: Callable[[
             application.state.leaving.set()  # streams say so, and end
             super().handle_exit(sig, frame)
 
-    with suppress(SovereignError):  # what is wrong is told by /readyz and by the first question
-        service.embedder.warm_up()
-        if service.reranker is not None:
-            service.reranker.warm_up()
-        service.catalog.overviews.warm_up()
+    warm_up(service)
     server = service.settings.server
     application = create_app(service)
     _offer_metrics(service)

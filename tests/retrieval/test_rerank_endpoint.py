@@ -20,6 +20,7 @@ from sovereign_rag.errors import ModelError, SettingsError
 from sovereign_rag.models.manifest import model_hash
 from sovereign_rag.retrieval.rerank import CrossEncoderReranker
 from sovereign_rag.retrieval.rerank_endpoint import EndpointReranker, open_reranker
+from sovereign_rag.services.warming import warm_up
 from sovereign_rag.settings import (
     EmbeddingEndpointSettings,
     EmbeddingSettings,
@@ -194,8 +195,8 @@ def test_a_service_whose_server_weighs_otherwise_says_so_and_is_not_ready(
         return product_settings(retrieval=retrieval)
 
     with open_service(with_server(there.url)) as service:
+        warm_up(service)
         assert service.reranker is not None
-        service.reranker.warm_up()
         wait_until(lambda: "otherwise" in service.readiness()["reranking"])
         told = service.readiness()["reranking"]
         with pytest.raises(ModelError, match="weighs passages otherwise"):
@@ -204,8 +205,7 @@ def test_a_service_whose_server_weighs_otherwise_says_so_and_is_not_ready(
     assert not told.startswith(("ok", "limited"))
     assert there.url not in told
     with open_service(with_server(server(by(local)).url)) as service:
-        assert service.reranker is not None
-        service.reranker.warm_up()
+        warm_up(service)
         wait_until(lambda: service.readiness()["reranking"] == "ok")
     with open_service(product_settings()) as service:
         assert "reranking" not in service.readiness()
