@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, LargeBinary, String, Table, Text, insert, select, update
+from sqlalchemy import JSON, Column, LargeBinary, String, Table, Text, func, insert, select, update
 
 from sovereign_rag.catalog.database import CatalogPart
 from sovereign_rag.catalog.tables import UtcTime, metadata
@@ -118,6 +118,14 @@ class Erasures(CatalogPart):
         for id_ in ids:
             self.confirm(id_, writer, {"written_off": because})
         return len(ids)
+
+    def outstanding(self) -> dict[str, int]:
+        """How many erasures each machine is still to follow."""
+        waits = erasure_machines.c.confirmed_at.is_(None)
+        writer = erasure_machines.c.writer
+        counted = select(writer, func.count()).where(waits).group_by(writer).order_by(writer)
+        with self._database.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(counted)}
 
     def written_off(self) -> set[str]:
         """Machines that are gone for good, as somebody said."""

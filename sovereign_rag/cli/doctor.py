@@ -267,6 +267,7 @@ def _opened(run: CommandRun) -> Iterator[Finding]:
             yield Finding("catalog", "ok", "opened; its tables are of this version")
             yield from _outage(service)
             yield from _machines(service)
+            yield from erasures_found(service)
             yield from _bucket(service)
             yield from directory_found(service)
             yield _parser(service, run.settings.parse.sandbox)
@@ -300,6 +301,15 @@ def _machines(service: "Application") -> Iterator[Finding]:
     names = sorted({process.hostname for process in found})
     if len(names) > 1:
         yield Finding("machines", "ok", f"{', '.join(names)} share the catalog")
+
+
+def erasures_found(service: "Application") -> Iterator[Finding]:
+    """Whether a machine has words on its record that were erased on another."""
+    waited = service.catalog.erasures.outstanding()
+    if waited:
+        told = ", ".join(f"{writer}: {count}" for writer, count in waited.items())
+        way_out = "start that machine, or `sovereign-rag erased write-off` if it is gone for good"
+        yield Finding("erasures", "limited", f"not followed yet by {told}", way_out)
 
 
 def _bucket(service: "Application") -> Iterator[Finding]:

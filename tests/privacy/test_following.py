@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
 
 from sovereign_rag.access import local_owner
+from sovereign_rag.cli.doctor import erasures_found
 from sovereign_rag.privacy.erase import Eraser
 from sovereign_rag.privacy.find import Asked
 from sovereign_rag.settings import AuditSettings, CatalogSettings, Settings
@@ -105,11 +106,14 @@ def test_a_few_words_of_it_that_are_left_are_told_and_the_machine_stays_outstand
     note.write_text("Jean Dupont was here.")
 
     left = there("erased", "follow", "--json").json
+    warned = list(erasures_found(machines[1]))
     (state,) = there("erased", "status", "--json").json
     note.unlink()
     followed = there("erased", "follow", "--json").json
 
     assert left == {"followed": 0, "outstanding": 1}
+    assert [(one.state, one.detail) for one in warned] == [("limited", "not followed yet by b: 1")]
+    assert list(erasures_found(machines[1])) == []
     assert "note.txt" in state["machines"]["b"]["why"]
     assert followed == {"followed": 1, "outstanding": 0}
 
