@@ -112,6 +112,21 @@ def test_a_formula_without_a_saved_value_is_a_warning_with_its_cell_and_one_with
     assert fine.warnings == ()
 
 
+@pytest.mark.parametrize("formula", ["=SUM(B1:B2)", '=IF(B1>0,"ja","nein")', "=TODAY()", "={1,2}"])
+def test_whatever_a_formula_without_a_saved_value_counts_its_cell_is_named(
+    pool: ParserPool, tmp_path: Path, formula: str
+) -> None:
+    def total(book: openpyxl.Workbook) -> None:
+        book.create_sheet("Zweites")["C3"] = formula
+
+    path = workbook(tmp_path / "a.xlsx", total)
+
+    (warning,) = pool.parse(path, name="a.xlsx").warnings
+
+    assert "'Zweites'" in warning
+    assert "C3" in warning
+
+
 def test_a_header_over_several_columns_stands_over_each_of_them(
     pool: ParserPool, tmp_path: Path
 ) -> None:

@@ -67,6 +67,12 @@ def test_an_address_card_of_every_version_is_read_with_its_fields(
             "budget formation est de\n\n00:04.100 --> 00:07.000\ndouze mille euros pour 2026.\n\n"
             "01:05.000 --> 01:07.000\nMerci.\n",
         ),
+        (  # of another program: a byte order mark, line ends of Windows, a place and a style
+            "b.srt",
+            "\ufeff1\r\n00:00:01,000 --> 00:00:04,000\r\nBonjour, le budget\r\nformation est de\r\n"
+            "\r\n2\r\n00:00:04,100 --> 00:00:07,000 X1:10\r\n{\\an8}douze mille euros pour 2026."
+            "\r\n\r\n\r\n3\r\n00:01:05,000 --> 00:01:07,000\r\nMerci.",
+        ),
     ],
 )
 def test_a_sentence_over_several_subtitles_is_one_sentence_and_its_time_is_shown(
