@@ -21,6 +21,7 @@ from sovereign_rag.domain import (
 )
 
 _PDF = "application/pdf"
+_REACHES = 0.25  # of the lower of two words' heights: so far one reaches into the other's line
 PROTECTED = "protected"
 """The property of a document that a password opened; nothing of it is kept but the text."""
 
@@ -135,7 +136,9 @@ def boxes(page: PageText, start: int, end: int) -> tuple[Box, ...]:
     for word in quoted:
         if lines and _same_line(lines[-1], word):
             joined = _around(lines[-1], word.box)
-            if not any(_has_middle(joined, box) for box in others):
+            if not any(
+                _has_middle(joined, box) or _is_between(lines[-1], word.box, box) for box in others
+            ):
                 lines[-1] = joined
                 continue
         lines.append(word.box)
@@ -155,6 +158,14 @@ def _around(line: Box, box: Box) -> Box:
 def _has_middle(line: Box, box: Box) -> bool:
     x, y = (box.left + box.right) / 2, (box.top + box.bottom) / 2
     return line.left <= x <= line.right and line.top <= y <= line.bottom
+
+
+def _is_between(line: Box, box: Box, other: Box) -> bool:
+    """Whether another word stands in the gap before the next one, a little higher or lower."""
+    if not line.right <= (other.left + other.right) / 2 <= box.left:
+        return False
+    shared = min(line.bottom, other.bottom) - max(line.top, other.top)
+    return shared > _REACHES * min(line.bottom - line.top, other.bottom - other.top)
 
 
 def _same_line(line: Box, word: Word) -> bool:
