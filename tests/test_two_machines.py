@@ -3,7 +3,6 @@
 import csv
 import io
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -178,30 +177,3 @@ def test_an_erasure_reaches_the_record_of_the_other_machine(
     assert (there.settings.data_dir / "erasures" / f"{state.id}.json").is_file()
     assert all(machine.audit.verify().ok for machine in machines)
     assert all(r.ok for r in AllRecords(here.audit, here.catalog).verify().values())
-
-
-def test_a_machine_that_runs_confirms_while_it_is_erased_and_the_certificate_says_so(
-    machines: list[Application], tmp_path: Path
-) -> None:
-    here, there = machines
-    letter = tmp_path / "letter.md"
-    letter.write_text("# Letter\n\nJean Dupont was treated for a broken wrist.\n")
-    here.ingestion.ingest([letter], OWNER, readers=EVERYONE)
-    there.searching.search("What was Jean Dupont treated for?", OWNER)
-    while here.catalog.audit_heads.writers().keys() != {"a", "b"}:
-        time.sleep(0.05)
-    stop, eraser = threading.Event(), Eraser(here)
-    following = threading.Thread(target=ErasureFollower(there).run, args=(stop,))
-    following.start()
-
-    try:
-        plan = eraser.finder.plan(Asked("default", texts=["Jean Dupont"]))
-        done = eraser.erase(plan, OWNER, wait_s=120)
-    finally:
-        stop.set()
-        following.join()
-
-    assert done.facts["outstanding"] == []
-    assert done.facts["machines"]["b"]["records"] > 0
-    assert done.facts["machines"]["b"]["scan"]["files"] > 0
-    assert not any("data folder of b" in place for place in done.facts["not_looked_at"])

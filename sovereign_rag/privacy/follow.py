@@ -69,8 +69,9 @@ class Asking:
 class ErasureFollower:
     """Does on this machine what was erased on another."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, service: Service, *, every_s: float = _EVERY_S) -> None:
+        """`every_s`: between two looks of `run`."""
+        self._service, self._every_s = service, every_s
         self._writer = service.settings.audit.writer
         self._finder = Finder(service.catalog, service.content, self._writer)
         self._again_at: dict[str, float] = {}
@@ -84,7 +85,7 @@ class ErasureFollower:
                 log.warning("An erasure could not be followed yet: %s", fault)
             except Exception:  # a thread that ended would tell nobody
                 log.exception("An erasure could not be followed")
-            if stop.wait(_EVERY_S):
+            if stop.wait(self._every_s):
                 return
 
     def follow(self) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sovereign_rag.access import local_owner
 from sovereign_rag.cli.doctor import erasures_found
 from sovereign_rag.privacy.erase import Eraser
 from sovereign_rag.privacy.find import Asked
+from sovereign_rag.privacy.follow import ErasureFollower
 from sovereign_rag.settings import AuditSettings, CatalogSettings, Settings
 from sovereign_rag.storage.audit import entry
 from sovereign_rag.wiring import Application, open_service
@@ -146,3 +148,24 @@ def test_nobody_waits_for_a_machine_that_was_written_off_before(
     second = eraser.erase(eraser.finder.plan(asked), OWNER)
 
     assert (first.facts["outstanding"], second.facts["outstanding"]) == (["b"], [])
+
+
+def test_a_machine_that_runs_confirms_meanwhile_and_the_certificate_says_so(
+    machines: list[Application],
+) -> None:
+    here, other = machines
+    stop, eraser = threading.Event(), Eraser(here)
+    following = threading.Thread(target=ErasureFollower(other, every_s=0.05).run, args=(stop,))
+    following.start()
+
+    try:
+        plan = eraser.finder.plan(Asked("default", texts=["Jean Dupont"]))
+        done = eraser.erase(plan, OWNER, wait_s=120)
+    finally:
+        stop.set()
+        following.join()
+
+    assert done.facts["outstanding"] == []
+    assert done.facts["machines"]["b"]["records"] == 1
+    assert done.facts["machines"]["b"]["scan"]["files"] > 0
+    assert not any("data folder of b" in place for place in done.facts["not_looked_at"])
