@@ -141,11 +141,12 @@ def list_(run: CommandRun, folder: Folder) -> None:
             name,
             moment(told["made"]),
             told["documents"],
+            "yes" if told["vectors"] else "no",
             "no" if told["sealed_for"] is None else "yes",
         )
         for name, told in found
     )
-    run.out.print(table(("name", "made", ">documents", "encrypted"), rows))
+    run.out.print(table(("name", "made", ">documents", "vectors", "encrypted"), rows))
 
 
 @command(

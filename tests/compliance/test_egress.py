@@ -1,5 +1,6 @@
 """What an installation may speak to is told by it, whole; and a test of it is signed."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 import pytest
 
 from sovereign_rag.compliance.egress import destinations
-from sovereign_rag.compliance.self_test import leaves, run_self_test
+from sovereign_rag.compliance.self_test import leaves
 from sovereign_rag.settings import Settings, names
 from tests.cli.running import CommandLine
+from tests.compliance.page import TOOL, shown
 
 ADDRESSES = re.compile(r"(?:^|[._])(?:url|urls|host|endpoint|anchor|issuer)$")
 TOLD = {
@@ -103,14 +105,26 @@ def test_a_call_that_leaves_the_machine_is_told_from_one_that_does_not(
 
 @pytest.mark.model
 @pytest.mark.namespace
-def test_the_self_test_works_without_a_network_and_sees_nothing_leave() -> None:
-    done = run_self_test()
+def test_the_self_test_works_without_a_network_sees_nothing_leave_and_prints_what_the_page_shows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli = CommandLine(tmp_path / "data", capsys)
+    key, report = tmp_path / "dpo.pem", tmp_path / "egress.json"
+    cli("audit", "key", str(key))
 
-    if not done.confined:
+    done = cli("egress", "report", "--self-test", "--key", str(key), "--to", str(report))
+
+    told = json.loads(report.read_text("utf-8"))["statement"]["self_test"]
+    if not told["confined"]:
         pytest.skip("this machine gives no network namespace")
-    assert (done.answered, done.deleted, done.departures) == (True, True, ())
-    assert done.is_passed
-    assert not done.traced or done.calls > 0
+    assert (told["answered"], told["deleted"], told["departures"]) == (True, True, [])
+    assert (done.code, told["passed"]) == (0, True)
+    assert not told["traced"] or told["calls"] > 0
+    printed = TOOL["same"](done.out).splitlines()
+    traced = "calls seen"  # the one row that strace has a part in
+    assert [line for line in printed if not line.startswith(traced)] == [
+        line for line in shown("sovereign-rag egress report --self-test") if traced not in line
+    ]
 
 
 def test_a_report_is_signed_and_one_that_was_changed_is_refused(

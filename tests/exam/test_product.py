@@ -27,6 +27,7 @@ from sovereign_rag.exam.run import examine
 from sovereign_rag.models import bundled
 from sovereign_rag.settings import Settings, load_settings
 from sovereign_rag.wiring import open_service
+from tests.compliance import page
 from tests.exam.scripted import asked, examined, result_of
 from tests.generation.endpoint.upstream import Upstream, stalls, talks
 
@@ -151,6 +152,8 @@ def test_the_result_is_kept_and_told_by_the_command_and_doctor(
         *("fr", "de", "en", "es", "it", "all"),
     ]
     assert "its own words" in shown.err
+    columns = page.TOOL["same"](shown.out).splitlines()[0]
+    assert columns == page.shown("sovereign-rag models exam")[0]
     told = {check["check"]: check["detail"] for check in checks}["answers"]
     assert told.startswith("the model's words: in its exam 25 of 25 right")
 
