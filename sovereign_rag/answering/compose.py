@@ -23,7 +23,6 @@ from sovereign_rag.answering.draft import Draft
 from sovereign_rag.answering.events import DraftToken, Quoted
 from sovereign_rag.answering.messages import message
 from sovereign_rag.answering.model_limits import high_water
-from sovereign_rag.answering.question_kind import question_kind
 from sovereign_rag.answering.quotes import EXTRACT_MARGIN, left_out, quotes, with_cited
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.answering.verification import Rarity
@@ -137,8 +136,14 @@ class Composer:
         draft = yield from self.writer.write(request, evidence, author, clock)
         if draft.kind is AnswerKind.EXTRACTS:  # it failed, and the draft's notice says so
             return self._by_the_search(evidence, judged, draft.notice), judged
-        kind = question_kind(evidence.question, evidence.language)
-        decision = decide(judged.confidence, draft, evidence.extracts[0], kind, self.settings)
+        decision = decide(
+            judged.confidence,
+            draft,
+            evidence.extracts[0],
+            evidence.question,
+            evidence.language,
+            self.settings,
+        )
         judged = replace(
             judged,
             certainty=decision.certainty,

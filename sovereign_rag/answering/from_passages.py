@@ -55,7 +55,7 @@ class FromPassages:
             passages = _distinct(in_turn([each.passages for each in weighed]))
         draft, judged = yield from self.composer.compose(
             request,
-            understood.text,
+            understood.posed,
             language,
             weighed,
             pages,

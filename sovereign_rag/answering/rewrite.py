@@ -96,6 +96,8 @@ class Rewriter:
             return None
         if not self._is_of(f"{told}\n{question}", written, language):
             return None
+        if question.rstrip().endswith("?") and not written.endswith("?"):
+            return None  # it answers, or tells what was asked before
         return FollowUp(written, "model", texts.version)
 
     def _is_of(self, conversation: str, written: str, language: str) -> bool:

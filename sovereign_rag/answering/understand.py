@@ -58,6 +58,12 @@ class Understood:
     turns_dropped: int  # of the conversation, for its length
 
     @property
+    def posed(self) -> str:
+        """What a model is asked: of a pasted mail its questions alone, with what they lean on."""
+        asked = " ".join(q.query.text for q in self.questions if not q.side)
+        return asked if len(asked) < len(self.text) / 2 else self.text
+
+    @property
     def corrected(self) -> tuple[str, ...]:
         return tuple(word for question in self.questions for word in question.corrected)
 

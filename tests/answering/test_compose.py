@@ -242,22 +242,30 @@ def test_a_list_is_quoted_whole_where_the_draft_lacks_some_of_it(
     assert all(item in draft.statements[0].text for item in ("passport", "photographs"))
 
 
+OTHER, SAME = "Late registration costs 60 euros.", "Registration costs 45 euros, late or not."
+
+
 @pytest.mark.parametrize(
-    ("confidence", "kind"), [(NEAR, AnswerKind.EXTRACTS), (0.55, AnswerKind.GENERATED)]
+    ("confidence", "fine", "kind", "certainty"),
+    [
+        (NEAR, OTHER, AnswerKind.EXTRACTS, "sure"),
+        (NEAR, SAME, AnswerKind.EXTRACTS, "sure"),
+        (0.55, OTHER, AnswerKind.EXTRACTS, "near"),
+        (0.55, SAME, AnswerKind.GENERATED, "sure"),
+    ],
 )
-def test_where_the_draft_draws_on_another_passage_than_the_search_would_show_both_are_quoted(
-    compose: Compose, confidence: float, kind: AnswerKind
+def test_a_draft_from_another_passage_than_the_searchs_is_sure_where_that_says_so_too(
+    compose: Compose, confidence: float, fine: str, kind: AnswerKind, certainty: str
 ) -> None:
-    fine = "Late registration costs 60 euros."
     text = f"{FEE}\n\n{fine}"
     first, second = weighed(confidence, FEE), passage(fine)
     spans = (PageSpan(1, len(FEE) + 2, len(text)),)
     second = replace(second, chunk=replace(second.chunk, index=1, spans=spans))
     both = replace(first, extracts=(*first.extracts, Extract(second, 0, len(fine), 7.9, 0.9, 1.0)))
 
-    draft, _ = compose(Writer(fine), confidence, text=text, of=both)
+    draft, judged = compose(Writer(fine), confidence, text=text, of=both)
 
-    assert draft.kind is kind
+    assert (draft.kind, judged.certainty) == (kind, certainty)
     quotes = [statement.text for statement in draft.statements]
     assert quotes == ([fine, FEE] if kind is AnswerKind.EXTRACTS else [fine])
 

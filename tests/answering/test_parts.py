@@ -3,6 +3,9 @@
 import pytest
 
 from sovereign_rag.answering.parts import parts
+from sovereign_rag.answering.understand import Question, Understood
+from sovereign_rag.domain import SparseVector
+from sovereign_rag.retrieval.query import Query
 
 FILLER = "I joined last month and read the handbook in my spare time, page by page. " * 4
 
@@ -54,6 +57,19 @@ def test_of_a_pasted_mail_the_question_is_searched_with_what_it_leans_on() -> No
     mail = f"Hi team,\n\n{FILLER}\n\nMy laptop was stolen. Whom do I call?\n\nBest regards"
 
     assert texts(mail) == ["My laptop was stolen. Whom do I call?"]
+
+
+@pytest.mark.parametrize("told", [FILLER, ""])
+def test_a_model_is_asked_the_questions_of_a_mail_and_not_what_is_told_around_them(
+    told: str,
+) -> None:
+    mail = f"{told}My laptop was stolen. Whom do I call?"
+    (asked,) = texts(mail)
+    query = Query(asked, "en", SparseVector((), ()), {}, 0.0)
+
+    understood = Understood(mail, (Question(asked, query),), None, 0)
+
+    assert understood.posed == "My laptop was stolen. Whom do I call?"
 
 
 def test_a_request_without_a_question_mark_is_found_in_a_mail() -> None:
