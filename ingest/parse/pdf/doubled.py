@@ -7,6 +7,7 @@ one it drops a true neighbour, too, where the ink of both overlaps: "Efect" in i
 
 import ctypes
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -28,12 +29,13 @@ def doubled_letters(page: pypdfium2.PdfPage, textpage: object, text: str) -> dic
     alone = [n for n, c in enumerate(text) if c == _REACHES and _is_drawn_alone(textpage, n, text)]
     if not alone:
         return {}
-    owners = {_owner(textpage, number) for number in range(len(text))}
-    drawn = dict(_objects(page))
-    dropped = [it for owner, it in drawn.items() if owner not in owners and it[2] > 0]
+    own = {_owner(textpage, number): number for number in alone}
+    others = {_owner(textpage, number) for number in range(len(text))} - set(own)
+    drawn = dict(_objects(page, others))
+    dropped = [it for owner, it in drawn.items() if owner not in own and it[2] > 0]
     found: dict[int, float] = {}
-    for number in alone:
-        first = drawn.get(_owner(textpage, number))
+    for owner, number in own.items():
+        first = drawn.get(owner)
         for other in dropped if first else ():
             if first and _is_next(first, other):
                 found[number] = other[0] - first[0]
@@ -55,9 +57,18 @@ def _is_next(first: _Drawn, other: _Drawn) -> bool:
     return same and _ASIDE < (other[0] - first[0]) / first[3] < _NEXT
 
 
-def _objects(page: pypdfium2.PdfPage) -> Iterator[tuple[int | None, _Drawn]]:
-    """The texts that the page itself draws, by their handles."""
-    for item in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_TEXT], max_depth=1):
-        matrix, (left, bottom, right, top) = item.get_matrix(), item.get_bounds()
-        handle = ctypes.cast(item.raw, ctypes.c_void_p).value
-        yield handle, (matrix.e, matrix.f, right - left, top - bottom)
+def _objects(
+    page: pypdfium2.PdfPage, others: AbstractSet[int | None]
+) -> Iterator[tuple[int | None, _Drawn]]:
+    """The texts that the page itself draws, by their handles, without `others`."""
+    matrix = pdfium.FS_MATRIX()
+    left, bottom, right, top = sides = [ctypes.c_float() for _ in range(4)]
+    for index in range(max(0, pdfium.FPDFPage_CountObjects(page.raw))):
+        item = pdfium.FPDFPage_GetObject(page.raw, index)
+        handle = ctypes.cast(item, ctypes.c_void_p).value
+        if handle in others or pdfium.FPDFPageObj_GetType(item) != pdfium.FPDF_PAGEOBJ_TEXT:
+            continue
+        pdfium.FPDFPageObj_GetMatrix(item, matrix)
+        pdfium.FPDFPageObj_GetBounds(item, *sides)
+        across, up = right.value - left.value, top.value - bottom.value
+        yield handle, (matrix.e, matrix.f, across, up)
