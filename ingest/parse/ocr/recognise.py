@@ -80,6 +80,7 @@ class Recogniser:
         is_upright: bool = False,
         is_whole: bool = True,
         language: str | None = None,
+        quarters: int = 0,
     ) -> Recognised | None:
         """Read an image of page `number`; None where that is impossible, which is noted.
 
@@ -89,6 +90,7 @@ class Recogniser:
             is_upright: It is known to be, and level: it is not turned to see.
             is_whole: Words that stand alone are looked for once more, between the blocks of text.
             language: ISO 639-1 code of what it seems to be in, where no page before told.
+            quarters: Turns against the clock that make its text upright, where they are known.
         """
         self._asked = True
         engine = self._tesseract
@@ -97,7 +99,7 @@ class Recogniser:
             return None
         try:
             self._language = self._language or engine.code(self._told) or engine.code(language)
-            return self._page(image, number, engine, is_upright, is_whole)
+            return self._page(image, number, engine, is_upright, is_whole, quarters)
         except (OSError, subprocess.SubprocessError, _NoTime):
             self._skipped.append(number)
             return None
@@ -145,7 +147,7 @@ class Recogniser:
             return ()
         found = list(self._doubts)
         if self._skipped:
-            found.append(f"{_pages(self._skipped)} not read: {self._reason()}")
+            found.append(f"{_pages(list(dict.fromkeys(self._skipped)))} not read: {self._reason()}")
         if self._tesseract and self._tesseract.usable and self._tesseract.missing:
             missing = ", ".join(self._tesseract.missing)
             found.append(f"Recognised without {missing}. {self._tesseract.way_out()}")
@@ -158,13 +160,14 @@ class Recogniser:
         engine: Tesseract,
         is_upright: bool,
         is_whole: bool,
+        quarters: int,
     ) -> Recognised:
-        picture = prepared(image, is_level=is_upright)
+        picture = prepared(image, quarters, is_level=is_upright)
         tokens, languages = self._read(picture, number, engine)
         if not is_upright and _is_poor(tokens):
-            quarters = quarters_to_upright(picture.image, self._time_left())
-            if quarters:
-                turned = prepared(image, quarters)
+            more = quarters_to_upright(picture.image, self._time_left())
+            if more:
+                turned = prepared(image, more)
                 again, spoken = self._read(turned, number, engine)
                 if _trust(again) > _trust(tokens):
                     picture, tokens, languages = turned, again, spoken

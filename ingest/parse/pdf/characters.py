@@ -66,15 +66,18 @@ class PageCharacters:
         return set(self.words) == {0}
 
     @property
-    def coded_lines(self) -> list[Box]:
-        """Where the lines stand that have such words."""
-        return [
-            self.box(word, turn)
+    def coded_lines(self) -> dict[int, list[Box]]:
+        """Where the lines stand that have such words, by the turn of their frame."""
+        lines = {
+            turn: [
+                self.box(word, turn)
+                for line in text_lines(words)
+                if _marks(line.words)
+                for word in line.words
+            ]
             for turn, words in self.words.items()
-            for line in text_lines(words)
-            if any(MARK in word.text for word in line.words)
-            for word in line.words
-        ]
+        }
+        return {turn: boxes for turn, boxes in lines.items() if boxes}
 
     def coded_most(self, count: int) -> list[Box]:
         """Where the upright lines stand that have the most glyphs without a letter."""

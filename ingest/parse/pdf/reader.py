@@ -181,8 +181,19 @@ def _recognised(
         sample = _stacked(picture, characters.coded_most(_SAMPLE_LINES))
         if not recogniser.can_read(sample, language):
             return None
-    elif is_upright:  # turned lines are seen among others alone
-        picture = _parts(picture, characters.coded_lines)
+    if characters.has_codes and not is_whole:
+        seen = [
+            recogniser.page(
+                _parts(picture, boxes),
+                number,
+                is_upright=True,
+                is_whole=False,
+                language=language,
+                quarters=turn,
+            )
+            for turn, boxes in sorted(characters.coded_lines.items())
+        ]
+        return Recognised(tuple(block for it in seen if it for block in it.blocks), None)
     return recogniser.page(
         picture, number, is_upright=is_upright, is_whole=is_whole, language=language
     )
