@@ -9,7 +9,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.engine import RowMapping
 
 from sovereign_rag.catalog.database import CatalogPart, batches
@@ -98,14 +109,20 @@ class Indexes(CatalogPart):
             return _find(connection, its_own)
 
     def coverage(self, index: int) -> Coverage:
-        """How far an index is."""
+        """How far an index is; the live one is told of changes at once, and not behind by them."""
         live = select(func.count(), func.coalesce(func.sum(index_documents.c.chunks), 0)).where(
             index_documents.c.index_id == LIVE, index_documents.c.version != ""
         )
         here = (
             select(func.count(), func.coalesce(func.sum(index_documents.c.chunks), 0))
             .select_from(documents.join(index_documents, in_index(index)))
-            .where(index_documents.c.version != "", index_documents.c.stamp == documents.c.stamp)
+            .where(
+                index_documents.c.version != "",
+                or_(
+                    index_documents.c.stamp == documents.c.stamp,
+                    index_documents.c.index_id == LIVE,
+                ),
+            )
         )
         with self._database.reading() as connection:
             return Coverage(*connection.execute(live).one(), *connection.execute(here).one())

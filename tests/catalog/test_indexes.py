@@ -60,6 +60,24 @@ def test_there_is_one_live_index_from_the_beginning_and_it_is_named_once(catalog
     assert again == named
 
 
+def test_a_change_of_readers_puts_another_index_behind_and_not_the_one_in_use(
+    catalog: Catalog,
+) -> None:
+    one, two = stored("file:///1"), stored("file:///2")
+    for record in (one, two):
+        catalog.documents.publish(record)
+    index = begin(catalog)
+    assert write(catalog, index, one)
+    assert write(catalog, index, two)
+
+    set_readers(catalog, one.id, frozenset({"group:hr"}))
+
+    live = catalog.indexes.coverage(catalog.indexes.live().id)
+    building = catalog.indexes.coverage(index.id)
+    assert (live.current, live.documents) == (2, 2)
+    assert (building.current, building.documents) == (1, 2)
+
+
 def test_an_index_is_switched_to_once_it_holds_every_document(catalog: Catalog) -> None:
     one, two = stored("file:///1"), stored("file:///2", tenant="other")
     catalog.documents.publish(one)
