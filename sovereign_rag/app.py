@@ -75,6 +75,7 @@ from sovereign_rag.web import (
 )
 from sovereign_rag.web.admin import routes, upload
 from sovereign_rag.web.rendering import STATIC
+from sovereign_rag.web.session import address_to_return_to
 
 MAX_BODY_BYTES = 1 << 20
 _CONDITIONS = ("If-Match", "If-None-Match", "Last-Event-ID")
@@ -177,7 +178,8 @@ async def _refused(request: Request, error: Exception) -> Response:
         headers = error_headers(refusal)
         return JSONResponse(body, status_code=refusal.status, headers=headers)
     if _is_for_people(request):
-        return pages.error_page(request, refusal.status, str(refusal))
+        to = await address_to_return_to(request) if refusal.status == 401 else "/"
+        return pages.error_page(request, refusal.status, str(refusal), to=to)
     if openai_errors.speaks(request):
         return openai_errors.error_response(refusal)
     return error_response(refusal)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sovereign_rag.access import ReadScope
 from sovereign_rag.answering.draft import Draft
 from sovereign_rag.answering.events import AnswerEvent
-from sovereign_rag.answering.messages import message
+from sovereign_rag.answering.messages import counted, message
 from sovereign_rag.answering.request import AnswerRequest
 from sovereign_rag.answering.understand import Understood
 from sovereign_rag.answering.weigh import Judgement
@@ -46,6 +46,5 @@ def notice(draft: Draft, made: Made, language: str) -> str:
     if made.judged and made.judged.missing and draft.kind is not AnswerKind.NONE:
         said.append(message("parts_missing", language, questions="; ".join(made.judged.missing)))
     if made.understood and made.understood.turns_dropped:
-        dropped = str(made.understood.turns_dropped)
-        said.append(message("turns_dropped", language, count=dropped))
+        said.append(counted("turns_dropped", language, made.understood.turns_dropped))
     return " ".join(part for part in said if part)

@@ -14,7 +14,7 @@ from sovereign_rag.answering.draft import (
 )
 from sovereign_rag.answering.events import DraftToken
 from sovereign_rag.answering.extracts import Extract
-from sovereign_rag.answering.messages import message
+from sovereign_rag.answering.messages import counted, message
 from sovereign_rag.answering.model_limits import ModelLimits
 from sovereign_rag.answering.pace import Pace, Timed
 from sovereign_rag.answering.prompt import Prompt, build_prompt
@@ -88,7 +88,7 @@ class Evidence:
         """The notice of an answer made of the quotes, which says how many there are beside."""
         if not self.more:
             return notice
-        return f"{notice} {message('more_quotes', self.language, count=str(self.more))}"
+        return f"{notice} {counted('more_quotes', self.language, self.more)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from sovereign_rag.access import (
     read_scope,
 )
 from sovereign_rag.catalog.catalog import Catalog
+from sovereign_rag.catalog.document_query import DocumentQuery
 from sovereign_rag.catalog.records import DocumentRecord
 from sovereign_rag.errors import NotFound
 from sovereign_rag.roles import Scope
@@ -28,6 +29,7 @@ from sovereign_rag.storage.audit_all import AllRecords
 from sovereign_rag.storage.audit_search import AuditFilter, RightChange, right_changes
 
 _PAGE: Final = 500
+_NAMED_LIKE: Final = 20  # documents that are looked at for a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,18 @@ class AccessExplainer:
             Person(Principal(key.user, key.groups, tenant, key.clearance), f"key {key.id}")
             for key in keys
         )
+
+    def document_named(self, named: str, asker: Principal) -> str:
+        """The id of the document that is meant, within what `asker` may read.
+
+        By its id, or by its title or its file's name where one alone is called so; else `named`.
+        """
+        if self._catalog.documents.known(asker.tenant, named) is not None:
+            return named
+        query = DocumentQuery(words=named)
+        page = self._catalog.lists.page(query, read_scope(asker), limit=_NAMED_LIKE)
+        alike = [one.id for one in page.documents if named in (one.name, one.title)]
+        return alike[0] if len(alike) == 1 else named
 
     def explain(self, document_id: str, people: Sequence[Person], asker: Principal) -> Explanation:
         """Why `people` can or can't read a document of the asker's tenant.

@@ -8,7 +8,7 @@ own, `PART.fr.json` beside `fr.json`. Prompts, which are words for a model, stan
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -19,9 +19,12 @@ from sovereign_rag.domain import LANGUAGES, Language
 
 DEFAULT: Final[Language] = "en"
 _FOLDER = Path(__file__).parent / "locales"
-_NO_BREAK: Final = (  # French punctuation never begins a line; it stands off by a blank
+_NO_BREAK: Final = (
+    (re.compile(r"(?<=[\d}]) (?=(?:s|J|min|[MG]i[Bo])\b)"), "\N{NO-BREAK SPACE}"),  # units
+)
+_FRENCH: Final = (  # its punctuation never begins a line; it stands off by a blank
     (re.compile(r"(?<=«) | (?=[:»])"), "\N{NO-BREAK SPACE}"),
-    (re.compile(r" (?=[;?!])"), "\N{NARROW NO-BREAK SPACE}"),
+    (re.compile(r" (?=[;?!])|(?<=\d) (?=\d)"), "\N{NARROW NO-BREAK SPACE}"),
 )
 
 
@@ -75,10 +78,10 @@ class Locale:
 
     def time(self, moment: datetime) -> str:
         """Day and time, in the zone that `moment` is in, which is named."""
-        from babel.dates import format_datetime
+        from babel.dates import format_time
 
-        shown = format_datetime(moment, format="short", locale=self._region)
-        return f"{shown} {moment.tzname() or ''}".rstrip()
+        clock = format_time(moment, format="short", locale=self._region)
+        return f"{self.date(moment)}, {clock} {moment.tzname() or ''}".rstrip()
 
     def language_name(self, code: str | None) -> str:
         """A language by its name in this one; an unknown code as it is, "–" for none."""
@@ -106,12 +109,11 @@ def locale(language: Language) -> Locale:
     texts: dict[str, str] = {}
     for path in (_FOLDER / f"{language}.json", *sorted(_FOLDER.glob(f"*.{language}.json"))):
         texts |= json.loads(path.read_text(encoding="utf-8"))
-    if language == "fr":
-        texts = {key: _with_no_breaks(text) for key, text in texts.items()}
-    return Locale(language, texts)
+    places = (*_NO_BREAK, *_FRENCH) if language == "fr" else _NO_BREAK
+    return Locale(language, {key: _with_no_breaks(text, places) for key, text in texts.items()})
 
 
-def _with_no_breaks(text: str) -> str:
-    for place, blank in _NO_BREAK:
+def _with_no_breaks(text: str, places: Iterable[tuple[re.Pattern[str], str]]) -> str:
+    for place, blank in places:
         text = place.sub(blank, text)
     return text

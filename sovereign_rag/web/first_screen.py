@@ -47,7 +47,7 @@ class FirstScreen:
 
 def first_screen(service: Service, principal: Principal, t: Locale) -> FirstScreen:
     """What one can ask of: counts, questions that the documents at hand answer, one's own last."""
-    look = service.first_look.first_look(principal, newest=4 * _EXAMPLES)
+    look = service.first_look.first_look(principal, newest=4 * _EXAMPLES, language=t.language)
     own = tuple(service.conversations.own_questions(principal, limit=_OWN))
     return FirstScreen(look.overview, _examples(look.newest, t), own)
 
@@ -80,11 +80,14 @@ def folder_label(uri: str) -> str:
 
 
 def _examples(newest: tuple[DocumentRecord, ...], t: Locale) -> tuple[str, ...]:
-    """Questions that the newest documents answer, those in the reader's language first."""
-    titled = [record for record in newest if record.title]
-    titled.sort(key=lambda record: record.language != t.language)
-    asked = [t("example.summary", title=record.title) for record in titled[: _EXAMPLES - 1]]
-    return (*asked, t("example.list")) if titled else ()
+    """Questions that the newest documents answer; a title that asks one is such a question."""
+    titles = list(dict.fromkeys(record.title for record in newest if record.title))
+    titles.sort(key=lambda title: not title.rstrip().endswith("?"))
+    asked = [
+        title if title.rstrip().endswith("?") else t("example.summary", title=title)
+        for title in titles[: _EXAMPLES - 1]
+    ]
+    return (*asked, t("example.list")) if titles else ()
 
 
 def _choices(counts: Mapping[str, int], labels: Mapping[str, str]) -> tuple[Choice, ...]:

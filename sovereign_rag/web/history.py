@@ -81,6 +81,7 @@ def conversation_page(
     principal: CurrentPrincipal,
     service: CurrentService,
     narrowing: QueryNarrowing,
+    q: Annotated[str, Query(max_length=4_000)] = "",
 ) -> Response:
     conversation = service.conversations.read(conversation_id, principal)
     return page(
@@ -88,7 +89,7 @@ def conversation_page(
         "ask.html",
         principal=principal,
         turns=[kept_turn(turn, conversation_id) for turn in conversation.turns],
-        question="",
+        question=q,
         conversation=conversation,
         first=None,
         choices=None,

@@ -178,18 +178,17 @@ def _known(status: int) -> int:
     return status if status in {400, 403, 404, 413, 429, 503} else 500
 
 
-def error_page(request: Request, status: int, detail: str) -> Response:
-    """A refusal for people: who isn't signed in is asked to, others read what happened."""
+def error_page(request: Request, status: int, detail: str, *, to: str = "/") -> Response:
+    """A refusal for people: who isn't signed in is asked to and goes on to `to`, others read it."""
     if status == 401:
-        to = request.url.path if request.method == "GET" else "/"
-        if request.method == "GET" and request.url.query:
-            to += f"?{request.url.query}"
         response = RedirectResponse(f"/sign-in?next={quote(to, safe='/')}", status_code=303)
         service = the_service(request)
         was_sent = session_cookie(service.settings.server) in request.cookies
         return _forgetting(response, service) if was_sent else response
-    known = _known(status)
-    return page(request, "error.html", principal=None, status=status, known=known, detail=detail)
+    known, principal = _known(status), getattr(request.state, "principal", None)
+    return page(
+        request, "error.html", principal=principal, status=status, known=known, detail=detail
+    )
 
 
 def _sign_in_form(

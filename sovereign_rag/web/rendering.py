@@ -15,6 +15,7 @@ from sovereign_rag.http.sources import page_url, public_url
 from sovereign_rag.roles import Scope
 from sovereign_rag.services.container import Service
 from sovereign_rag.settings import HouseSettings
+from sovereign_rag.text.excerpt import excerpt
 from sovereign_rag.text.locale import locale
 from sovereign_rag.text.readable import readable
 from sovereign_rag.version import VERSION
@@ -38,6 +39,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(
+        excerpt=excerpt,
         version=VERSION,
         languages=[(language, locale(language)("language.name")) for language in LANGUAGES],
         page_url=page_url,

@@ -17,6 +17,8 @@ from sovereign_rag.web.conversation import written_turns
 _MOST_NEAR: Final = 3
 _WORTH_SHOWING: Final = 0.15  # confidence that the passages hold an answer; below, chance
 _AROUND: Final = 90  # characters
+_WORD_CUT_BEFORE: Final = re.compile(r"^\S+(?=\s)")
+_WORD_CUT_AFTER: Final = re.compile(r"(?<=\s)\S+$")
 _SHORT_TITLE: Final = 4
 _NEAR: Final = 0.6  # of the best one's score
 _PAGES_NEAR: Final = 4  # on each side
@@ -217,13 +219,20 @@ def places_of(pages: Sequence[PageText], words: str, *, most: int) -> list[Place
     for page in pages if words else ():
         for hit in wanted.finditer(page.text):
             start, end = hit.span()
-            around = MarkedText(
-                page.text[max(0, start - _AROUND) : start], hit[0], page.text[end : end + _AROUND]
-            )
-            found.append(Place(page.number, start, end, around))
+            found.append(Place(page.number, start, end, _surrounded(page.text, start, end)))
             if len(found) == most:
                 return found
     return found
+
+
+def _surrounded(text: str, start: int, end: int) -> MarkedText:
+    """A span with what stands around it, cut between words and not within one."""
+    before, after = text[max(0, start - _AROUND) : start], text[end : end + _AROUND]
+    if start > _AROUND and not text[start - _AROUND - 1].isspace():
+        before = _WORD_CUT_BEFORE.sub("", before)
+    if end + _AROUND < len(text) and not text[end + _AROUND].isspace():
+        after = _WORD_CUT_AFTER.sub("", after)
+    return MarkedText(before, text[start:end], after)
 
 
 def leads_with_name(title: str) -> bool:

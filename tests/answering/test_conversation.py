@@ -129,7 +129,7 @@ def test_a_conversation_that_is_too_long_loses_its_oldest_turns_and_the_answer_s
     )
 
     assert cut.turns_dropped == 3
-    assert "Left aside, the oldest first: 3 question(s)." in cut.notice
+    assert "its 3 oldest questions were left aside." in cut.notice
     assert (whole.turns_dropped, "aside" in whole.notice) == (0, False)
     assert cut.follow_up == whole.follow_up
 

@@ -184,6 +184,8 @@ def test_settings_say_where_they_come_from_and_hide_secrets(product: Product) ->
     body = get(product, "admin", "/admin/settings").text
     changed = get(product, "admin", "/admin/settings?show=changed").text
 
+    sections = re.findall(r"<summary><h3><code>([^<]+)</code>", body)
+    assert len(sections) == len(set(sections)) > 10
     assert "<code>server.max_upload_mib</code>" in changed
     assert "<code>retrieval.dense_weight</code>" in body
     assert "<code>retrieval.dense_weight</code>" not in changed
@@ -257,6 +259,25 @@ def test_why_somebody_reads_a_document_is_told_without_its_name_to_who_may_not(
     recorded = [e.action for e in recorded_by(product, act)]
 
     assert recorded == ["access.explain"] * 3
+
+
+def test_why_is_asked_by_a_document_s_name_within_what_the_asker_may_read(
+    product: Product,
+) -> None:
+    asked = "/admin/people/why?user=ana&document="
+    heating = product.documents["Temperature-de-chauffage.pdf"]
+
+    by_name = get(product, "admin", f"{asked}Temperature-de-chauffage.pdf")
+    hidden, missing = (
+        get(product, "admin", f"{asked}{name}.md") for name in ("salaries", "nosuch")
+    )
+    edit = get(product, "admin", f"/admin/documents/{heating}/edit")
+
+    assert "ana can read it." in by_name.text
+    assert (hidden.status_code, missing.status_code) == (404, 404)
+    assert "There is no document with this name" in hidden.text
+    assert hidden.text.replace("salaries", "nosuch") == missing.text
+    assert f"/admin/people/why?document={heating}" in edit.text
 
 
 def test_a_key_is_made_shown_once_replaced_and_ended(product: Product) -> None:

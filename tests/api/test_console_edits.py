@@ -60,7 +60,7 @@ def test_an_admin_narrows_a_document_and_its_former_readers_find_nothing_at_once
             sent = {**form, "readers": "user:adam", "tags": "house\r\nporters"}
             done = admin.post(address, data=sent, headers=HTML)
             assert done.headers["location"] == "/admin/documents?done=edited"
-            assert "finds nothing of it any more" in admin.get(done.headers["location"]).text
+            assert "no longer finds it" in admin.get(done.headers["location"]).text
 
         recorded = [entry for entry in recorded_by(product, act) if entry.action == "edit"]
         found = hugo.post("/v1/search", json={"query": "rota of the porters"}).json()["passages"]
@@ -81,7 +81,7 @@ def test_an_admin_narrows_a_document_and_its_former_readers_find_nothing_at_once
         ({"readers": "hr"}, 400, "be understood"),
         ({"tags": "x" * 101}, 400, "be understood"),
         ({"seen": "another", "level": "3"}, 412, "in the meantime"),
-        ({"readers": "user:ana"}, 200, "nor take this back"),  # asked once more
+        ({"readers": "user:ana"}, 200, "nor undo this"),  # asked once more
     ],
 )
 def test_a_form_that_is_not_carried_out_says_why_and_changes_nothing(

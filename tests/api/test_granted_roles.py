@@ -149,7 +149,7 @@ def test_the_console_grants_and_revokes_roles(
     (granted,) = application.catalog.granted_roles.of_person("default", "pia")
     client.post("/admin/people/roles/revoke", data=wanted, headers=sent).headers["Location"]
 
-    assert "counts from the person" in done.text
+    assert "applies from the person" in done.text
     assert "group:hr, source:wiki" in done.text
     assert sorted(granted.curates) == ["group:hr", "source:wiki"]
     assert granted.granted_by == "user:adam"

@@ -205,7 +205,7 @@ def test_a_conversation_stays_from_the_first_question_to_its_deletion(
         expect(page.locator(".turn .asked")).to_have_text([first, second])
         page.get_by_role("link", name="Deutsch").click()
         expect(page.locator(".turn .asked")).to_have_text([first, second])
-        page.get_by_role("button", name="Mit Kollegen teilen").first.click()
+        page.get_by_role("button", name="Mit anderen teilen").first.click()
         link = page.locator("#turn-1-link").input_value()
         page.locator(".vote summary").last.click()
         page.get_by_role("button", name="Nicht hilfreich").click()

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from sovereign_rag.answering.messages import message
+from sovereign_rag.answering.messages import counted, message
 from sovereign_rag.domain import LANGUAGES
 from sovereign_rag.settings.running import RUNNING
 from sovereign_rag.text.locale import locale
@@ -43,7 +43,7 @@ def test_numbers_dates_and_languages_are_written_as_each_language_does() -> None
     assert [locale(language).percent(0.899) for language in ("en", "de")] == ["89%", "89\xa0%"]
     assert (locale("de").decimal(1.84), locale("en").decimal(1.84)) == ("1,8", "1.8")
     assert (locale("fr").date(day), locale("de").date(day)) == ("3 nov. 2026", "03.11.2026")
-    assert locale("it").time(moment) == "03/11/26, 14:05 UTC"
+    assert locale("it").time(moment) == "3 nov 2026, 14:05 UTC"
     assert [locale("fr").language_name(code) for code in ("de", None, "xx-none")] == [
         *("allemand", "–", "xx-none")
     ]
@@ -55,9 +55,26 @@ def test_nothing_and_one_and_many_are_counted_in_words() -> None:
     assert found == ["Aucun passage trouvé.", "1 passage trouvé.", "2 passages trouvés."]
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_texts_are_set_as_print_is_and_count_in_words(language: str) -> None:
+    for key, text in locale(language).texts.items():
+        assert not re.search(r"\w'\w", text), f"{key}: an apostrophe of a typewriter"
+        assert not re.search(r"\w(\([a-zé]{1,2}\)|/[a-zé]\b)", text), f"{key}: two forms at once"
+        assert not re.search(r"[\d}] (s|J|min|[MG]i[Bo])\b", text), f"{key}: a unit begins a line"
+
+
+def test_what_is_left_aside_is_counted_as_each_language_does() -> None:
+    told = [counted("turns_dropped", "fr", n).partition(": ")[2] for n in (1, 3)]
+
+    assert told == [
+        "sa question la plus ancienne a été laissée de côté.",
+        "ses 3 questions les plus anciennes ont été laissées de côté.",
+    ]
+
+
 def test_french_punctuation_does_not_begin_a_line() -> None:
     for text in locale("fr").texts.values():
-        assert not re.search(r" [:;?!»]|« ", text), text
+        assert not re.search(r" [:;?!»]|« |\d \d", text), text
     assert locale("fr")("ask.heading").endswith("savoir\N{NARROW NO-BREAK SPACE}?")
 
 
@@ -82,6 +99,8 @@ def test_no_word_of_the_page_is_missing_and_none_is_left_over() -> None:
 def test_no_word_of_an_answer_is_missing_and_none_is_left_over() -> None:
     used = " ".join(path.read_text(encoding="utf-8") for path in ANSWERING)
     named = set(re.findall(r"""\bmessage\(\s*["']([a-z_]+)["']""", used))
+    for key in re.findall(r"""\bcounted\(\s*["']([a-z_]+)["']""", used):
+        named |= {f"{key}.one", f"{key}.many"}
 
     assert named <= NOTICES
     left_over = {key for key in NOTICES - named if not _is_notice_put_together(key, used)}

@@ -85,13 +85,17 @@ def why_page(
     clearance: _Level = 0,
 ) -> Response:
     """Why somebody can or can't read a document."""
-    explanation = None
+    explanation, is_unknown = None, False
     if user.strip() and document.strip():
         named = [name.strip().removeprefix("group:") for name in groups.split(",") if name.strip()]
         people = service.explainer.people(
             user.strip(), admin.tenant, groups=named, clearance=clearance
         )
-        explanation = service.explainer.explain(document.strip(), people, admin)
+        try:
+            named_document = service.explainer.document_named(document.strip(), admin)
+            explanation = service.explainer.explain(named_document, people, admin)
+        except NotFound:
+            is_unknown = True
     return console_page(
         request,
         "why.html",
@@ -103,4 +107,6 @@ def why_page(
         clearance=clearance,
         highest_level=HIGHEST_LEVEL,
         told=explanation,
+        is_unknown=is_unknown,
+        status=404 if is_unknown else 200,
     )

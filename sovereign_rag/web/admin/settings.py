@@ -1,6 +1,5 @@
 """The settings: what each is, what it does, where it was said; some are changed here."""
 
-from itertools import groupby
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Form, Query
@@ -11,6 +10,7 @@ from sovereign_rag.access import Principal
 from sovereign_rag.errors import SettingsError
 from sovereign_rag.http.identity import CurrentService
 from sovereign_rag.services.container import Service
+from sovereign_rag.services.settings_desk import SettingView
 from sovereign_rag.settings.running import RUNNING
 from sovereign_rag.web.admin.frame import back_to, console_page
 from sovereign_rag.web.admin.guard import Part, entering
@@ -63,13 +63,15 @@ def _page(
 ) -> Response:
     """The page; `refused` is a setting, what was typed for it, and why it can't be that."""
     views = service.console.settings.all(admin, changed=show == "changed")
-    sections = [(name, list(some)) for name, some in groupby(views, lambda view: view.section)]
+    sections = dict[str, list[SettingView]]()  # each once, though a section of its own may part it
+    for view in views:
+        sections.setdefault(view.section, []).append(view)
     response = console_page(
         request,
         "settings.html",
         Part.SETTINGS,
         principal=admin,
-        sections=sections,
+        sections=sections.items(),
         changeable=sorted(
             (view for view in views if view.can_change), key=lambda view: RUNNING.index(view.name)
         ),

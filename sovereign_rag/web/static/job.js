@@ -1,6 +1,7 @@
 // Keeps a job's progress up to date. Without this script the page shows it as of its loading.
 
 import { events } from "./events.js";
+import { localise } from "./times.js";
 
 const progress = document.getElementById("progress");
 const AGAIN_MS = 3000;
@@ -19,6 +20,7 @@ function show(html) {
   const held = document.activeElement?.closest("#progress form")?.getAttribute("action");
   const template = document.createElement("template");
   template.innerHTML = html;
+  localise(template.content);
   progress.replaceChildren(template.content);
   if (held) progress.querySelector(`form[action="${held}"] button`)?.focus();
 }

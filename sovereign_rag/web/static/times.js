@@ -2,12 +2,14 @@
 
 const FORMATS = {
   date: { dateStyle: "medium" },
-  time: { dateStyle: "short", timeStyle: "short" },
+  time: { dateStyle: "medium", timeStyle: "short" },
 };
+
+const LANGUAGE = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang; // as the server writes
 
 export function localise(root = document) {
   for (const time of root.querySelectorAll("time[data-local]")) {
-    const format = new Intl.DateTimeFormat(document.documentElement.lang, FORMATS[time.dataset.local]);
+    const format = new Intl.DateTimeFormat(LANGUAGE, FORMATS[time.dataset.local]);
     time.textContent = format.format(new Date(time.dateTime));
     time.removeAttribute("data-local");
   }
