@@ -134,7 +134,7 @@ def test_the_words_around_an_answer_are_in_the_readers_language() -> None:
     page = html(answer(Statement("One.", Verdict.SUPPORTED, (citation(0),))), language="de")
 
     assert "Von einem Sprachmodell verfasst" in page
-    assert "1,8 s" in page
+    assert "1,8\N{NO-BREAK SPACE}s" in page
 
 
 def test_nothing_from_documents_or_models_becomes_markup() -> None:
