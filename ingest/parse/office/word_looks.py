@@ -8,6 +8,7 @@ from ingest.parse.office.word_styles import Styles, is_on
 
 _TINY_HALF_POINTS = 3
 _MOVED = 4  # half points off the line
+_LOOKS = {f"{W}{tag}": f"{W}{tag}Pr/{W}shd" for tag in ("p", "tc", "r")}  # a ground of its own
 
 
 def is_shaded(node: etree._Element) -> bool:
@@ -15,13 +16,13 @@ def is_shaded(node: etree._Element) -> bool:
     for at in (node, *node.iterancestors()):
         if at.tag in {W + "tbl", W + "txbxContent"}:
             return True
-        for path in ("pPr", "tcPr", "rPr"):
-            fill = at.find(f"{W}{path}/{W}shd")
-            if fill is not None and (fill.get(W + "fill") or "auto").upper() not in {
-                "AUTO",
-                "FFFFFF",
-            }:
-                return True
+        look = _LOOKS.get(at.tag)  # the body is not asked: it would look at all that it holds
+        fill = at.find(look) if look is not None else None
+        if fill is not None and (fill.get(W + "fill") or "auto").upper() not in {
+            "AUTO",
+            "FFFFFF",
+        }:
+            return True
     return False
 
 
@@ -38,8 +39,9 @@ def is_unseen(run: etree._Element, shaded: bool, styles: Styles) -> bool:
     if size is not None and size.isdigit() and int(size) <= _TINY_HALF_POINTS:
         return True
     white = (value(looks, "color") or "").upper() == "FFFFFF"
-    lit = looks.find(W + "highlight") is not None or is_shaded(run)
-    return white and not shaded and not lit
+    if not white or shaded:
+        return False
+    return looks.find(W + "highlight") is None and not is_shaded(run)
 
 
 def is_bold(run: etree._Element, inherited: bool) -> bool:
