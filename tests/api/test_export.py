@@ -59,7 +59,7 @@ def test_a_file_has_its_question_asker_model_and_marks(form: Callable[[Paper], s
     for said in (
         "How wide is the gate?",
         "ana",
-        "29/11/2026",
+        "29 Nov 2026, 14:05 UTC",
         "model@1234",
         "artificial intelligence",
         "four metres wide. ",
