@@ -122,6 +122,7 @@ def fetch_(
         "sovereign-rag models import /media/usb/Mistral-7B-Instruct-v0.3-Q4_K_M.gguf",
         "sovereign-rag models import own.gguf --name house-model --sha256 9f86d0…",
         "sovereign-rag models import own.gguf --signature model.sig --publisher-key publisher.pub",
+        'sovereign-rag models import own.gguf --languages fr,de --limits "Tuned on our contracts."',
     ),
 )
 def import_(
@@ -140,6 +141,12 @@ def import_(
     publisher_key: Annotated[
         Path | None, typer.Option(help="The publisher's public key, which signed that (PEM).")
     ] = None,
+    languages: Annotated[
+        str, typer.Option(help="Those it was made for, e.g. fr,de: a part of its passport.")
+    ] = "",
+    limits: Annotated[
+        str, typer.Option(help="What it is not good for, in a sentence, for its passport.")
+    ] = "",
     exam: WithExam = True,
 ) -> None:
     """Copy a model into the models folder: checked, hashed, and tried with one prompt.
@@ -149,6 +156,7 @@ def import_(
     """
     if (signature is None) != (publisher_key is None):
         raise BadInput("--publisher-key checks what --signature names: give both or neither.")
+    said = (_codes(languages), " ".join(limits.split()))
     detail = {"file": str(file), "name": name, "sha256": sha256}
     if signature is not None:
         detail |= {"signature": str(signature), "publisher_key": str(publisher_key)}
@@ -158,7 +166,7 @@ def import_(
             from sovereign_rag.models.signature import signed_hashes
 
             signed = signed_hashes(signature, publisher_key)
-        imported = _import(run, file, name=name, sha256=sha256, signed=signed)
+        imported = _import(run, file, name=name, sha256=sha256, signed=signed, said=said)
         outcome |= {"name": imported.name, "sha256": imported.sha256}
     _examine_and_show(run, imported, exam=exam)
 
@@ -206,6 +214,7 @@ def _import(
     sha256: str | None = None,
     source: str | None = None,
     signed: frozenset[str] | None = None,
+    said: tuple[tuple[str, ...], str] = ((), ""),
     move: bool = False,
 ) -> "ImportedModel":
     from sovereign_rag.generation.smoke_test import try_model
@@ -221,9 +230,18 @@ def _import(
             sha256=sha256.lower() if sha256 else None,
             source=source,
             signed=signed,
+            languages=said[0],
+            limits=said[1],
             move=move,
             progress=progress,
         )
+
+
+def _codes(languages: str) -> tuple[str, ...]:
+    codes = tuple(code.strip().lower() for code in languages.split(",") if code.strip())
+    if any(not (code.isascii() and code.isalpha() and 2 <= len(code) <= 3) for code in codes):
+        raise BadInput(f"{languages!r} can't be a model's languages: codes, as in fr,de.")
+    return codes
 
 
 @contextmanager
@@ -360,6 +378,8 @@ def _to_dict(run: CommandRun, entry: "ModelEntry", in_use: bool) -> dict[str, ob
         "quantization": _quantization(entry),
         "licence": entry.licence,
         "source": entry.source,
+        "languages": list(entry.languages),
+        "known_limits": entry.limits,
         "exam": exam_to_dict(result) if result else None,
     }
 

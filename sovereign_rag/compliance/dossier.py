@@ -216,7 +216,7 @@ def _passports(service: Service) -> list[dict[str, Any]]:
         return []
     return [
         {"id": m.id, "role": m.role, "name": m.name, "sha256": m.sha256, "licence": m.licence}
-        | {"source": m.source, "size": m.size, "state": m.state}
+        | {"source": m.source, "size": m.size, "state": m.state, "known_limits": m.limits}
         for m in used
     ]
 

@@ -156,10 +156,14 @@ def _model(entry: ModelEntry) -> dict[str, Any]:
         "version": entry.sha256[:12],
         "description": f"{entry.role}, from {entry.source}",
         "licenses": [{"license": {"name": entry.licence}}] if entry.licence else [],
-        "modelCard": {"modelParameters": {"task": _TASKS[entry.role]}},
+        "modelCard": {
+            "modelParameters": {"task": _TASKS[entry.role]},
+            "considerations": {"technicalLimitations": [entry.limits]},
+        },
         "properties": [
             {"name": "sovereign-rag:size", "value": str(entry.size)},
             {"name": "sovereign-rag:state", "value": entry.state},
+            {"name": "sovereign-rag:languages", "value": " ".join(entry.languages)},
         ],
         "components": [
             {

@@ -58,6 +58,8 @@ class CatalogueModel:
     head_size: int
     context_tokens: int  # that it was trained for
     licence: str
+    languages: Sequence[str]  # ISO 639-1, as its publisher says; none: it does not
+    limits: str
     use: str
 
     @property

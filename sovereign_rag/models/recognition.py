@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from typing import Final
 
+from sovereign_rag.models.known_limits import known_of_recognition
 from sovereign_rag.models.manifest import ModelEntry, model_hash, size_of
 from sovereign_rag.settings import Settings
 from sovereign_rag.system.tesseract import installed_recogniser
@@ -41,6 +42,8 @@ def recognition_entries(settings: Settings, *, fresh: bool = False) -> list[Mode
             licence="apache-2.0",
             source=f"Tesseract {found.version}, {found.folder}",
             expected_sha256=None,
+            languages=known_of_recognition(name).languages,
+            limits=known_of_recognition(name).limits,
         )
         for name, file in files
         if file.is_file()

@@ -39,6 +39,8 @@ class ImportedModel:
     licence: str | None
     source: str  # "file /media/usb/….gguf", "hub mistralai/…@commit"
     imported: str  # ISO 8601, UTC
+    languages: tuple[str, ...] = ()  # as the admin says, ISO 639-1
+    limits: str = ""  # as the admin says; "": nothing
 
 
 def valid_name(name: str) -> bool:
@@ -107,7 +109,7 @@ class Registry:
     def _read(self) -> dict[str, ImportedModel]:
         try:
             content = json.loads(self._path.read_text(encoding="utf-8"))
-            found = [ImportedModel(**entry) for entry in content["models"]]
+            found = [_model(entry) for entry in content["models"]]
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -129,7 +131,7 @@ class Registry:
             self.folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / f".{_FILE}.lock", timeout=_WAIT_S):
                 models = change(self._read())
-                self._write({"models": [asdict(models[name]) for name in sorted(models)]})
+                self._write({"models": [_entry(models[name]) for name in sorted(models)]})
         except (OSError, Timeout) as error:
             raise ModelError(
                 f"The list of imported models {self._path} can't be written: {error}. Check the "
@@ -147,3 +149,13 @@ class Registry:
         except OSError:
             Path(scratch).unlink(missing_ok=True)
             raise
+
+
+def _model(entry: Mapping[str, Any]) -> ImportedModel:
+    return ImportedModel(**{**entry, "languages": tuple(entry.get("languages", ()))})
+
+
+def _entry(model: ImportedModel) -> dict[str, Any]:
+    """Without what nobody said, so that a version before reads the list as well."""
+    unsaid = {name for name in ("languages", "limits") if not getattr(model, name)}
+    return {name: value for name, value in asdict(model).items() if name not in unsaid}

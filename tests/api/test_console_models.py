@@ -24,6 +24,8 @@ def test_an_exam_is_asked_for_and_stopped_on_the_page_which_waits_for_neither(
     assert (task.kind, task.asked_by) == ("exam", "user:adam")
     assert stopped.headers["location"] == "/admin/models?done=work_stopped"
     assert ("data-busy" in waits, "data-busy" in over) == (True, False)
+    assert "Known limits" in over
+    assert "reads 512 tokens of a text at most" in over
 
 
 def test_what_there_is_no_index_for_is_refused_on_the_page(product: Product) -> None:

@@ -77,6 +77,20 @@ def test_the_files_that_scans_are_recognised_by_are_in_it(bill: dict[str, Any]) 
     assert listed["tesseract-fra"] == hash_file(data / "fra.traineddata")
 
 
+@pytest.mark.model
+def test_every_model_in_it_says_its_known_limits_and_a_package_none(bill: dict[str, Any]) -> None:
+    stated = {
+        part["name"]: part["modelCard"]["considerations"]["technicalLimitations"]
+        for part in bill["components"]
+        if part["type"] == "machine-learning-model"
+    }
+
+    assert all(isinstance(word, str) and word for (word,) in stated.values())
+    assert "handwriting" in stated["tesseract-fra"][0]
+    assert "512 tokens" in stated["multilingual-e5-small"][0]
+    assert not any("modelCard" in p for p in bill["components"] if p["type"] == "library")
+
+
 def test_a_folder_of_wheels_is_listed_by_what_each_says_and_not_what_is_installed(
     cli: CommandLine, tmp_path: Path
 ) -> None:

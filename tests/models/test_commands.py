@@ -93,16 +93,20 @@ def test_a_model_is_imported_listed_and_removed_by_commands(cli: Cli, tmp_path: 
     file = tmp_path / "Small.gguf"
     shutil.copyfile(bundled.smollm2(), file)
 
-    record_content = json.loads(cli("models", "import", str(file), "--no-exam", "--json")[1])
+    said = ("--languages", "en,fr", "--limits", "Small talk alone.")
+    brought = cli("models", "import", str(file), "--no-exam", "--json", *said)
+    refused = cli("models", "import", str(file), "--languages", "French and German")
+    record_content = json.loads(brought[1])
     imported = record_content["imported"]
     registry = Registry(tmp_path / "models")
-    present = [model.name for model in registry.all()]
+    present = [(m.name, m.languages, m.limits) for m in registry.all()]
     removed = cli("models", "remove", "small")
 
     assert record_content["exam"] is None
     assert (imported["name"], imported["hash_from"]) == ("small", "admin")
     assert imported["sha256"] == bundled.SMOLLM2_SHA256
-    assert present == ["small"]
+    assert present == [("small", ("en", "fr"), "Small talk alone.")]
+    assert (refused[0], "as in fr,de" in refused[2]) == (2, True)
     assert removed[0] == 0
     assert registry.all() == ()
     assert [action for action, _ in audited(cli)] == [

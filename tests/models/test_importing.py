@@ -1,5 +1,6 @@
 """Models are imported, listed, used by name, verified and removed."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -10,10 +11,11 @@ from sovereign_rag.errors import BadInput, ModelError, ModelMissing, NotFound
 from sovereign_rag.generation.llama_cpp import LlamaCppModel
 from sovereign_rag.generation.protocol import CompletionRequest, Message
 from sovereign_rag.generation.smoke_test import try_model
-from sovereign_rag.models import bundled
+from sovereign_rag.models import bundled, catalogue
 from sovereign_rag.models.gguf_header import GgufHeader
 from sovereign_rag.models.importing import import_model
 from sovereign_rag.models.inventory import all_models, verified_language_model
+from sovereign_rag.models.known_limits import known_of
 from sovereign_rag.models.manifest import hash_file
 from sovereign_rag.models.registry import Registry
 from sovereign_rag.settings import Settings, load_settings
@@ -255,3 +257,29 @@ def test_a_list_that_points_out_of_its_folder_is_refused(tmp_path: Path) -> None
         registry.remove("own")
 
     assert (tmp_path / "own.gguf").exists()
+
+
+def test_a_passport_says_the_known_limits_that_somebody_states_and_else_that_nobody_did(
+    tmp_path: Path,
+) -> None:
+    models_dir, limits = tmp_path / "models", "Tuned on contracts; knows no other text."
+    e5 = bundled.multilingual_e5_small(load_settings().models_dir)
+    settings = load_settings(
+        overrides={"models_dir": models_dir, "embedding": {"model": str(e5)}, "generation": {}}
+    )
+    stated = gguf(tmp_path / "stated.gguf", CHAT_MODEL)
+    silent = gguf(tmp_path / "silent.gguf", CHAT_MODEL | {"general.name": "Other"})
+
+    registry = Registry(models_dir)
+    import_model(stated, registry, try_out=speaks, languages=("fr", "de"), limits=limits)
+    import_model(silent, registry, try_out=speaks)
+    (embedding, writer), others = all_models(settings)
+
+    said = {model.name: (model.languages, model.limits) for model in others}
+    assert said == {"stated": (("fr", "de"), limits), "silent": ((), "not stated")}
+    assert "512 tokens" in embedding.limits
+    assert (writer.languages, "very small" in writer.limits) == (("en",), True)
+    for model in catalogue.catalogue():
+        assert known_of(model.sha256).limits == model.limits != "not stated"
+    entries = json.loads((models_dir / "manifest.json").read_text("utf-8"))["models"]
+    assert ["limits" in entry for entry in entries] == [False, True]  # a version before reads it
