@@ -15,7 +15,7 @@ from sovereign_rag.text.lexicon import whole_words
 _FIELD: Final = re.compile(r"\W{0,3}[^\W\d_][^\n:.!?|]{1,32}[:：]\s{1,3}\S[^\n]{0,110}")
 _LONGEST_ITEM: Final = 200
 _LONGEST_LIST: Final = 1200
-_FEWEST_ITEMS: Final = 3
+FEWEST_ITEMS: Final = 3
 
 
 def announces(sentence: str, language: str) -> bool:
@@ -40,7 +40,13 @@ def is_bare_list(chunk: Chunk) -> bool:
     if chunk.kind != "text" or len(chunk.heading_path) < 1 or len(chunk.text) > _LONGEST_LIST:
         return False
     items = [chunk.text[start:end] for start, end in paragraphs(chunk.text)]
-    if len(items) < _FEWEST_ITEMS or any(len(item) > _LONGEST_ITEM for item in items):
+    if len(items) < FEWEST_ITEMS or any(len(item) > _LONGEST_ITEM for item in items):
         return False
     closed = sum(item.rstrip().endswith((".", "!", "?", ":")) for item in items)
-    return closed * _FEWEST_ITEMS <= len(items) and not any(map(is_fields, items))
+    return closed * FEWEST_ITEMS <= len(items) and not any(map(is_fields, items))
+
+
+def is_bare_item(paragraph: str) -> bool:
+    """Whether a paragraph looks like an item of a list: short, no sentence, and no field."""
+    closed = paragraph.rstrip().endswith((".", "!", "?", ":", ";"))
+    return len(paragraph) <= _LONGEST_ITEM and not closed and not is_fields(paragraph)

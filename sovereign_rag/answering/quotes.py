@@ -8,7 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sovereign_rag.answering.asides import is_bare_list, is_fields
+from sovereign_rag.answering.asides import (
+    FEWEST_ITEMS,
+    is_bare_item,
+    is_bare_list,
+    is_fields,
+)
 from sovereign_rag.answering.citations import StoredPages, cite
 from sovereign_rag.answering.extracts import Extract
 from sovereign_rag.domain import Chunk, Citation, Passage, Statement, Verdict
@@ -114,6 +119,9 @@ def _shown(extract: Extract) -> _Quote:
     form = _form(passage.chunk.text, spans, extract)
     if form is not None and first <= form[0] and form[1] <= last:
         return _Quote(passage, *form)
+    items = _bare_items(passage.chunk.text, spans, extract)
+    if items is not None and first <= items[0] and items[1] <= last:
+        return _Quote(passage, *items)
     before = None
     for start, end in spans:
         whole = start <= extract.start and extract.end <= end
@@ -141,6 +149,23 @@ def _form(text: str, spans: Sequence[tuple[int, int]], extract: Extract) -> tupl
             if spans[last][1] - spans[first][0] <= _LONGEST_PARAGRAPH:
                 low, high, grown = first, last, True
     return spans[low][0], spans[high][1]
+
+
+def _bare_items(
+    text: str, spans: Sequence[tuple[int, int]], extract: Extract
+) -> tuple[int, int] | None:
+    """The items around the one that was found, where nothing leads in but the paragraph before:
+    the steps of what to do are one answer, and each alone is none.
+    """
+    bare = [is_bare_item(text[start:end]) for start, end in spans]
+    at = next((n for n, (a, b) in enumerate(spans) if a <= extract.start < b), None)
+    if at is None or not bare[at]:
+        return None
+    low = next((n + 1 for n in range(at, -1, -1) if not bare[n]), 0)
+    high = next((n for n in range(at, len(spans)) if not bare[n]), len(spans)) - 1
+    start, end = spans[low][0], spans[high][1]
+    fits = end - start <= (_LONGEST_LIST if extract.whole else _LONGEST_PARAGRAPH)
+    return (start, end) if fits and high - low + 1 >= FEWEST_ITEMS else None
 
 
 def _points_back(chunk: Chunk, start: int) -> bool:

@@ -107,6 +107,8 @@ class Wanted:
             for number in values(sentence, spoken).numbers
             if not any(number.agrees(other) for other in self.named.numbers)
         ]
+        if self.kind == "duration" and any(self._extends(number, spoken) for number in new):
+            return 1.0
         if self.kind != "amount":
             return float(any(_IS[self.kind](number) for number in new))
         if not self.units:
@@ -121,6 +123,17 @@ class Wanted:
             return False  # "which budget is that?" asks for none
         free = whole_words(spoken, "asked", "free")
         return not (self.kind == "money" and free and free.search(sentence))
+
+    def _extends(self, number: Number, spoken: str) -> bool:
+        """Whether a number says how long a thing is, where that may be asked for: "how long must a
+        password be" wants characters as well as "how long is the notice period" wants months.
+        """
+        either = whole_words(self.language, "asked", "asks_extent")
+        if either is None or not either.search(self.question):
+            return False
+        counted = whole_words(spoken, "asked", "extents")
+        is_counted = bool(counted and counted.fullmatch(number.noun))
+        return is_counted or UNITS.get(number.unit, ("", 0))[0] == "length"
 
     def _says(self, sentence: str, spoken: str) -> float:
         """Whether a sentence tells a cause, or what is allowed, by its words."""

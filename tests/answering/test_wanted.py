@@ -26,6 +26,13 @@ from sovereign_rag.answering.wanted import Wanted
         ("it", "Si può fumare qui?", "È vietato fumare.", "Il fumo sale."),
         ("fr", "Pourquoi est-ce payant ?", "L'accès est gratuit.", "Il n'est pas gratuit."),
         ("en", "Why is Slack forbidden?", "Slack is allowed.", "Not acceptable at work."),
+        ("fr", "À quelle heure ouvre l'accueil ?", "de 7 h 30 à 19 h", "par le hall nord"),
+        ("de", "Um wie viel Uhr schließt die Kantine?", "um 14.30 Uhr", "für 7,50 €"),
+        ("en", "What time does the desk open?", "from 8 a.m.", "on the ground floor"),
+        ("es", "¿A qué hora abre?", "a las 9:30", "en la planta baja"),
+        ("it", "A che ora apre la mensa?", "alle 12:00", "al piano terra"),
+        ("de", "Wie lang muss ein Passwort sein?", "vierzehn Zeichen", "nur bei Verdacht"),
+        ("en", "How long may the abstract be?", "at most 250 words", "in English"),
     ],
 )
 def test_a_value_of_the_kind_asked_for_fits(
@@ -90,3 +97,20 @@ def test_a_price_a_time_or_an_address_is_not_answered_without_one(
 def test_what_goes_on_from_the_question_before_asks_for_no_kind_of_its_own() -> None:
     assert Wanted.of("Et en été ?", "fr", "Où se garer ?").kind is None
     assert Wanted.of("Peut-on fumer en été ?", "fr", "Où se garer ?").kind == "leave"
+
+
+@pytest.mark.parametrize(
+    ("question", "names_it", "names_other"),
+    [
+        ("Wie lang muss ein Passwort sein?", "mindestens 14 Zeichen", "der Passwortmanager"),
+        ("Wie lang ist der Kai?", "640 m", "der Kai am Nordufer"),
+        ("Wie lange dauert die Probezeit?", "sechs Monate", "auf 14 Seiten"),
+    ],
+)
+def test_how_long_a_thing_is_and_how_long_it_lasts_are_missed_where_neither_is_said(
+    question: str, names_it: str, names_other: str
+) -> None:
+    wanted = Wanted.of(question, "de")
+
+    assert not wanted.misses(names_it, "de")
+    assert wanted.misses(names_other, "de")
