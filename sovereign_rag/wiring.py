@@ -27,6 +27,7 @@ from sovereign_rag.catalog.index_spec import IndexSpec
 from sovereign_rag.catalog.indexes import IndexRecord
 from sovereign_rag.embedding.protocol import Embedder
 from sovereign_rag.indexes.open_indexes import OpenIndex
+from sovereign_rag.models.recognition import RecognitionGuard
 from sovereign_rag.services.container import Service
 from sovereign_rag.services.maintenance import Handler, MaintenanceWork
 from sovereign_rag.services.model_work import model_work
@@ -81,7 +82,10 @@ class Application(Service):
         self, settings: Settings, *, embedder: Embedder | None = None, index: int | None = None
     ) -> None:
         self._parser = ParserPool(
-            settings.parse, scratch_dir=settings.parse.scratch_dir, data_dir=settings.data_dir
+            settings.parse,
+            scratch_dir=settings.parse.scratch_dir,
+            data_dir=settings.data_dir,
+            recognition_refused=RecognitionGuard(settings).refusal,
         )
         self._pipelines: dict[int, Pipeline] = {}  # by index
         super().__init__(settings, renderer=self._parser, embedder=embedder, index=index)

@@ -218,6 +218,10 @@ def _tesseract(settings: "Settings") -> Finding:
     if lacking:
         packages = " ".join(f"tesseract-ocr-{language}" for language in lacking)
         return Finding(name, "limited", f"no {', '.join(lacking)}", f"apt install {packages}")
+    from sovereign_rag.models.recognition import RecognitionGuard
+
+    if refusal := RecognitionGuard(settings).refusal():
+        return Finding(name, "limited", "refused", refusal)
     return Finding(name, "ok", f"Tesseract with {', '.join(wanted)}")
 
 

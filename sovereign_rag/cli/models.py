@@ -21,6 +21,7 @@ from sovereign_rag.cli.exam import (
 )
 from sovereign_rag.cli.on_record import audited
 from sovereign_rag.cli.output import facts, print_json, table
+from sovereign_rag.cli.recogniser import app as recogniser_app
 from sovereign_rag.cli.tune import app as tune_app
 from sovereign_rag.errors import BadInput, ModelError
 
@@ -47,13 +48,8 @@ WithExam = Annotated[
 ]
 
 
-app.add_typer(catalogue_app)
-
-
-app.add_typer(tune_app)
-
-
-app.add_typer(exam_app)
+for part in (catalogue_app, tune_app, exam_app, recogniser_app):
+    app.add_typer(part)
 
 
 @command(
@@ -202,7 +198,8 @@ def verify(run: CommandRun) -> None:
     if any(entry.state == "mismatch" for entry in _show(run, fresh=True)):
         raise ModelError(
             "A model is not the one that was expected. Bring the right file back, or put the "
-            "new hash into the settings if the change is meant."
+            "new hash into the settings if the change is meant (the text recognition's: `models "
+            "accept-recogniser`)."
         )
 
 

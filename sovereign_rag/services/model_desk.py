@@ -14,6 +14,7 @@ from sovereign_rag.exam.result import ExamResult
 from sovereign_rag.exam.results_file import Exams, exam_key
 from sovereign_rag.models.inventory import all_models
 from sovereign_rag.models.manifest import ModelEntry
+from sovereign_rag.models.recognition import recognition_entries
 from sovereign_rag.models.registry import ImportedModel, Registry, valid_name
 from sovereign_rag.services.import_folders import ImportFolders
 from sovereign_rag.services.maintenance import MaintenanceDesk
@@ -87,6 +88,7 @@ class ModelDesk:
         models: tuple[ModelView, ...] = ()
         try:
             used, others = all_models(settings)
+            used += tuple(recognition_entries(settings))
             passports = {model.name: model for model in Registry(settings.models_dir).all()}
             models = (
                 *(_view(one, True, settings, passports) for one in used),

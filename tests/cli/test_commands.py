@@ -59,6 +59,7 @@ def test_the_commands_that_scripts_rely_on_are_all_there() -> None:
         *("erased status", "erased follow", "erased write-off", "audit drop-copy"),
         *("models catalogue", "models fetch", "models import", "models remove"),
         *("models list", "models verify", "models tune", "models exam"),
+        *("models accept-recogniser",),
         *("audit verify", "audit show", "audit trim"),
         *("audit who-saw", "audit seen-by", "audit rights", "audit key", "audit checkpoint"),
         *("backup create", "backup list", "backup verify", "backup restore", "backup forget"),

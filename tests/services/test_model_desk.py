@@ -122,7 +122,9 @@ def test_another_imported_model_writes_from_then_on_and_the_one_before_again(
     machine.desk.undo(OWNER)
 
     assert (after, machine.writer) == (Path("second"), Path("first"))
-    assert [one.entry.name for one in machine.look().models if one.is_used][1:] == ["first"]
+    used = [one.entry for one in machine.look().models if one.is_used]
+    assert [one.name for one in used if one.role == "generation"] == ["first"]
+    assert "tesseract-fra" in {one.name for one in used if one.role == "recognition"}
     told = [r.entry for r in machine.audit.read() if r.entry.action == "models.switch"]
     assert [(one.detail["old"], one.detail["new"]) for one in told] == [
         (None, "first"),

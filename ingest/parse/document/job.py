@@ -34,6 +34,13 @@ def _no_reading(path: Path, job: "Job") -> tuple[str, DocumentDraft]:
     raise RuntimeError("A job reads inner documents by `read_inner`: read it by `read_file`.")
 
 
+class RecognitionRefused(BaseException):
+    """A page has to be recognised, and nothing may be: the whole document is to be read later.
+
+    No Exception, so that no reader takes it for a damaged part and goes on without.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One document to be read, or one page of it to be drawn.
@@ -59,6 +66,7 @@ class Job:
     ocr: bool = True
     ocr_languages: str = "eng"
     ocr_dpi: int = 200
+    recognition_refused: str = ""  # why
     sandbox_required: bool = False
     depth: int = field(default=0, metadata=_CHILD)  # of the documents around: the mail, ...
     budget: AttachmentBudget | None = field(default=None, metadata=_CHILD)  # of the outermost

@@ -9,7 +9,7 @@ from functools import cached_property
 from PIL import Image
 
 from ingest.parse.document.blocks import Block
-from ingest.parse.document.job import Job
+from ingest.parse.document.job import Job, RecognitionRefused
 from ingest.parse.document.numbers import number_warning
 from ingest.parse.document.text import one_line
 from ingest.parse.ocr.image import Prepared, prepared, without
@@ -64,6 +64,7 @@ class Recogniser:
 
     def __init__(self, job: Job, language: str | None = None) -> None:
         self._languages = job.ocr_languages if job.ocr else None
+        self._refused = job.recognition_refused
         self._deadline = time.monotonic() + _TIME_SHARE * job.timeout_s
         self._skipped: list[int] = []
         self._doubts: list[str] = []
@@ -135,6 +136,8 @@ class Recogniser:
     @cached_property
     def _tesseract(self) -> Tesseract | None:
         """Asked for with the first page that needs it: most documents have none."""
+        if self._refused and self._languages is not None:
+            raise RecognitionRefused(self._refused)
         return installed_tesseract(self._languages) if self._languages is not None else None
 
     @property

@@ -18,7 +18,14 @@ import orjson
 
 from ingest.parse import archive, render
 from ingest.parse.document.compose import finish
-from ingest.parse.document.job import INPUT_NAME, RESULT_NAME, STDERR_NAME, UNPACKED_NAME, Job
+from ingest.parse.document.job import (
+    INPUT_NAME,
+    RESULT_NAME,
+    STDERR_NAME,
+    UNPACKED_NAME,
+    Job,
+    RecognitionRefused,
+)
 from ingest.parse.markup.html import markdown_blocks
 from ingest.parse.process import namespaces
 from ingest.parse.process.sandbox import (
@@ -112,6 +119,8 @@ def answer(job: Job, scratch: Path, protections: Protections) -> bytes:
         return orjson.dumps({"parsed": parsed, "without": list(protections.missing)})
     except DocumentError as error:
         refusal = {"kind": type(error).__name__, "reason": error.reason, "message": str(error)}
+    except RecognitionRefused as refused:
+        refusal = _refusal("recognition", str(refused))
     except MemoryError:
         refusal = _refusal("memory", "")
     except RecursionError:

@@ -1,16 +1,14 @@
 """The pool of parsing processes: a hostile document costs one failed document."""
 
-import hashlib
 import itertools
 import logging
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +20,6 @@ from ingest.parse.document.job import (
     Job,
     JobOutcome,
 )
-from ingest.parse.ocr.tesseract import installed_tesseract
 from ingest.parse.process.fork_server_client import (
     ForkServerClient,
     ForkServerDied,
@@ -30,6 +27,7 @@ from ingest.parse.process.fork_server_client import (
 )
 from ingest.parse.process.fork_servers import OF_THIS_PROGRAM, ForkServers
 from ingest.parse.process.outcome import read_made, result_of
+from ingest.parse.process.parser_key import parser_key
 from ingest.parse.process.sandbox import Protections, readable_root_of
 from ingest.parse.process.scratch import ScratchRoot, remove_tree
 from ingest.parse.process.validate import validated, validated_contents
@@ -40,21 +38,7 @@ from sovereign_rag.storage.parsed_texts import decode_parsed
 from sovereign_rag.system.cpu import usable_cores
 from sovereign_rag.system.tracing import span
 
-PARSER_VERSION = 9
-"""Raised whenever our own reading of a format changes what text comes out."""
-
 _log = logging.getLogger(__name__)
-_ENGINES = (
-    "unstructured",
-    "liteparse",
-    "pypdfium2",
-    "python-calamine",
-    "lxml",
-    "tinycss2",
-    "cssselect2",
-    "pypandoc_binary",
-    "pi-heif",
-)
 _MAX_IMAGE_BYTES = 64 << 20
 _ROOM_MIB, _ROOM_ENTRIES = 64, 1_000  # beside what may come out of an archive
 _job_ids = itertools.count(1)  # of all pools, which share a fork server
@@ -74,6 +58,7 @@ class ParserPool:
             files. Everything in it is removed after use, and at the next start after a crash.
         data_dir: The data folder, which no parser may reach.
         fork_servers: Whose fork server is asked.
+        recognition_refused: Why no page may be recognised at the moment; "": pages may.
     """
 
     def __init__(
@@ -83,6 +68,7 @@ class ParserPool:
         scratch_dir: Path | None = None,
         data_dir: Path | None = None,
         fork_servers: ForkServers = OF_THIS_PROGRAM,
+        recognition_refused: Callable[[], str] = str,
     ) -> None:
         self._settings = settings
         self._data_dir = data_dir
@@ -90,6 +76,7 @@ class ParserPool:
         self._places = threading.BoundedSemaphore(settings.workers or usable_cores())
         self._lock = threading.Lock()
         self._fork_servers = fork_servers
+        self._recognition_refused = recognition_refused
         self._has_joined = False
         self._jobs: dict[int, ForkServerClient] = {}  # in work, where
         self._told = False
@@ -115,12 +102,14 @@ class ParserPool:
         Raises:
             DocumentError: This document can't be read. Its `reason` is one of bomb, broken,
                 cancelled, crashed, empty, encrypted, memory, timeout, too_large, unreadable,
-                unsupported; its message is for an admin.
+                unsupported, and recognition where a page needs that and it is refused; its
+                message is for an admin.
             NoText: Pages were read and no text was on them.
             ParserUnavailable: The parsing process can't be started, a protection is missing
                 while `settings.sandbox` is "required", or the data folder lies where parsers read.
         """
         job = self._job("parse", name=name, media_type=media_type, password=password)
+        job = replace(job, recognition_refused=self._recognition_refused())
         with span("ingest.parse"), self._done(job, path, cancel) as (_, result):
             try:
                 return validated(decode_parsed(_mapping(result["parsed"])))
@@ -220,14 +209,7 @@ class ParserPool:
 
         Another engine, another OCR setting or another version of our code is another key.
         """
-        tesseract = installed_tesseract(self._settings.ocr_languages)
-        facts = [f"{name}={_version(name)}" for name in _ENGINES]
-        facts.append(f"ocr={self._settings.ocr}")
-        if self._settings.ocr:
-            facts += [f"tesseract={tesseract.version}", f"languages={tesseract.languages}"]
-            facts.append(f"dpi={self._settings.ocr_dpi}")
-        digest = hashlib.sha256("\n".join(facts).encode()).hexdigest()
-        return f"p{PARSER_VERSION}-{digest[:12]}"
+        return parser_key(self._settings)
 
     def protections(self) -> Protections:
         """The layers that a child really has on this machine, tried out in one.
@@ -390,10 +372,3 @@ def _mapping(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError("no mapping")
     return value
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "none"
