@@ -67,7 +67,7 @@ def test_a_long_conversation_is_taken_and_cut_and_said_to_be(product: Product) -
         )
 
     assert (answer["turns_dropped"], found["turns_dropped"], whole["turns_dropped"]) == (5, 5, 0)
-    assert "5 question(s)" in answer["notice"]
+    assert "its 5 oldest questions" in answer["notice"]
     assert beyond.status_code == 400
 
 
