@@ -37,12 +37,14 @@ _LEAST_TURNED: Final = 4  # letters of a word that does something to another
 
 
 def negated(text: str, language: str) -> bool:
-    """Whether a text says "not", other than in "no more than"."""
+    """Whether a text says "not": not so in "no more than", nor in "at no cost", which is free."""
     pattern = _pattern(language, "negation")
-    softened = whole_words(language, "contradiction", "softened")
     if pattern is None:
         return False
-    return bool(pattern.search(softened.sub(" ", text) if softened else text))
+    for section, key in (("contradiction", "softened"), ("asked", "free")):
+        says_else = whole_words(language, section, key)
+        text = says_else.sub(" ", text) if says_else else text
+    return bool(pattern.search(text))
 
 
 def denies(statement: str, language: str, sentence: str, spoken: str) -> bool:

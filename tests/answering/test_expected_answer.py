@@ -195,6 +195,23 @@ def test_what_holds_from_a_date_on_speaks_of_other_dates_too(
     assert lacking(question, other, language)
 
 
+@pytest.mark.parametrize(
+    ("language", "free", "without", "sentence"),
+    [
+        ("fr", "sans frais", "sans badge", "L'accès est gratuit."),
+        ("de", "ohne Gebühren", "ohne Ausweis", "Der Zutritt ist kostenlos."),
+        ("en", "without any fee", "without a badge", "Access is free."),
+        ("es", "sin gastos", "sin tarjeta", "El acceso es gratuito."),
+        ("it", "senza spese", "senza tessera", "L'ingresso è gratuito."),
+    ],
+)
+def test_what_costs_nothing_is_free_and_what_goes_without_something_is_not(
+    language: str, free: str, without: str, sentence: str
+) -> None:
+    assert not lacking(f"Is it {free}?", sentence, language)
+    assert lacking(f"Is it {without}?", sentence, language)
+
+
 def test_another_number_of_the_same_form_is_not_the_one_asked_for() -> None:
     row = "VB-1050 | Ball valve | 63.20"
 

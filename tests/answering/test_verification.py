@@ -115,6 +115,7 @@ def verdict(
         ("en", "The archive is kept in Dublin.", "The archive is kept in Frankfurt."),
         ("de", "Zuständig ist das Finanzamt Köln.", "Zuständig ist das Finanzamt Bonn."),
         ("en", "The office has 30 rooms.", "The office has 30 desks."),
+        ("fr", "Le retrait est gratuit.", "Le retrait n'est pas gratuit."),
     ],
 )
 def test_a_statement_that_says_otherwise_in_the_words_of_the_source_is_not_supported(
@@ -136,6 +137,8 @@ def test_a_statement_that_says_otherwise_in_the_words_of_the_source_is_not_suppo
         ("fr", "Le délai est de deux mois maximum.", "Le délai ne peut dépasser 2 mois."),
         ("es", "El plazo es de hasta 30 días.", "El plazo máximo es de 30 días."),
         ("it", "La riunione è il 3 ottobre 2018.", "La riunione è il 03/10/2018."),
+        ("de", "Der Umtausch ist kostenlos möglich.", "Der Umtausch ist ohne Kosten möglich."),
+        ("en", "The exchange is free.", "The exchange is free of charge, without any fee."),
     ],
 )
 def test_the_same_said_in_another_way_is_supported(
